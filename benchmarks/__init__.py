@@ -1,0 +1,1 @@
+"""Measurements of Modelport beside other servers; see README.md."""

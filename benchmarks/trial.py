@@ -1,0 +1,98 @@
+"""One life of one server: first answer, warm-up, each load between two checks, memory."""
+
+from __future__ import annotations
+
+import http.client
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from benchmarks import load, measure
+from benchmarks.calls import Call, ask
+from benchmarks.errors import ServerFailed
+from benchmarks.load import Load
+from benchmarks.process import first_answer, free_port, started
+from benchmarks.samples import Cell, Start
+from benchmarks.servers import Server
+from benchmarks.workloads import ROOT, Workload, check
+
+__all__ = ["Trial"]
+
+_CHECKS = 8
+"""Requests before and after the load, each on a new connection, to meet every worker."""
+_ASK_LIMIT_S = 10.0
+_WARM_UP_S = 1
+_WARM_UP_CONNECTIONS = 32
+_SETTLE_LIMIT_S = 10.0
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One server with one workload in one round."""
+
+    round: int
+    workload: Workload
+    server: Server
+    workers: int
+
+    def run(self, connections: Sequence[int], seconds: int) -> tuple[Start, list[Cell]]:
+        """Start the server, measure it, end it."""
+        port = free_port()
+        command = self.server.command(self.workload, port, self.workers)
+        call = self.server.call(self.workload, (ROOT / self.workload.body_file).read_bytes())
+        answered = partial(self._answered, port, call)
+        with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
+            log = Path(scratch) / "log"
+            environment = dict(self.server.environment(self.workload, Path(scratch)))
+            script = load.write_script(call, Path(scratch))
+            push = partial(load.run, f"http://127.0.0.1:{port}{call.path}", script)
+            begun = time.monotonic()
+            with started(command, environment, log) as process:
+                first_answer_s = first_answer(process, log, answered) - begun
+                push(_WARM_UP_CONNECTIONS, _WARM_UP_S)
+                self._check(answered)
+                cells = [self._cell(process.pid, push, n, seconds) for n in connections]
+                self._check(answered)
+                held = measure.memory(process.pid, self.workers)
+        names = (self.round, self.workload.name, self.server.name)
+        shown = {name: value.replace(scratch, "SCRATCH") for name, value in environment.items()}
+        return Start(*names, command, shown, first_answer_s, held), cells
+
+    def _answered(self, port: int, call: Call) -> bool:
+        """Whether the server is ready; a wrong answer raises."""
+        answer = ask(port, call, _ASK_LIMIT_S)
+        if answer.status == 200:
+            check(self.workload, call.read(answer), self.server.name)
+        return answer.status == 200
+
+    def _check(self, answered: Callable[[], bool]) -> None:
+        try:
+            ready = all(answered() for _ in range(_CHECKS))
+        except (OSError, http.client.HTTPException) as error:
+            raise ServerFailed(f"{self.server.name} gave no answer: {error!r}") from error
+        if not ready:
+            raise ServerFailed(f"{self.server.name} was ready and then refused a request")
+
+    def _cell(
+        self, pid: int, push: Callable[[int, int], Load], connections: int, seconds: int
+    ) -> Cell:
+        measure.settle(pid, _SETTLE_LIMIT_S)
+        before = measure.cpu_times(pid)
+        seen = push(connections, seconds)
+        cpu_s = measure.cpu_between(before, measure.cpu_times(pid))
+        return Cell(
+            round=self.round,
+            workload=self.workload.name,
+            server=self.server.name,
+            connections=connections,
+            requests=seen.requests,
+            seconds=seen.seconds,
+            requests_per_s=seen.requests_per_s,
+            p50_ms=seen.p50_ms,
+            p99_ms=seen.p99_ms,
+            cpu_us_per_request=cpu_s * 1e6 / max(seen.requests, 1),
+            errors=seen.errors,
+        )

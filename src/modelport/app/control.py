@@ -1,0 +1,79 @@
+"""The control process: state store, snapshots, metrics of all workers, admin operations."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import msgspec
+
+from modelport.app.spec import Spec, receive_spec
+from modelport.control.hub import Hub
+from modelport.control.messages import Snapshot
+from modelport.control.operations import Operations
+from modelport.control.state import StateStore, admin_token, private_folder
+from modelport.monitor.logs import configure_logging
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Entry of the process; its arguments are two file descriptors."""
+    life_fd, listen_fd = int(sys.argv[1]), int(sys.argv[2])
+    spec, life = receive_spec(life_fd)
+    configure_logging()
+    asyncio.run(_run(spec, life, socket.socket(fileno=listen_fd)))
+
+
+async def _run(spec: Spec, life: socket.socket, listener: socket.socket) -> None:
+    store = StateStore(Path(spec.state))
+    token = admin_token(Path(spec.state))
+
+    def snapshot() -> Snapshot:
+        return Snapshot(
+            sources=spec.sources,
+            trusted=spec.trusted,
+            keys={**store.keys(), token.id: token},
+            admin_key_id=token.id,
+        )
+
+    hub = Hub(snapshot())
+    operations = Operations(store, lambda: hub.publish(snapshot()))
+    hub.operations |= operations.table()
+    server = await asyncio.start_unix_server(hub.serve, sock=listener)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_reader(life.fileno(), stop.set)  # the supervisor says nothing: readable means gone
+    with _announced(spec):
+        await stop.wait()
+    server.close()
+    await hub.close()
+    store.close()
+
+
+class Running(msgspec.Struct):
+    """A running server, as the user's other commands find it in the state folder."""
+
+    pid: int
+    url: str
+    control: str
+
+
+def _announced(spec: Spec) -> contextlib.ExitStack:
+    """Leave word in the state folder for as long as the server runs."""
+    path = private_folder(Path(spec.state) / "servers") / f"{os.getpid()}.json"
+    running = Running(os.getpid(), f"http://{spec.host}:{spec.port}", spec.control)
+    path.write_bytes(msgspec.json.encode(running))
+    stack = contextlib.ExitStack()
+    stack.callback(path.unlink, missing_ok=True)
+    return stack
+
+
+if __name__ == "__main__":
+    main()

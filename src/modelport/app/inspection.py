@@ -1,0 +1,54 @@
+"""What is known of a model's file without serving it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from modelport.app.local import open_path
+from modelport.core.errors import ConfigError
+from modelport.http.catalog import describe
+from modelport.semantics.model_toml import write_model_toml
+
+__all__ = ["Inspection", "inspect_model", "write_starting_toml"]
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """The facts, as JSON has them, and a `model.toml` that says them."""
+
+    facts: dict[str, Any]
+    toml: str
+
+
+def inspect_model(argument: str, trusted: frozenset[str]) -> Inspection:
+    """Load a model and tell what is known of it; raises as `modelport.load`."""
+    loaded = open_path(argument, trusted)
+    path = _file(argument)
+    facts = {"file": str(path), "size_bytes": path.stat().st_size, **describe(loaded)}
+    toml = write_model_toml(loaded.description.signature, loaded.semantics)
+    loaded.model.close()
+    return Inspection(msgspec.to_builtins(facts), toml)
+
+
+def write_starting_toml(argument: str, found: Inspection) -> Path:
+    """Write the `model.toml` beside the model.
+
+    Raises:
+        ConfigError: there is one already.
+    """
+    path = _file(argument).parent / "model.toml"
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(found.toml)
+    except FileExistsError as error:
+        raise ConfigError(f"'{path}' is there already; move it away first") from error
+    return path
+
+
+def _file(argument: str) -> Path:
+    base, separator, _ = argument.rpartition(":")
+    return Path(base if separator and base.endswith(".py") else argument)

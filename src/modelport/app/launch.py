@@ -1,0 +1,93 @@
+"""What `modelport serve` does before there is a server: find models, refuse what is unsafe."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+from modelport.app.spec import state_folder
+from modelport.app.supervisor import Outcome, Serving, serve
+from modelport.core.errors import ConfigError
+from modelport.core.settings import Settings
+from modelport.repository import integrity
+from modelport.repository.layout import Source, find_sources
+from modelport.runtimes.names import is_model
+
+__all__ = ["ask", "launch", "trusted_digests"]
+
+_DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
+
+
+def launch(
+    argument: str, name: str | None, settings: Settings, on_serving: Callable[[Serving], bool]
+) -> Outcome:
+    """Serve what a command line's argument means until a signal comes.
+
+    Raises:
+        ConfigError: nothing to serve, an unsafe address, a port that is taken.
+    """
+    sources = find_sources(argument, is_model, name)
+    state = state_folder()
+    _check_exposure(settings, state)
+    trusted = trusted_digests(settings.security.trust) | _named_programs(sources)
+    return serve(settings, sources, trusted, state, on_serving)
+
+
+def trusted_digests(given: tuple[str, ...]) -> frozenset[str]:
+    """The digests of `--trust`.
+
+    Raises:
+        ConfigError: one is no SHA-256.
+    """
+    found = set()
+    for text in given:
+        match = _DIGEST.fullmatch(text.lower())
+        if match is None:
+            raise ConfigError(
+                f"--trust takes a file's digest as sha256: and 64 hexadecimal digits, not {text!r}"
+            )
+        found.add(match[1])
+    return frozenset(found)
+
+
+def ask(url: str, body: str) -> str | None:
+    """The answer of a server that just started to a request in plain JSON; None if it has none."""
+    request = urllib.request.Request(url, body.encode(), {"Content-Type": "application/json"})  # noqa: S310  # our own http address
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  # as above
+            return str(answer.read().decode())
+    except (urllib.error.URLError, OSError):
+        return None
+
+
+def _named_programs(sources: list[Source]) -> frozenset[str]:
+    """The digests of programs whose class or function the user named: that is consent to run."""
+    return frozenset(
+        integrity.digest(Path(source.path)) for source in sources if source.attribute is not None
+    )
+
+
+def _check_exposure(settings: Settings, state: Path) -> None:
+    host = settings.server.host
+    if settings.security.insecure or host == "localhost":
+        return
+    try:
+        loopback = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = False
+    if loopback:
+        return
+    from modelport.control.state import StateStore  # costs 0.1 s that loopback need not pay
+
+    store = StateStore(state)
+    has_keys = bool(store.keys())
+    store.close()
+    if not has_keys:
+        raise ConfigError(
+            f"listening on {host} would let anyone who reaches this machine use the models, and no"
+            " key exists: make one with 'modelport keys create --role infer', or say --insecure"
+        )

@@ -1,0 +1,158 @@
+"""A worker's connection to control: the snapshot it acts on, reports, questions."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import os
+from collections.abc import Callable
+
+import msgspec
+
+from modelport.control.messages import (
+    Answer,
+    Ask,
+    FromControl,
+    Hello,
+    Reported,
+    ReportNow,
+    Snapshot,
+)
+from modelport.core.errors import NotReady, error_from_code
+from modelport.kit.ipc import Channel
+from modelport.monitor.metrics import Gathered, Report
+
+__all__ = ["ControlLink", "ask_control"]
+
+_REPORT_EVERY_S = 1.0
+_ANSWER_S = 10.0
+_RETRY_S = (0.05, 0.1, 0.2, 0.5, 1.0)
+
+
+class ControlLink:
+    """Keeps the connection for as long as the worker lives; without it, serving goes on."""
+
+    def __init__(
+        self,
+        path: str,
+        index: int,
+        report: Callable[[], Report],
+        on_snapshot: Callable[[Snapshot], None],
+    ) -> None:
+        self._path = path
+        self._index = index
+        self._report = report
+        self._on_snapshot = on_snapshot
+        self._channel: Channel[FromControl] | None = None
+        self._ids = itertools.count()
+        self._asked: dict[int, asyncio.Future[bytes]] = {}
+        self.first: asyncio.Future[Snapshot] = asyncio.get_running_loop().create_future()
+        """The first snapshot."""
+
+    async def run(self) -> None:
+        """Connect, and connect again whenever the connection breaks; ends when cancelled."""
+        failures = 0
+        while True:
+            try:
+                reader, writer = await asyncio.open_unix_connection(self._path)
+            except OSError:
+                await asyncio.sleep(_RETRY_S[min(failures, len(_RETRY_S) - 1)])
+                failures += 1
+                continue
+            failures = 0
+            async with asyncio.TaskGroup() as tasks:
+                reporting = tasks.create_task(self._keep_reporting())
+                await self._converse(Channel(reader, writer, FromControl))
+                reporting.cancel()
+
+    async def ask(self, operation: str, body: bytes = b"") -> bytes:
+        """Control's answer to a question.
+
+        Raises:
+            NotReady: control is away; it is being restarted.
+            ModelportError: as control raised it.
+        """
+        if self._channel is None:
+            raise NotReady("the control process is being restarted", retry_after_s=1)
+        number = next(self._ids)
+        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._asked[number] = future
+        try:
+            await self._channel.send(Ask(number, operation, body))
+            async with asyncio.timeout(_ANSWER_S):
+                return await future
+        except (TimeoutError, ConnectionError) as error:
+            raise NotReady("the control process did not answer", retry_after_s=1) from error
+        finally:
+            del self._asked[number]
+
+    async def gather(self) -> Gathered:
+        """What all workers have counted."""
+        return msgspec.json.decode(await self.ask("metrics"), type=Gathered)
+
+    async def _converse(self, channel: Channel[FromControl]) -> None:
+        try:
+            await channel.send(Hello(self._index, os.getpid()))
+            self._channel = channel
+            while (message := await channel.receive()) is not None:
+                await self._take(channel, message)
+        except ConnectionError:
+            pass
+        finally:
+            self._channel = None
+            channel.close()
+            for future in self._asked.values():
+                if not future.done():
+                    future.set_exception(ConnectionError("control is gone"))
+
+    async def _take(self, channel: Channel[FromControl], message: FromControl) -> None:
+        match message:
+            case Snapshot():
+                if not self.first.done():
+                    self.first.set_result(message)
+                self._on_snapshot(message)
+            case ReportNow():
+                await channel.send(Reported(self._report()))
+            case Answer():
+                _settle(self._asked.get(message.id), message)
+
+    async def _keep_reporting(self) -> None:
+        """Bounds what is lost of the counts when this process is killed."""
+        while True:
+            await asyncio.sleep(_REPORT_EVERY_S)
+            if self._channel is not None:
+                with contextlib.suppress(ConnectionError):
+                    await self._channel.send(Reported(self._report()))
+
+
+async def ask_control(path: str, operation: str, body: bytes = b"") -> bytes:
+    """Ask once, from a process that is no worker.
+
+    Raises:
+        OSError: nobody listens there.
+        ModelportError: as control raised it.
+    """
+    reader, writer = await asyncio.open_unix_connection(path)
+    channel: Channel[FromControl] = Channel(reader, writer, FromControl)
+    try:
+        await channel.send(Hello(-1, os.getpid()))
+        await channel.send(Ask(0, operation, body))
+        async with asyncio.timeout(_ANSWER_S):
+            answer = await channel.receive()
+    finally:
+        channel.close()
+    if not isinstance(answer, Answer):
+        raise ConnectionError("control did not answer")
+    if answer.error is not None:
+        raise error_from_code(*answer.error, detail={})
+    return answer.body
+
+
+def _settle(future: asyncio.Future[bytes] | None, answer: Answer) -> None:
+    if future is None or future.done():
+        return
+    if answer.error is not None:
+        future.set_exception(error_from_code(*answer.error, detail={}))
+    else:
+        future.set_result(answer.body)

@@ -1,0 +1,158 @@
+"""`modelport.load`: a model in this process, for notebooks and for views of other frameworks."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from modelport.app.spec import state_folder
+from modelport.core.errors import ModelFailed, ModelportError
+from modelport.core.signature import Signature
+from modelport.core.tensors import Batch
+from modelport.engine.lifecycle import LoadedModel, Settings, open_version
+from modelport.kit.cpus import available_cpus
+from modelport.repository import integrity
+from modelport.repository.layout import find_sources
+from modelport.runtimes.base import format_of
+from modelport.semantics.labels import Answer
+from modelport.semantics.plain import read
+from modelport.semantics.table import frame_columns
+
+__all__ = ["LocalModel", "load", "open_path"]
+
+
+def load(path: str | Path, *, trust: str | None = None, threads: int = 0) -> LocalModel:
+    """Load a model from a file into this process.
+
+    Args:
+        path: the file, or `FILE.py:NAME` for a class or function.
+        trust: the digest (`sha256:...`) of a file that may run code when it is loaded.
+        threads: CPU threads for one prediction; 0 means all that this process may use.
+
+    Raises:
+        ConfigError: there is no such file, or its `model.toml` is wrong.
+        LoadError: the file cannot be loaded; says why and what to do.
+    """
+    trusted = frozenset() if trust is None else frozenset({trust.removeprefix("sha256:")})
+    return LocalModel(open_path(str(path), trusted, threads))
+
+
+def open_path(argument: str, trusted: frozenset[str], threads: int = 0) -> LoadedModel:
+    """The one model that a command line's argument means; raises as `load`."""
+    sources = find_sources(argument, lambda path: format_of(path) is not None)
+    if len(sources) != 1:
+        names = ", ".join(sorted({source.name for source in sources})[:8])
+        raise ModelportError(f"'{argument}' holds several models ({names}): name one file")
+    source = sources[0]
+    if source.attribute is not None:  # naming a class in a program is consent to run it
+        trusted |= {integrity.digest(Path(source.path))}
+    settings = Settings(
+        threads=threads or available_cpus(), trusted=trusted, cache_dir=state_folder() / "cache"
+    )
+    return open_version(source, settings)
+
+
+class LocalModel:
+    """A loaded model; safe to use from several threads, which then wait for each other."""
+
+    def __init__(self, loaded: LoadedModel) -> None:
+        self._loaded = loaded
+        self._lock = threading.Lock()
+
+    @property
+    def signature(self) -> Signature:
+        """The named, typed inputs and outputs."""
+        return self._loaded.description.signature
+
+    def predict(self, data: Any) -> Any:
+        """The model's answer, in the form that the data came in.
+
+        Args:
+            data: a plain request (a dict, a list of records, a list), the same with numpy arrays,
+                a numpy array, or a pandas or polars DataFrame.
+
+        Returns:
+            for plain data a dict with Python values; for arrays a dict with arrays, or an array
+            for an array alone; for a DataFrame one of the same library, with the same index.
+
+        Raises:
+            InvalidInput: the data does not fit; says which field, what was expected, what came.
+            ModelFailed: the model raised; the cause is chained.
+        """
+        frame = frame_columns(data)
+        view = self._loaded.view
+        request = read(view, data if frame is None else frame)
+        view.signature.check(request.inputs)
+        answer = self._loaded.answer(self.run(request.inputs), request.single)
+        if frame is not None:
+            return _as_frame(data, answer)
+        if isinstance(data, np.ndarray):
+            return np.asarray(answer["prediction"])
+        keeps_arrays = isinstance(data, dict) and any(
+            isinstance(value, np.ndarray) for value in data.values()
+        )
+        return answer if keeps_arrays else _python(answer)
+
+    def close(self) -> None:
+        """Give the model's memory back."""
+        self._loaded.model.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def run(self, inputs: Batch) -> Batch:
+        """The output tensors for input tensors that fit the signature; raises as `predict`."""
+        try:
+            with self._lock:
+                outputs = self._loaded.model.predict(inputs)
+                return _awaited(outputs) if inspect.isawaitable(outputs) else outputs  # type: ignore[return-value]  # not awaitable
+        except ModelportError:
+            raise
+        except Exception as error:
+            raise ModelFailed(f"the model raised {type(error).__name__}: {error}") from error
+
+
+def _awaited(outputs: Any) -> Batch:
+    async def wait() -> Batch:
+        return await outputs  # type: ignore[no-any-return]  # by the Model protocol
+
+    return asyncio.run(wait())
+
+
+def _python(value: Any) -> Any:
+    """The same without numpy: floats of float32 keep their value, not more digits."""
+    if isinstance(value, dict):
+        return {key: _python(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_python(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return _python(list(value)) if value.dtype == np.float32 else value.tolist()
+    if isinstance(value, np.float32):
+        return float(str(value))
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _as_frame(frame: Any, answer: Answer) -> Any:
+    columns: dict[str, Any] = {}
+    for name, value in answer.items():
+        rows = list(value)
+        if rows and isinstance(rows[0], dict):
+            columns |= {f"{name}.{key}": [row[key] for row in rows] for key in rows[0]}
+        else:
+            columns[name] = rows if isinstance(value, list) or value.ndim > 1 else value
+    index = getattr(frame, "index", None)
+    return type(frame)(columns) if index is None else type(frame)(columns, index=index)

@@ -1,0 +1,46 @@
+"""One answer from a model's file, with the bytes that a server would send."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from modelport.app.local import LocalModel, open_path
+from modelport.core.errors import ConfigError
+from modelport.engine.lifecycle import LoadedModel
+from modelport.http.bodies import not_json
+from modelport.semantics.labels import answer_json
+from modelport.semantics.plain import PlainRequest
+from modelport.semantics.table import answer_csv, read_csv, read_npy
+
+__all__ = ["predict_bytes"]
+
+
+def predict_bytes(argument: str, trusted: frozenset[str], body: bytes, kind: str) -> bytes:
+    """The answer to a `json`, `csv` or `npy` body: CSV for CSV, else JSON.
+
+    Raises:
+        ConfigError: another kind of body.
+        InvalidInput: the body does not fit the model.
+        LoadError: the model cannot be loaded.
+    """
+    readers: dict[str, Callable[[LoadedModel, bytes], PlainRequest]] = {
+        "json": _read_json,
+        "csv": lambda loaded, body: read_csv(loaded.view, body),
+        "npy": lambda loaded, body: read_npy(loaded.view, body),
+    }
+    if kind not in readers:
+        raise ConfigError(f"input files are .csv, .json or .npy, not '.{kind}'")
+    loaded = open_path(argument, trusted)
+    with LocalModel(loaded) as model:
+        request = readers[kind](loaded, body)
+        answer = loaded.answer(model.run(request.inputs), request.single)
+    return answer_csv(loaded.view, answer) if kind == "csv" else answer_json(answer)
+
+
+def _read_json(loaded: LoadedModel, body: bytes) -> PlainRequest:
+    try:
+        return loaded.decode_json(body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise not_json(error, body) from error

@@ -1,0 +1,75 @@
+"""The listening sockets: one for each worker, all on one port."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import socket
+import sys
+
+from modelport.core.errors import ConfigError
+
+__all__ = ["listening", "refuse_new_connections", "reserve"]
+
+_SO_ATTACH_FILTER = 26
+
+
+def reserve(host: str, port: int) -> socket.socket:
+    """Hold a port for the workers without listening on it; port 0 picks a free one.
+
+    Raises:
+        ConfigError: the port is taken, or the address is not this machine's.
+    """
+    try:
+        # Without SO_REUSEPORT first: with it, two servers of one user would share a port unseen.
+        with _bound(host, port, shared=False) as probe:
+            free = probe.getsockname()[1]
+        return _bound(host, free, shared=True)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            reason = f"port {port} is taken by another program: choose one with --port"
+        elif error.errno == errno.EACCES:
+            reason = f"port {port} is reserved for the system: choose one above 1023 with --port"
+        else:
+            reason = f"cannot listen on {host}: {error.strerror or error}"
+        raise ConfigError(reason) from error
+
+
+def listening(host: str, port: int, backlog: int) -> socket.socket:
+    """A socket of this process on a port that `reserve` holds; the kernel spreads connections."""
+    sock = _bound(host, port, shared=True)
+    sock.listen(backlog)
+    sock.setblocking(False)
+    return sock
+
+
+def refuse_new_connections(sock: socket.socket) -> None:
+    """Let a listening socket take no more connections, and keep those that it has.
+
+    Closing a listening socket resets the connections that wait to be accepted. On Linux a socket
+    filter that keeps 0 bytes of each packet drops the handshakes that would add more, so that
+    those waiting can be accepted first. Elsewhere nothing happens.
+    Source: Linux kernel documentation, "Linux Socket Filtering".
+    """
+    if sys.platform != "linux":
+        return
+    drop_all = ctypes.create_string_buffer(b"\x06\x00\x00\x00\x00\x00\x00\x00", 8)  # BPF: ret 0
+    program = (1).to_bytes(2, sys.byteorder) + bytes(6)
+    program += ctypes.addressof(drop_all).to_bytes(8, sys.byteorder)
+    sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
+
+
+def _bound(host: str, port: int, *, shared: bool) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    sock = socket.socket(family, kind, protocol)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.bind(address)
+    except BaseException:
+        sock.close()
+        raise
+    return sock

@@ -1,0 +1,267 @@
+"""The supervisor: starts control and the workers, replaces what dies, ends all of them in order.
+
+Its children hold one end of a socket pair each. When the supervisor is gone, however it went, the
+other end is readable for them, and they drain and end: a killed supervisor leaves no orphan.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from modelport.app.sockets import reserve
+from modelport.app.spec import Ready, Spec
+from modelport.core.settings import Settings
+from modelport.kit.cpus import available_cpus
+from modelport.repository.layout import Source
+
+__all__ = ["Outcome", "Serving", "serve"]
+
+_log = logging.getLogger(__name__)
+
+_BACK_OFF_S = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
+_STEADY_S = 10.0
+"""A process that lived this long starts its count of failures anew."""
+_GRACE_S = 5.0
+"""Beyond the time for draining, before a process that does not end is killed."""
+
+
+@dataclass(frozen=True)
+class Serving:
+    """All workers serve for the first time."""
+
+    url: str
+    workers: int
+    ready: Ready
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How serving ended."""
+
+    exit_code: int
+
+
+class _Child:
+    """One place for a process: the process in it now, and how often it failed."""
+
+    def __init__(self, module: str, spec: Spec, *extra: socket.socket) -> None:
+        self.module = module
+        self.spec = spec
+        self.extra = extra
+        self.process: subprocess.Popen[bytes] | None = None
+        self.life: socket.socket | None = None
+        self.started = 0.0
+        self.failures = 0
+
+    def start(self) -> None:
+        ours, theirs = socket.socketpair()
+        fds = [theirs.fileno(), *(sock.fileno() for sock in self.extra)]
+        command = [sys.executable, "-m", self.module, *map(str, fds)]
+        self.process = subprocess.Popen(command, pass_fds=fds, stdin=subprocess.DEVNULL)
+        theirs.close()
+        ours.sendall(msgspec.json.encode(self.spec) + b"\n")
+        ours.setblocking(False)
+        self.life, self.started = ours, time.monotonic()
+
+    def signal(self, number: int) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(number)
+
+    def delay(self) -> float:
+        """Seconds to wait before the next start, after one more failure."""
+        if time.monotonic() - self.started > _STEADY_S:
+            self.failures = 0
+        self.failures += 1
+        return _BACK_OFF_S[min(self.failures - 1, len(_BACK_OFF_S) - 1)]
+
+
+def serve(
+    settings: Settings,
+    sources: list[Source],
+    trusted: frozenset[str],
+    state: Path,
+    on_serving: Callable[[Serving], bool],
+) -> Outcome:
+    """Serve until a signal or until `on_serving`, told of the first readiness, returns False.
+
+    Raises:
+        ConfigError: the port cannot be had.
+    """
+    reserved = reserve(settings.server.host, settings.server.port)
+    folder = Path(tempfile.mkdtemp(prefix="modelport-"))
+    try:
+        with contextlib.closing(reserved), contextlib.closing(_control_socket(folder)) as listener:
+            workers = settings.server.workers or available_cpus()
+            template = Spec(
+                settings=settings,
+                state=str(state),
+                control=str(folder / "control.sock"),
+                sources=tuple(sources),
+                trusted=trusted,
+                workers=workers,
+                host=settings.server.host,
+                port=reserved.getsockname()[1],
+            )
+            supervisor = _Supervisor(template, listener, on_serving)
+            return asyncio.run(supervisor.run())
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _control_socket(folder: Path) -> socket.socket:
+    """Control's listening socket; the supervisor holds it, so that it outlives a control process."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    path = folder / "control.sock"
+    listener.bind(str(path))
+    path.chmod(0o600)
+    listener.listen(128)
+    return listener
+
+
+class _Supervisor:
+    """The processes of one server."""
+
+    def __init__(
+        self, template: Spec, listener: socket.socket, on_serving: Callable[[Serving], bool]
+    ) -> None:
+        self._template = template
+        self._on_serving = on_serving
+        self._control = _Child("modelport.app.control", template, listener)
+        self._workers = [
+            _Child("modelport.app.worker", msgspec.structs.replace(template, index=index))
+            for index in range(template.workers)
+        ]
+        self._ready: dict[int, Ready] = {}
+        self._stopping = asyncio.Event()
+        self._signals = 0
+        self._exit_code = 0
+
+    async def run(self) -> Outcome:
+        """Run all processes until it is time to stop, then end them in order."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.add_signal_handler(number, self._on_signal)
+        control = asyncio.create_task(self._keep(self._control))
+        workers = [asyncio.create_task(self._keep(child)) for child in self._workers]
+        await self._stopping.wait()
+        await self._end(self._workers, workers, self._template.settings.server.drain_s)
+        await self._end([self._control], [control], 0.0)
+        return Outcome(self._exit_code)
+
+    def _on_signal(self) -> None:
+        self._signals += 1
+        self._stopping.set()
+        if self._signals > 1:  # asked twice: at once
+            for child in (*self._workers, self._control):
+                child.signal(signal.SIGKILL)
+
+    async def _keep(self, child: _Child) -> None:
+        """Start a process, and start it again whenever it ends, until it is time to stop."""
+        while not self._stopping.is_set():
+            child.start()
+            assert child.process is not None and child.life is not None
+            listening = asyncio.create_task(self._listen(child, child.life))
+            code = await _ended(child.process)
+            await listening
+            child.life.close()
+            if self._stopping.is_set():
+                break
+            delay = child.delay()
+            _log.error(
+                "%s %d ended (%s); another takes its place%s",
+                child.module.rpartition(".")[2],
+                child.process.pid,
+                _how(code),
+                f" in {delay:g} s" if delay else "",
+            )
+            child.spec = msgspec.structs.replace(child.spec, early=False)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(delay):
+                    await self._stopping.wait()
+
+    async def _listen(self, child: _Child, life: socket.socket) -> None:
+        """Take what a worker says until it ends."""
+        loop = asyncio.get_running_loop()
+        text = b""
+        while True:
+            try:
+                part = await loop.sock_recv(life, 65536)
+            except OSError:
+                return
+            if not part:
+                return
+            text += part
+            if text.endswith(b"\n"):
+                self._on_ready(child, msgspec.json.decode(text, type=Ready))
+                text = b""
+
+    def _on_ready(self, child: _Child, ready: Ready) -> None:
+        first = len(self._ready) < len(self._workers)
+        self._ready[child.spec.index] = ready
+        if first and len(self._ready) == len(self._workers):
+            url = _url(self._template.host, self._template.port)
+            asyncio.get_running_loop().run_in_executor(
+                None, self._announce, Serving(url, len(self._workers), ready)
+            ).add_done_callback(self._on_announced)
+
+    def _announce(self, serving: Serving) -> bool:
+        return self._on_serving(serving)
+
+    def _on_announced(self, told: asyncio.Future[bool]) -> None:
+        if not told.result():
+            self._exit_code = 1
+            self._stopping.set()
+
+    async def _end(
+        self, children: list[_Child], tasks: list[asyncio.Task[None]], drain_s: float
+    ) -> None:
+        for child in children:
+            child.signal(signal.SIGTERM)
+        _, late = await asyncio.wait(tasks, timeout=drain_s + _GRACE_S)
+        if late:
+            for child in children:
+                child.signal(signal.SIGKILL)
+            await asyncio.wait(late)
+
+
+def _ended(process: subprocess.Popen[bytes]) -> Awaitable[int]:
+    """The exit code, once there is one; woken by the kernel through a pidfd."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[int] = loop.create_future()
+    if not hasattr(os, "pidfd_open"):  # macOS
+        return loop.run_in_executor(None, process.wait)
+    fd = os.pidfd_open(process.pid)
+
+    def reap() -> None:
+        loop.remove_reader(fd)
+        os.close(fd)
+        future.set_result(process.wait())
+
+    loop.add_reader(fd, reap)
+    return future
+
+
+def _how(code: int) -> str:
+    if code < 0:
+        return f"killed by {signal.Signals(-code).name}"
+    return f"exit code {code}"
+
+
+def _url(host: str, port: int) -> str:
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(host, host)
+    return f"http://{shown}:{port}"

@@ -1,0 +1,240 @@
+"""A worker process: an HTTP server with an engine."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import itertools
+import os
+import resource
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import uvicorn
+import uvloop
+
+from modelport import __version__
+from modelport.app.link import ControlLink
+from modelport.app.sockets import listening, refuse_new_connections
+from modelport.app.spec import ModelStatus, Ready, Spec, receive_spec, send_ready
+from modelport.control.messages import Snapshot
+from modelport.core.errors import ModelportError
+from modelport.core.settings import Settings
+from modelport.engine.facade import Engine
+from modelport.engine.lifecycle import Settings as LoadSettings
+from modelport.engine.lifecycle import State, Version
+from modelport.guard.policy import Policy
+from modelport.http.api import api_routes
+from modelport.http.connection import Connection, Shared
+from modelport.http.routes import Gate, Router
+from modelport.kit.cpus import available_cpus
+from modelport.monitor.logs import configure_logging
+from modelport.monitor.metrics import ModelMetrics, Report
+from modelport.semantics.example import example_request
+
+__all__ = ["main"]
+
+_BACKLOG = 2048
+_ACCEPT_S = 0.05
+"""How long connections that the kernel has completed are still taken while draining."""
+
+
+def main() -> None:
+    """Entry of the process; its argument is a file descriptor."""
+    spec, life = receive_spec(int(sys.argv[1]))
+    configure_logging()
+    _raise_file_limit()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_Worker(spec, life).run())
+    # A model that hangs in a thread must not keep the process: everything owed is answered.
+    sys.stderr.flush()
+    os._exit(0)
+
+
+class _Worker:
+    """The parts of one worker, and how they are wired."""
+
+    def __init__(self, spec: Spec, life: socket.socket) -> None:
+        self._spec = spec
+        self._life = life
+        self._settings: Settings = spec.settings
+        self._metrics: dict[tuple[str, str, str], ModelMetrics] = {}
+        self._rejected: dict[str, int] = {}
+        self._stop = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serve until the supervisor says stop, or is gone."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._stop.set)
+        loop.add_reader(self._life.fileno(), self._stop.set)
+        self._link = ControlLink(
+            self._spec.control, self._spec.index, self._report, self._on_snapshot
+        )
+        self._gate: Gate | None = None
+        linked = loop.create_task(self._link.run())
+        stopped = loop.create_task(self._stop.wait())
+        await asyncio.wait({self._link.first, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if self._link.first.done():
+            await self._serve(self._link.first.result())
+        linked.cancel()
+        stopped.cancel()
+
+    async def _serve(self, snapshot: Snapshot) -> None:
+        self._wire(snapshot)
+        loading = asyncio.create_task(self._load())
+        if not self._spec.early:
+            stopped = asyncio.create_task(self._stop.wait())
+            await asyncio.wait({loading, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            stopped.cancel()
+        if self._stop.is_set():
+            loading.cancel()
+            return
+        listener = listening(self._spec.host, self._spec.port, _BACKLOG)
+        serving = asyncio.create_task(self._server.serve(sockets=[listener]))
+        announcing = asyncio.create_task(self._announce(loading))
+        await self._stop.wait()
+        announcing.cancel()
+        loading.cancel()
+        await self._drain(listener, serving)
+
+    def _wire(self, snapshot: Snapshot) -> None:
+        """Put the parts together; nothing is loaded yet."""
+        settings = self._settings
+        load_settings = LoadSettings(
+            threads=self._threads(),
+            trusted=snapshot.trusted,
+            cache_dir=Path(self._spec.state) / "cache",
+        )
+        self._engine = Engine(snapshot.sources, load_settings, settings.inference.queue_limit)
+        routes = api_routes(
+            engine=self._engine,
+            settings=settings,
+            server_version=__version__,
+            metrics_of=self._metrics_of,
+            gather=self._link.gather,
+            ask=self._link.ask,
+            is_draining=self._stop.is_set,
+        )
+        self._gate = Gate(Router(routes), self._policy(snapshot))
+        prefix = secrets.token_hex(4)
+        numbers = itertools.count(1)
+        self._shared = Shared(
+            settings.http,
+            self._gate.resolve,
+            self._count_rejected,
+            lambda: b"%b-%x" % (prefix.encode(), next(numbers)),
+        )
+        config = uvicorn.Config(
+            _no_asgi,
+            http=functools.partial(Connection, shared=self._shared),  # type: ignore[arg-type]  # makes a protocol
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            timeout_graceful_shutdown=max(1, round(settings.server.drain_s)),
+        )
+        config.load()
+        self._server = _Server(config)
+
+    def _threads(self) -> int:
+        wanted = self._settings.inference.threads
+        return wanted or max(1, available_cpus() // self._spec.workers)
+
+    async def _load(self) -> None:
+        await self._engine.load()
+        self._shared.forget()
+
+    async def _announce(self, loading: asyncio.Task[None]) -> None:
+        await loading
+        await self._server.up.wait()
+        send_ready(self._life, Ready([_status(v) for v in self._engine.versions]))
+
+    def _on_snapshot(self, snapshot: Snapshot) -> None:
+        if self._gate is not None:
+            self._gate.policy = self._policy(snapshot)
+            self._shared.forget()
+
+    def _policy(self, snapshot: Snapshot) -> Policy:
+        security = self._settings.security
+        return Policy(
+            keys=snapshot.keys,
+            allowed_hosts=security.allowed_host,
+            cors_origins=security.cors_origin,
+            open_to_all=security.insecure,
+            admin_key_id=snapshot.admin_key_id,
+        )
+
+    def _metrics_of(self, model: str, version: str, protocol: str) -> ModelMetrics:
+        key = (model, version, protocol)
+        if key not in self._metrics:
+            self._metrics[key] = ModelMetrics(*key)
+        return self._metrics[key]
+
+    def _count_rejected(self, error: ModelportError) -> None:
+        self._rejected[error.code] = self._rejected.get(error.code, 0) + 1
+
+    def _report(self) -> Report:
+        open_now = len(self._server.server_state.connections) if self._gate is not None else 0
+        return Report(list(self._metrics.values()), self._rejected, open_now)
+
+    async def _drain(self, listener: socket.socket, serving: asyncio.Task[None]) -> None:
+        """Answer all that was accepted, then end: not ready, no new connections, no old ones."""
+        self._shared.draining = True
+        await asyncio.sleep(self._settings.server.drain_delay_s)
+        refuse_new_connections(listener)
+        await asyncio.sleep(_ACCEPT_S)
+        self._server.should_exit = True
+        await serving
+        self._engine.close()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server with the signals left to the worker, and word of when it is up."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.up.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:  # type: ignore[override]  # a Generator there
+        yield
+
+
+async def _no_asgi(scope: Any, receive: Any, send: Any) -> None:
+    """Cold routes have their own applications; the server as a whole has none."""
+    raise NotImplementedError
+
+
+def _status(version: Version) -> ModelStatus:
+    status = ModelStatus(
+        version.name, version.version, version.state.value, version.reason, "", None
+    )
+    if version.state is State.READY:
+        loaded = version.loaded
+        example = example_request(loaded.view)
+        status.runtime = loaded.description.runtime
+        status.example = None if example is None else msgspec.json.encode(example).decode()
+    return status
+
+
+def _raise_file_limit() -> None:
+    """A connection is a file: let there be as many as the system allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+if __name__ == "__main__":
+    main()

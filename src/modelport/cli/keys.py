@@ -1,0 +1,77 @@
+"""`modelport keys`: who may call."""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import Enum
+from typing import Annotated
+
+import typer
+
+__all__ = ["app"]
+
+app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
+
+
+class RoleName(str, Enum):
+    """What a key may do."""
+
+    infer = "infer"
+    admin = "admin"
+
+
+@app.command()
+def create(
+    role: Annotated[RoleName, typer.Option(help="What the key may do.")],
+    name: Annotated[str, typer.Option(help="Whose key it is, for the list.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Make a key and print it, for the only time; from then on callers need one."""
+    from modelport.app.keys import create_key
+
+    key, record = create_key(role.value, name)
+    if as_json:
+        _out(json.dumps({"key": key, "id": record.id, "role": record.role, "name": record.name}))
+    else:
+        _out(key)
+        sys.stderr.write(
+            "Keep it: it is not shown again. Callers send it as 'Authorization: Bearer KEY'.\n"
+        )
+
+
+@app.command(name="list")
+def list_keys(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the keys, without their secrets."""
+    from modelport.app.keys import all_keys
+
+    rows = [
+        {"id": r.id, "role": r.role, "name": r.name, "created": r.created} for r in all_keys()
+    ]
+    if as_json:
+        _out(json.dumps(rows))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for column in ("id", "role", "name", "created"):
+        table.add_column(column, header_style="dim")
+    for row in rows:
+        table.add_row(*row.values())
+    Console(highlight=False).print(table if rows else "There are no keys.", markup=False)
+
+
+@app.command()
+def revoke(key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id.")]) -> None:
+    """Make a key stop working, at once."""
+    from modelport.app.keys import revoke_key
+
+    revoke_key(key_id)
+    sys.stderr.write(f"key {key_id} is revoked\n")
+
+
+def _out(text: str) -> None:
+    sys.stdout.write(text + "\n")

@@ -1,0 +1,43 @@
+"""`modelport predict`: answers without a server."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["command"]
+
+
+def command(
+    model: Annotated[str, typer.Argument(help="A model's file, or FILE.py:NAME.")],
+    data: Annotated[str | None, typer.Argument(help="A request in plain JSON.")] = None,
+    input_file: Annotated[
+        Path | None, typer.Option("--input", help="Rows from a .csv, .json or .npy file.")
+    ] = None,
+    trust: Annotated[
+        list[str] | None, typer.Option(help="The digest of a file that may run code when loaded.")
+    ] = None,
+) -> None:
+    """Print a model's answer to one request, or to the rows of a file."""
+    from modelport.app.launch import trusted_digests
+    from modelport.app.prediction import predict_bytes
+    from modelport.core.errors import ConfigError
+
+    if (data is None) == (input_file is None):
+        raise ConfigError(
+            "give one request as JSON, or a file with --input FILE.csv, .json or .npy"
+        )
+    trusted = trusted_digests(tuple(trust or ()))
+    if input_file is None:
+        assert data is not None
+        answer = predict_bytes(model, trusted, data.encode(), "json")
+    else:
+        if not input_file.is_file():
+            raise ConfigError(f"there is no file '{input_file}'")
+        answer = predict_bytes(
+            model, trusted, input_file.read_bytes(), input_file.suffix.lower().lstrip(".")
+        )
+    sys.stdout.write(answer.decode().rstrip("\n") + "\n")

@@ -1,0 +1,64 @@
+"""The `modelport` command, and how its errors reach the terminal.
+
+Nothing heavy is imported here: the commands import what they need when they run, so that
+`--help` and shell completion answer at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from modelport import __version__
+from modelport.cli import inspect, keys, predict, serve
+from modelport.core.errors import ConfigError, InvalidInput, LoadError, ModelportError
+
+__all__ = ["EXIT_CODES", "app", "main"]
+
+EXIT_CODES: dict[type[ModelportError], int] = {ConfigError: 2, LoadError: 3, InvalidInput: 4}
+"""The exit code of each kind of error; any other is 1."""
+
+app = typer.Typer(
+    name="modelport",
+    help="From a trained model's file to a typed web API, in one command.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.command(name="serve")(serve.command)
+app.command(name="inspect")(inspect.command)
+app.command(name="predict")(predict.command)
+app.add_typer(keys.app, name="keys")
+
+
+def main() -> None:
+    """Entry of the command; errors are one sentence on standard error and an exit code."""
+    try:
+        app()
+    except ModelportError as error:
+        sys.stderr.write(f"error: {error.message}\n")
+        sys.exit(exit_code(error))
+    except BrokenPipeError:
+        sys.exit(141)  # what a shell says of a program that its reader left
+
+
+def exit_code(error: ModelportError) -> int:
+    """The exit code of an error."""
+    return next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 1)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"modelport {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass

@@ -1,0 +1,97 @@
+"""`modelport serve`: the web API of a model or of a folder of models."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from modelport.cli.options import with_settings
+from modelport.core.settings import Settings
+
+if TYPE_CHECKING:
+    from modelport.app.supervisor import Serving
+
+__all__ = ["command"]
+
+
+@with_settings
+def command(
+    model: Annotated[
+        str, typer.Argument(help="A model's file, FILE.py:NAME, or a folder of models.")
+    ],
+    name: Annotated[
+        str | None, typer.Option(help="The model's name, in place of its file's.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON line when the server is ready.")
+    ] = False,
+    *,
+    settings: Settings,
+) -> None:
+    """Serve a model, or every model in a folder, as a web API."""
+    from modelport.app.launch import launch
+
+    outcome = launch(
+        model, name, settings, lambda serving: _announce(serving, as_json=as_json)
+    )
+    raise typer.Exit(outcome.exit_code)
+
+
+def _announce(serving: Serving, *, as_json: bool) -> bool:
+    """Say what is served; False where nothing is."""
+    usable = [status for status in serving.ready.models if status.state == "READY"]
+    failed = [status for status in serving.ready.models if status.state != "READY"]
+    if as_json:
+        models = [{"name": m.name, "version": m.version, "state": m.state} for m in
+                  serving.ready.models]
+        _out(json.dumps({"url": serving.url, "workers": serving.workers, "models": models}))
+    if not usable:
+        for status in failed:
+            sys.stderr.write(f"error: {status.reason}\n")
+        return False
+    if not as_json:
+        _banner(serving, usable, failed)
+    return True
+
+
+def _banner(serving: Serving, usable: list[Any], failed: list[Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False, soft_wrap=True)
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for status in usable:
+        table.add_row(f"  [green]●[/] [bold]{status.name}[/]", status.version, status.runtime)
+    workers = f"{serving.workers} worker{'s' if serving.workers > 1 else ''}"
+    console.print(f"\n[bold]Modelport serves on {serving.url}[/]  ({workers})\n")
+    console.print(table)
+    for status in failed:
+        console.print(f"  [red]✗[/] [bold]{status.name}[/]  {status.reason}", markup=True)
+    console.print(f"\n  documentation  {serving.url}/docs")
+    console.print(f"  metrics        {serving.url}/metrics\n")
+    _try_it(console, serving.url, [status for status in usable if status.example])
+    console.print("Press Ctrl+C to stop.")
+
+
+def _try_it(console: Any, url: str, usable: list[Any]) -> None:
+    """Commands to try, with the answers that the server gives to them now."""
+    from modelport.app.launch import ask
+
+    if usable:
+        console.print("[bold]Try it[/]\n")
+    for status in usable[:3]:
+        address = f"{url}/models/{status.name}/predict"
+        answer = ask(address, status.example)
+        if answer is None:
+            continue
+        quoted = status.example.replace("'", "'\\''")
+        console.print(f"  curl {address} -d '{quoted}'", markup=False)
+        console.print(f"  {answer}\n", style="dim", markup=False)
+
+
+def _out(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()

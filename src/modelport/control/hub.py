@@ -1,0 +1,137 @@
+"""Control's side of the connections to the workers: snapshots out, reports in, questions answered."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from modelport.control.messages import (
+    Answer,
+    Ask,
+    FromWorker,
+    Hello,
+    Reported,
+    ReportNow,
+    Snapshot,
+)
+from modelport.core.errors import ModelportError, NotFound
+from modelport.kit.ipc import Channel
+from modelport.monitor.metrics import Gathered, Report, add_reports
+
+__all__ = ["Hub", "Operation"]
+
+_log = logging.getLogger(__name__)
+_REPORT_S = 1.0
+
+Operation = Callable[[bytes], Awaitable[bytes]]
+"""An operation that control offers: JSON in, JSON out; raises `ModelportError`."""
+
+
+class _Worker:
+    """One connected worker."""
+
+    def __init__(self, channel: Channel[FromWorker], index: int) -> None:
+        self.channel = channel
+        self.index = index
+        self.report = Report(models=[], rejected={})
+        self.reported = asyncio.Event()
+
+
+class Hub:
+    """The workers that are connected, and the sum of what all have counted, the gone ones too."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._workers: set[_Worker] = set()
+        self._seen: set[int] = set()
+        self._gone = Report(models=[], rejected={})
+        self._restarts = 0
+        self._conversations: dict[asyncio.Task[None], Channel[FromWorker]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.operations: dict[str, Operation] = {"metrics": self._metrics}
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection, from its `Hello` to its end."""
+        channel: Channel[FromWorker] = Channel(reader, writer, FromWorker)
+        this = asyncio.current_task()
+        assert this is not None
+        self._conversations[this] = channel
+        try:
+            hello = await channel.receive()
+            if isinstance(hello, Hello):
+                await self._converse(channel, hello)
+        except (msgspec.DecodeError, ConnectionError) as error:
+            _log.warning("a connection to control ended: %s", error)
+        finally:
+            del self._conversations[this]
+            channel.close()
+
+    async def close(self) -> None:
+        """End every conversation."""
+        for channel in self._conversations.values():
+            channel.close()
+        await asyncio.gather(*self._conversations, return_exceptions=True)
+
+    async def publish(self, snapshot: Snapshot) -> None:
+        """Tell every worker what should be true from now on."""
+        self._snapshot = snapshot
+        for worker in list(self._workers):
+            with contextlib.suppress(ConnectionError):
+                await worker.channel.send(snapshot)
+
+    async def _converse(self, channel: Channel[FromWorker], hello: Hello) -> None:
+        if hello.index < 0:
+            await self._answer_all(channel, None)
+            return
+        worker = _Worker(channel, hello.index)
+        if hello.index in self._seen:
+            self._restarts += 1
+        self._seen.add(hello.index)
+        self._workers.add(worker)
+        try:
+            await channel.send(self._snapshot)
+            await self._answer_all(channel, worker)
+        finally:
+            self._workers.discard(worker)
+            worker.report.connections = 0
+            self._gone = add_reports([self._gone, worker.report])
+
+    async def _answer_all(self, channel: Channel[FromWorker], worker: _Worker | None) -> None:
+        while (message := await channel.receive()) is not None:
+            if isinstance(message, Reported) and worker is not None:
+                worker.report = message.report
+                worker.reported.set()
+            elif isinstance(message, Ask):
+                # Answered beside the reading: an operation may itself wait for this worker.
+                task = asyncio.create_task(self._answer(channel, message))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, channel: Channel[FromWorker], ask: Ask) -> None:
+        try:
+            operation = self.operations.get(ask.operation)
+            if operation is None:
+                raise NotFound(f"control has no operation '{ask.operation}'")
+            answer = Answer(ask.id, await operation(ask.body))
+        except ModelportError as error:
+            answer = Answer(ask.id, error=(error.code, error.message))
+        with contextlib.suppress(ConnectionError):
+            await channel.send(answer)
+
+    async def _metrics(self, body: bytes) -> bytes:
+        workers = list(self._workers)
+        await asyncio.gather(*(self._fresh(worker) for worker in workers))
+        total = add_reports([self._gone, *(worker.report for worker in workers)])
+        return msgspec.json.encode(Gathered(total, len(workers), self._restarts))
+
+    async def _fresh(self, worker: _Worker) -> None:
+        """Have the worker report; one that is too busy is taken by its last report."""
+        worker.reported.clear()
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            await worker.channel.send(ReportNow())
+            async with asyncio.timeout(_REPORT_S):
+                await worker.reported.wait()

@@ -1,0 +1,96 @@
+"""What an admin may have done, over HTTP or from the command line: one function each."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from modelport.control.hub import Operation
+from modelport.control.state import StateStore
+from modelport.core.errors import InvalidInput
+from modelport.guard.auth import KeyRecord, Role
+
+__all__ = ["KeyCreated", "KeyShown", "NewKey", "Operations"]
+
+
+class NewKey(msgspec.Struct, forbid_unknown_fields=True):
+    """What to make."""
+
+    role: Role
+    name: str = ""
+
+
+class KeyShown(msgspec.Struct):
+    """A key without what makes it a secret."""
+
+    id: str
+    role: Role
+    name: str
+    created: str
+
+
+class KeyCreated(msgspec.Struct):
+    """A new key, for the only time with its secret."""
+
+    key: str
+    id: str
+    role: Role
+    name: str
+
+
+class KeyNamed(msgspec.Struct, forbid_unknown_fields=True):
+    """Which key."""
+
+    id: str
+
+
+class Operations:
+    """The operations on a state store; `changed` brings what follows to the workers."""
+
+    def __init__(self, store: StateStore, changed: Callable[[], Awaitable[None]]) -> None:
+        self._store = store
+        self._changed = changed
+
+    def table(self) -> dict[str, Operation]:
+        """By name."""
+        return {
+            "keys.list": self.list_keys,
+            "keys.create": self.create_key,
+            "keys.revoke": self.revoke_key,
+            "refresh": self.refresh,
+        }
+
+    async def list_keys(self, body: bytes) -> bytes:
+        """All keys, without secrets."""
+        return msgspec.json.encode([_shown(record) for record in self._store.keys().values()])
+
+    async def create_key(self, body: bytes) -> bytes:
+        """Make a key; from now on, callers without one are refused."""
+        wanted = _parsed(body, NewKey)
+        key, record = self._store.create_key(wanted.role, wanted.name)
+        await self._changed()
+        return msgspec.json.encode(KeyCreated(key, record.id, record.role, record.name))
+
+    async def revoke_key(self, body: bytes) -> bytes:
+        """Forget a key; it stops working at once."""
+        self._store.revoke_key(_parsed(body, KeyNamed).id)
+        await self._changed()
+        return b"{}"
+
+    async def refresh(self, body: bytes) -> bytes:
+        """Read the state store anew, because another process wrote to it."""
+        await self._changed()
+        return b"{}"
+
+
+def _shown(record: KeyRecord) -> KeyShown:
+    return KeyShown(record.id, record.role, record.name, record.created)
+
+
+def _parsed(body: bytes, kind: type[Any]) -> Any:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.DecodeError as error:
+        raise InvalidInput(f"the body does not have the right form: {error}") from error

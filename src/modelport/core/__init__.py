@@ -1,0 +1,1 @@
+"""The vocabulary: errors, tensors, messages, signatures, semantics, settings. No I/O."""

@@ -1,0 +1,38 @@
+"""What flows through the server: one request and its answer, whatever the protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+import msgspec
+
+from modelport.core.tensors import Batch
+
+__all__ = ["InferRequest", "InferResponse", "Parameter"]
+
+Parameter: TypeAlias = bool | int | float | str
+
+
+class InferRequest(msgspec.Struct, kw_only=True):
+    """Named tensors for one model, as a transport decoded them."""
+
+    inputs: Batch
+    outputs: tuple[str, ...] = ()
+    """The outputs wanted, in order; empty means all."""
+    deadline: float | None = None
+    """The absolute `time.monotonic()` after which nobody wants the answer; None means never."""
+    parameters: Mapping[str, Parameter] = {}
+    """What the protocol lets a caller add; passed on, not interpreted."""
+
+
+class InferResponse(msgspec.Struct, kw_only=True):
+    """The model's named tensors, in the order asked for."""
+
+    model: str
+    version: str
+    outputs: Batch
+    queue_s: float = 0.0
+    """Seconds between the arrival at the engine and the start of the run."""
+    run_s: float = 0.0
+    """Seconds that the model took."""

@@ -1,0 +1,99 @@
+"""Every option, declared once: its type, default, unit and help.
+
+The command line, the environment (`MODELPORT_PORT=9000`), `modelport.toml` and the documentation
+are derived from these classes. A field's name is unique over all groups.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+__all__ = ["HttpLimits", "Inference", "Security", "Server", "Settings", "option"]
+
+_MIB = 1024 * 1024
+
+
+def option(default: Any, help: str, **metadata: Any) -> Any:
+    """A field with its help text; `file_only=True` keeps it off the command line."""
+    return field(default=default, metadata={"help": help, **metadata})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """Where and with how many processes."""
+
+    host: str = option("127.0.0.1", "Address to listen on.")
+    port: int = option(8080, "Port to listen on; 0 picks a free one.")
+    workers: int = option(0, "Worker processes; 0 means one for each CPU that is granted.")
+    drain_s: float = option(
+        30.0, "Seconds that requests in the air are given when the server is told to stop."
+    )
+    drain_delay_s: float = option(
+        0.0,
+        "Seconds between turning not ready and closing the port, for load balancers to notice.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Security:
+    """Who may call."""
+
+    insecure: bool = option(
+        False, "Listen beyond this machine without any key: anyone who reaches the port may call."
+    )
+    allowed_host: tuple[str, ...] = option(
+        (), "A host name, besides localhost, under which this server may be addressed; repeatable."
+    )
+    cors_origin: tuple[str, ...] = option(
+        (), "An origin whose web pages may call, such as https://app.example; repeatable."
+    )
+    trust: tuple[str, ...] = option(
+        (), "The digest (sha256:...) of a file that may run code when it is loaded; repeatable."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inference:
+    """How models run."""
+
+    threads: int = option(
+        0, "CPU threads for one inference in each worker; 0 shares the CPUs among the workers."
+    )
+    queue_limit: int = option(1024, "Requests that may wait for the models of one worker.")
+    timeout_s: float = option(60.0, "Seconds after which a request that got no answer gets 504.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpLimits:
+    """What one connection and one request may take."""
+
+    max_body_bytes: int = option(
+        100 * _MIB, "Largest body, as sent and as unpacked.", file_only=True
+    )
+    max_line_bytes: int = option(8192, "Longest request line.", file_only=True)
+    max_head_bytes: int = option(32768, "Largest head: request line and headers.", file_only=True)
+    max_headers: int = option(100, "Most headers in one request.", file_only=True)
+    max_connections: int = option(8192, "Most connections that a worker holds.", file_only=True)
+    head_s: float = option(10.0, "Seconds for a head to arrive.", file_only=True)
+    body_s: float = option(60.0, "Seconds for a body to arrive.", file_only=True)
+    idle_s: float = option(75.0, "Seconds a connection may be idle.", file_only=True)
+    write_s: float = option(
+        30.0, "Seconds a client may leave an answer unread once the buffers are full.",
+        file_only=True,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All groups."""
+
+    server: Server = Server()
+    security: Security = Security()
+    inference: Inference = Inference()
+    http: HttpLimits = HttpLimits()
+
+    @classmethod
+    def groups(cls) -> dict[str, type]:
+        """The groups by name, in the order of the documentation."""
+        return {f.name: type(f.default) for f in fields(cls)}

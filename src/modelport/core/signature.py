@@ -1,0 +1,160 @@
+"""Signatures: the named, typed inputs and outputs of a model, and the check of a request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from modelport.core.errors import InvalidInput
+from modelport.core.tensors import Array, Batch, DType
+
+__all__ = ["Shape", "Signature", "TensorSpec", "fits", "show_shape"]
+
+Shape = tuple[int | None, ...]
+
+
+class TensorSpec(msgspec.Struct, frozen=True):
+    """One input or output: its name, its element type and its shape; None is a free dimension."""
+
+    name: str
+    dtype: DType
+    shape: Shape
+
+    @property
+    def row_shape(self) -> Shape:
+        """The shape of one row: without the leading dimension, where that is the batch's."""
+        return self.shape[1:] if self.is_batched else self.shape
+
+    @property
+    def is_batched(self) -> bool:
+        """Whether the first dimension is free, and so counts rows."""
+        return bool(self.shape) and self.shape[0] is None
+
+    def check(self, tensor: Array) -> None:
+        """Refuse a tensor of another type or shape.
+
+        Raises:
+            InvalidInput: names the tensor, what was expected and what came.
+        """
+        if tensor.dtype != self.dtype.numpy:
+            raise InvalidInput(
+                f"input '{self.name}' takes {self.dtype.value}, and"
+                f" {DType.of(tensor.dtype).value} came",
+                tensor=self.name,
+                expected=self.dtype.value,
+                got=DType.of(tensor.dtype).value,
+            )
+        if not fits(tensor.shape, self.shape):
+            raise InvalidInput(
+                f"input '{self.name}' takes the shape {show_shape(self.shape)}, and"
+                f" {show_shape(tensor.shape)} came",
+                tensor=self.name,
+                expected=[-1 if d is None else d for d in self.shape],
+                got=list(tensor.shape),
+            )
+        if not tensor.size:
+            raise InvalidInput(
+                f"input '{self.name}' is empty: its shape {show_shape(tensor.shape)} has a 0",
+                tensor=self.name,
+                got=list(tensor.shape),
+            )
+
+
+class Signature(msgspec.Struct, frozen=True):
+    """The inputs and outputs of one version, in the order of its file.
+
+    `lockstep` says that the leading free dimension of all inputs counts the same rows, as it does
+    for nearly every model; a runtime whose file says otherwise clears it.
+    """
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    lockstep: bool = True
+
+    @property
+    def is_batched(self) -> bool:
+        """Whether rows can be stacked: every input has a leading free dimension."""
+        return self.lockstep and all(spec.is_batched for spec in self.inputs)
+
+    def input(self, name: str) -> TensorSpec:
+        """The input of that name.
+
+        Raises:
+            InvalidInput: there is none; the message lists those that there are.
+        """
+        for spec in self.inputs:
+            if spec.name == name:
+                return spec
+        raise InvalidInput(
+            f"the model has no input '{name}'; its inputs are {_names(self.inputs)}",
+            tensor=name,
+            expected=[spec.name for spec in self.inputs],
+        )
+
+    def check(self, inputs: Batch) -> int:
+        """Refuse inputs that the model does not take, and count their rows (1 if unbatched).
+
+        Raises:
+            InvalidInput: an input is unknown, missing, or of another type, shape or row count.
+        """
+        if len(inputs) != len(self.inputs):
+            self._check_names(inputs)
+        rows = -1
+        for spec in self.inputs:
+            tensor = inputs.get(spec.name)
+            if tensor is None:
+                self._check_names(inputs)
+                continue  # pragma: no cover (the line above raises)
+            spec.check(tensor)
+            if spec.is_batched and self.lockstep:
+                if rows not in (-1, tensor.shape[0]):
+                    raise self._uneven(inputs)
+                rows = tensor.shape[0]
+        return 1 if rows < 0 else rows
+
+    def check_outputs(self, names: Iterable[str]) -> None:
+        """Refuse the name of an output that the model does not have.
+
+        Raises:
+            InvalidInput: names it, and lists those that there are.
+        """
+        known = {spec.name for spec in self.outputs}
+        for name in names:
+            if name not in known:
+                raise InvalidInput(
+                    f"the model has no output '{name}'; its outputs are {_names(self.outputs)}",
+                    tensor=name,
+                    expected=sorted(known),
+                )
+
+    def _check_names(self, inputs: Batch) -> None:
+        for name in inputs:
+            self.input(name)
+        missing = [spec for spec in self.inputs if spec.name not in inputs]
+        raise InvalidInput(
+            f"input {_names(missing)} is missing; the model takes {_names(self.inputs)}",
+            tensor=missing[0].name,
+            expected=[spec.name for spec in self.inputs],
+        )
+
+    def _uneven(self, inputs: Batch) -> InvalidInput:
+        counts = {s.name: inputs[s.name].shape[0] for s in self.inputs if s.is_batched}
+        listed = ", ".join(f"'{name}' has {count}" for name, count in counts.items())
+        return InvalidInput(f"all inputs need the same number of rows: {listed}", got=counts)
+
+
+def fits(shape: tuple[int, ...], expected: Shape) -> bool:
+    """Whether a concrete shape is one of those that `expected` allows."""
+    return len(shape) == len(expected) and all(
+        want is None or have == want for have, want in zip(shape, expected, strict=True)
+    )
+
+
+def show_shape(shape: Shape) -> str:
+    """A shape as people write it: `[?, 3]`."""
+    return "[" + ", ".join("?" if size is None else str(size) for size in shape) + "]"
+
+
+def _names(specs: Iterable[TensorSpec]) -> str:
+    return ", ".join(f"'{spec.name}'" for spec in specs)

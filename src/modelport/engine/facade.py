@@ -1,0 +1,164 @@
+"""The engine: the one door between the transports and the models."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Iterable
+
+from modelport.core.errors import DeadlineExceeded, ModelFailed, ModelNotFound
+from modelport.core.messages import InferRequest, InferResponse
+from modelport.core.tensors import Batch
+from modelport.engine.executor import HAND_OVER_S, Run, Threads, run_async, run_in_place
+from modelport.engine.lifecycle import LoadedModel, Settings, State, Version
+from modelport.repository.layout import Source, latest
+
+__all__ = ["Engine"]
+
+_log = logging.getLogger(__name__)
+
+
+class Engine:
+    """The versions that this process serves, and how a request runs on one of them."""
+
+    def __init__(self, sources: Iterable[Source], settings: Settings, queue_limit: int) -> None:
+        self._settings = settings
+        self._queue_limit = queue_limit
+        self._models: dict[str, dict[str, Version]] = {}
+        for source in sources:
+            versions = self._models.setdefault(source.name, {})
+            versions[source.version] = Version(source)
+        self._compute = Threads(settings.threads, queue_limit, "compute")
+        self._own: dict[Version, Threads] = {}
+
+    @property
+    def names(self) -> list[str]:
+        """The models, by name."""
+        return sorted(self._models)
+
+    @property
+    def versions(self) -> list[Version]:
+        """Every version of every model."""
+        return [v for name in self.names for v in self._models[name].values()]
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether each version answered its warm-up, or failed for good."""
+        return all(v.state in (State.READY, State.FAILED) for v in self.versions)
+
+    async def load(self) -> None:
+        """Load and warm every version, one after the other, off the event loop."""
+        for version in self.versions:
+            await asyncio.to_thread(version.load, self._settings)
+            if version.state is State.FAILED:
+                _log.error("model '%s': %s", version.name, version.reason)
+
+    def find(self, name: str | None, version: str | None = None) -> Version:
+        """The version that a request means; without a number, the latest.
+
+        Raises:
+            ModelNotFound: there is no such model or version, or no name where several are served.
+        """
+        if name is None:
+            if len(self._models) != 1:
+                raise ModelNotFound(
+                    "several models are served here: name one, as /models/NAME/predict"
+                )
+            name = next(iter(self._models))
+        versions = self._models.get(name)
+        if versions is None:
+            raise ModelNotFound(f"there is no model {name[:128]!r} here")
+        if version is None:
+            usable = [number for number, v in versions.items() if v.state is not State.FAILED]
+            return versions[latest(usable or list(versions))]
+        if version not in versions:
+            raise ModelNotFound(f"model '{name}' has no version {version[:64]!r}")
+        return versions[version]
+
+    def infer(
+        self, version: Version, loaded: LoadedModel, request: InferRequest
+    ) -> InferResponse | Awaitable[InferResponse]:
+        """The model's answer; at once where the run is short, else to be awaited.
+
+        Raises:
+            InvalidInput: the inputs do not fit the signature.
+            ModelFailed: the model raised.
+            DeadlineExceeded: it would come too late.
+            Overloaded: too many requests wait already.
+        """
+        rows = loaded.view.signature.check(request.inputs)
+        if request.outputs:
+            loaded.view.signature.check_outputs(request.outputs)
+        quick = version.seconds_per_row * rows < HAND_OVER_S
+        if quick and loaded.description.execution == "compute":
+            try:
+                run = run_in_place(loaded.model, request.inputs)
+            except ModelFailed as error:
+                raise _logged(version, error) from error
+            return _response(version, request, run, rows, run[1])
+        return self._elsewhere(version, loaded, request, rows)
+
+    async def _elsewhere(
+        self, version: Version, loaded: LoadedModel, request: InferRequest, rows: int
+    ) -> InferResponse:
+        arrived = time.perf_counter()
+        left = None if request.deadline is None else request.deadline - time.monotonic()
+        try:
+            async with asyncio.timeout(left):
+                run = await self._run(version, loaded, request)
+        except TimeoutError as error:
+            raise DeadlineExceeded(
+                f"model '{version.name}' did not answer before the request's deadline"
+            ) from error
+        except ModelFailed as error:
+            raise _logged(version, error) from error
+        return _response(version, request, run, rows, arrived)
+
+    async def _run(self, version: Version, loaded: LoadedModel, request: InferRequest) -> Run:
+        if loaded.description.execution == "async":
+            return await run_async(loaded.model, request.inputs)
+        threads = self._compute
+        if loaded.description.execution == "blocking":
+            if version not in self._own:
+                self._own[version] = Threads(1, self._queue_limit, version.name)
+            threads = self._own[version]
+        return await threads.run(loaded.model, request.inputs, request.deadline)
+
+    def close(self) -> None:
+        """Drop what waits and give memory back."""
+        for threads in (self._compute, *self._own.values()):
+            threads.close()
+        for version in self.versions:
+            version.close()
+
+
+def _response(
+    version: Version, request: InferRequest, run: Run, rows: int, arrived: float
+) -> InferResponse:
+    outputs, started, ended = run
+    _learn(version, (ended - started) / rows)
+    return InferResponse(
+        model=version.name,
+        version=version.version,
+        outputs=_chosen(outputs, request.outputs),
+        queue_s=started - arrived,
+        run_s=ended - started,
+    )
+
+
+def _chosen(outputs: Batch, names: tuple[str, ...]) -> Batch:
+    return {name: outputs[name] for name in names} if names else outputs
+
+
+def _learn(version: Version, seconds: float) -> None:
+    # A single slow run (a page fault, a neighbour) moves the estimate by a fifth at most.
+    known = version.seconds_per_row
+    version.seconds_per_row = known + 0.05 * (min(seconds, 5 * known + 1e-6) - known)
+
+
+def _logged(version: Version, error: ModelFailed) -> ModelFailed:
+    _log.error(
+        "model '%s' version %s raised", version.name, version.version, exc_info=error.__cause__
+    )
+    return error

@@ -1,0 +1,193 @@
+"""The life of one version in one process: load, warm, ready; or failed, with the reason."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+import numpy as np
+
+from modelport.core.errors import ModelportError, NotReady
+from modelport.core.semantics import Semantics
+from modelport.core.tensors import Batch
+from modelport.repository import integrity
+from modelport.repository.layout import Source
+from modelport.runtimes.base import Description, LoadOptions, Model, load
+from modelport.semantics.example import example_request, generated_row
+from modelport.semantics.fast import JsonDecoder, json_decoder
+from modelport.semantics.fields import PlainView, plain_view
+from modelport.semantics.labels import Answer, plain_answer
+from modelport.semantics.model_toml import declared_inputs, merge, read_model_toml
+from modelport.semantics.plain import read
+
+__all__ = ["LoadedModel", "Settings", "State", "Version", "open_version", "warm_up"]
+
+_log = logging.getLogger(__name__)
+_WARM_UP_RUNS = 5
+_WARM_UP_BUDGET_S = 0.25
+
+
+class State(Enum):
+    """Where a version stands."""
+
+    LOADING = "LOADING"
+    WARMING = "WARMING"
+    READY = "READY"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What loading needs to know of the process."""
+
+    threads: int = 1
+    trusted: frozenset[str] = frozenset()
+    cache_dir: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadedModel:
+    """A model with everything derived from its file and its `model.toml`."""
+
+    model: Model
+    digest: str
+    description: Description
+    semantics: Semantics
+    """The file's, with the owner's in its place."""
+    view: PlainView
+    decode_json: JsonDecoder
+    answer: Callable[[Batch, bool], Answer]
+
+
+class Version:
+    """One version of a model, as this process serves it."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.name = source.name
+        self.version = source.version
+        self.state = State.LOADING
+        self.reason: str | None = None
+        self.seconds_per_row = 0.0
+        """Measured; follows the last runs slowly."""
+        self._loaded: LoadedModel | None = None
+
+    @property
+    def loaded(self) -> LoadedModel:
+        """The model, once it is ready.
+
+        Raises:
+            NotReady: it is loading, or failed; the message has the reason.
+        """
+        if self._loaded is None or self.state is not State.READY:
+            raise self.not_ready()
+        return self._loaded
+
+    def not_ready(self) -> NotReady:
+        """The error for a request that came too early, or for a version that failed."""
+        if self.state is State.FAILED:
+            return NotReady(f"model '{self.name}' could not be loaded: {self.reason}")
+        return NotReady(
+            f"model '{self.name}' is being loaded; try again in a moment", retry_after_s=1
+        )
+
+    def load(self, settings: Settings) -> None:
+        """Load and warm; ends in READY or FAILED and never raises. Runs in a thread."""
+        try:
+            self._loaded = open_version(self.source, settings)
+            self.state = State.WARMING
+            self.seconds_per_row = warm_up(self._loaded)
+            self.state = State.READY
+        except ModelportError as error:
+            self._fail(error.message)
+        except Exception as error:
+            _log.exception("model '%s' could not be loaded", self.name)
+            self._fail(f"{type(error).__name__} while loading")
+
+    def _fail(self, reason: str) -> None:
+        self.reason = reason
+        self.state = State.FAILED
+        self._loaded = None
+
+    def close(self) -> None:
+        """Give the model's memory back."""
+        if self._loaded is not None:
+            self._loaded.model.close()
+            self._loaded = None
+
+
+def open_version(source: Source, settings: Settings) -> LoadedModel:
+    """Read a version's files; everything but the warm-up.
+
+    Raises:
+        LoadError: the file cannot be served.
+        ConfigError: its `model.toml` is wrong.
+    """
+    if source.problem:
+        raise NotReady(source.problem)
+    path = Path(source.path)
+    toml = read_model_toml(Path(source.toml))
+    digest = integrity.digest(path)
+    options = LoadOptions(
+        threads=settings.threads,
+        digest=digest,
+        trusted=settings.trusted,
+        cache_dir=settings.cache_dir,
+        attribute=source.attribute,
+        declared_inputs=declared_inputs(toml),
+    )
+    model = load(path, options)
+    description = model.description
+    semantics = merge(description.semantics, toml, description.signature)
+    view = plain_view(description.signature, semantics)
+    return LoadedModel(
+        model=model,
+        digest=digest,
+        description=description,
+        semantics=semantics,
+        view=view,
+        decode_json=json_decoder(view),
+        answer=plain_answer(view),
+    )
+
+
+def warm_up(loaded: LoadedModel) -> float:
+    """Run the owner's example, else a generated row, a few times; the seconds that a row takes.
+
+    A generated row may be one that the model refuses: that is logged, and 1 second assumed.
+
+    Raises:
+        InvalidInput: the model does not take the owner's own example.
+    """
+    generated = not loaded.semantics.examples
+    try:
+        batch = (
+            generated_row(loaded.view.signature)
+            if generated
+            else read(loaded.view, example_request(loaded.view)).inputs
+        )
+        rows = loaded.view.signature.check(batch)
+        return _timed(loaded.model, batch) / rows
+    except Exception as error:
+        if not generated:
+            raise
+        _log.warning("the model did not take a generated row to warm up with: %s", error)
+        return 1.0
+
+
+def _timed(model: Model, batch: Batch) -> float:
+    if model.description.execution == "async":
+        return 1.0  # it would need an event loop; asynchronous models never run in place anyway
+    times: list[float] = []
+    until = time.perf_counter() + _WARM_UP_BUDGET_S
+    while len(times) < _WARM_UP_RUNS and time.perf_counter() < until:
+        started = time.perf_counter()
+        answer = model.predict(batch)
+        assert not inspect.isawaitable(answer)
+        times.append(time.perf_counter() - started)
+    return float(np.median(times))

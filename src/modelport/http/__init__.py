@@ -1,0 +1,1 @@
+"""HTTP: one connection class on uvicorn's server, one file per protocol."""

@@ -1,0 +1,43 @@
+"""Admin operations over HTTP: each is handed to control, which alone may change state."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from modelport.guard.policy import Permission
+from modelport.http.routes import Route
+
+__all__ = ["AskControl", "admin_routes"]
+
+AskControl: TypeAlias = Callable[[str, bytes], Awaitable[bytes]]
+"""From an operation and its JSON to control's JSON; raises `ModelportError`."""
+
+
+def admin_routes(ask: AskControl) -> list[Route]:
+    """Keys: list, create, revoke."""
+
+    async def list_keys(request: Request) -> Response:
+        return _json(await ask("keys.list", b""))
+
+    async def create_key(request: Request) -> Response:
+        return _json(await ask("keys.create", await request.body()), 201)
+
+    async def revoke_key(request: Request) -> Response:
+        body = msgspec.json.encode({"id": request.path_params["id"]})
+        return _json(await ask("keys.revoke", body))
+
+    admin = Permission.ADMIN
+    return [
+        Route(method="GET", path="/admin/keys", permission=admin, endpoint=list_keys),
+        Route(method="POST", path="/admin/keys", permission=admin, endpoint=create_key),
+        Route(method="DELETE", path="/admin/keys/{id}", permission=admin, endpoint=revoke_key),
+    ]
+
+
+def _json(body: bytes, status: int = 200) -> Response:
+    return Response(body, status, media_type="application/json")

@@ -1,0 +1,71 @@
+"""The table of all routes: what this server answers, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from modelport.core.settings import Settings
+from modelport.engine.facade import Engine
+from modelport.guard.policy import Permission
+from modelport.http.admin import AskControl, admin_routes
+from modelport.http.catalog import catalog_routes
+from modelport.http.docs import docs_routes
+from modelport.http.health import Gather, health_routes
+from modelport.http.oip import infer_routes
+from modelport.http.oip_metadata import metadata_routes
+from modelport.http.openapi import document
+from modelport.http.plain import MetricsOf, plain_routes
+from modelport.http.routes import Route
+
+__all__ = ["api_routes"]
+
+
+def api_routes(
+    *,
+    engine: Engine,
+    settings: Settings,
+    server_version: str,
+    metrics_of: MetricsOf,
+    gather: Gather,
+    ask: AskControl,
+    is_draining: Callable[[], bool],
+) -> list[Route]:
+    """Every route of every protocol.
+
+    Args:
+        engine: what runs the models.
+        settings: bounds and time-outs.
+        server_version: shown to callers.
+        metrics_of: where requests are counted.
+        gather: what all workers have counted.
+        ask: hands an admin operation to control.
+        is_draining: whether this worker is about to end.
+    """
+    timeout_s, limit = settings.inference.timeout_s, settings.http.max_body_bytes
+    routes = [
+        *plain_routes(engine, metrics_of, timeout_s, limit),
+        *infer_routes(engine, metrics_of, timeout_s, limit),
+        *health_routes(engine, is_draining, gather),
+        *metadata_routes(engine, gather, server_version),
+        *catalog_routes(engine),
+        *admin_routes(ask),
+        *docs_routes(),
+    ]
+    return [*routes, _openapi(engine, routes, server_version)]
+
+
+def _openapi(engine: Engine, routes: Sequence[Route], server_version: str) -> Route:
+    """The description of all the others; made anew for each call, because models come and go."""
+    every: list[Route] = [*routes]
+
+    async def openapi(request: Request) -> Response:
+        return JSONResponse(document(engine, every, "Modelport", server_version))
+
+    route = Route(
+        method="GET", path="/openapi.json", permission=Permission.READ, endpoint=openapi
+    )
+    every.append(route)
+    return route

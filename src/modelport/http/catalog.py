@@ -1,0 +1,86 @@
+"""The models that are served, in our own words: state, fields, meaning."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from modelport.engine.facade import Engine
+from modelport.engine.lifecycle import LoadedModel, State, Version
+from modelport.guard.policy import Permission
+from modelport.http.routes import Route
+from modelport.semantics.example import example_request
+
+__all__ = ["catalog_routes", "describe"]
+
+
+def catalog_routes(engine: Engine) -> list[Route]:
+    """The list of models, and one model."""
+
+    async def models(request: Request) -> Response:
+        return _json([_listed(version) for version in engine.versions])
+
+    async def model(request: Request) -> Response:
+        version = engine.find(request.path_params["name"])
+        body = _listed(version)
+        if version.state is State.READY:
+            body |= describe(version.loaded)
+        return _json(body)
+
+    read = Permission.READ
+    return [
+        Route(method="GET", path="/models", permission=read, endpoint=models),
+        Route(method="GET", path="/models/{name}", permission=read, endpoint=model),
+    ]
+
+
+def describe(loaded: LoadedModel) -> dict[str, Any]:
+    """What is known of a loaded model, as JSON: the same for the server and for `inspect`."""
+    description, view = loaded.description, loaded.view
+    return {
+        "runtime": description.runtime,
+        "digest": f"sha256:{loaded.digest}",
+        "title": loaded.semantics.title,
+        "description": loaded.semantics.description,
+        "inputs": [_tensor(spec) for spec in description.signature.inputs],
+        "outputs": [
+            _tensor(o.tensor) | _known(o.meaning) for o in view.outputs
+        ],
+        "fields": [
+            {"name": f.name, "datatype": f.dtype.value, "shape": _sizes(f.shape)}
+            | _known(f.meaning)
+            for f in view.fields
+        ],
+        "example": example_request(view),
+        "notes": list(description.notes),
+        "warnings": list(description.warnings),
+    }
+
+
+def _listed(version: Version) -> dict[str, Any]:
+    return {
+        "name": version.name,
+        "version": version.version,
+        "state": version.state.value,
+        "reason": version.reason,
+    }
+
+
+def _tensor(spec: Any) -> dict[str, Any]:
+    return {"name": spec.name, "datatype": spec.dtype.value, "shape": _sizes(spec.shape)}
+
+
+def _sizes(shape: tuple[int | None, ...]) -> list[int]:
+    return [-1 if size is None else size for size in shape]
+
+
+def _known(meaning: msgspec.Struct) -> dict[str, Any]:
+    """The fields of a meaning that say something."""
+    return {k: v for k, v in msgspec.structs.asdict(meaning).items() if v not in (None, ())}
+
+
+def _json(value: object) -> Response:
+    return Response(msgspec.json.encode(value), media_type="application/json")

@@ -1,0 +1,289 @@
+"""The Open Inference Protocol v2 over REST, with the binary tensor extension.
+
+Source: Open Inference Protocol v2 REST, and the extensions that Triton documents for binary
+tensor data, classification, model configuration and statistics
+(https://github.com/kserve/open-inference-protocol,
+https://github.com/triton-inference-server/server/tree/main/docs/protocol).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+import orjson
+
+from modelport.core.errors import InvalidInput, ModelportError, UnsupportedMedia
+from modelport.core.messages import InferRequest, InferResponse
+from modelport.core.semantics import OutputMeaning
+from modelport.core.tensors import Array, DType, bytes_tensor, from_raw, to_raw
+from modelport.engine.facade import Engine
+from modelport.engine.lifecycle import LoadedModel, Version
+from modelport.guard.policy import Permission
+from modelport.http.bodies import (
+    compressed,
+    media_type,
+    not_json,
+    unpacked,
+    wants_compression,
+)
+from modelport.http.oip_data import decode_data, encode_data
+from modelport.http.plain import MetricsOf
+from modelport.http.routes import Route
+from modelport.http.wire import JSON, Handler, Head, Reply, reply
+from modelport.monitor.metrics import ModelMetrics
+
+__all__ = ["infer_routes"]
+
+_HEADER_LENGTH = b"inference-header-content-length"
+
+
+class WireInput(msgspec.Struct):
+    """One input tensor of a request."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+    data: msgspec.Raw | None = None
+    parameters: dict[str, Any] | None = None
+
+
+class WireOutput(msgspec.Struct):
+    """One output that a request asks for."""
+
+    name: str
+    parameters: dict[str, Any] | None = None
+
+
+class WireRequest(msgspec.Struct):
+    """The JSON part of a request; fields that it does not know are extensions, and ignored."""
+
+    inputs: list[WireInput]
+    id: str | None = None
+    outputs: list[WireOutput] | None = None
+    parameters: dict[str, Any] | None = None
+
+
+_parse = msgspec.json.Decoder(WireRequest).decode
+
+
+def infer_routes(
+    engine: Engine, metrics_of: MetricsOf, timeout_s: float, max_body_bytes: int
+) -> list[Route]:
+    """The routes that run a model."""
+
+    def prepare(head: Head, params: Mapping[str, str]) -> Handler:
+        version = engine.find(params["name"], params.get("version"))
+        loaded = version.loaded
+        _check_media(head)
+        metrics = metrics_of(version.name, version.version, "oip")
+        handler = _handler(engine, version, loaded, _header_length(head), metrics, timeout_s)
+        encoding = wants_compression(head)
+        if encoding is not None:
+            plain = handler
+            handler = lambda body: compressed(plain(body), encoding)  # noqa: E731  # as above
+        return unpacked(head, handler, max_body_bytes)
+
+    paths = ("/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer")
+    return [
+        Route(method="POST", path=path, permission=Permission.INFER, prepare=prepare)
+        for path in paths
+    ]
+
+
+def _check_media(head: Head) -> None:
+    media = media_type(head)
+    known = ("", "application/json", "application/octet-stream", "application/x-www-form-urlencoded")
+    if media not in known:
+        raise UnsupportedMedia(
+            f"inference takes application/json, or application/octet-stream with binary tensors,"
+            f" not '{media}'"
+        )
+
+
+def _header_length(head: Head) -> int | None:
+    value = head.get(_HEADER_LENGTH)
+    if value is None:
+        return None
+    if not value.isdigit() or len(value) > 18:
+        raise InvalidInput(
+            "Inference-Header-Content-Length is the size in bytes of the JSON part, and"
+            f" {value[:40].decode('latin-1')!r} came"
+        )
+    return int(value)
+
+
+def _handler(
+    engine: Engine,
+    version: Version,
+    loaded: LoadedModel,
+    header_length: int | None,
+    metrics: ModelMetrics,
+    timeout_s: float,
+) -> Handler:
+    clock = time.perf_counter
+
+    def finish(response: InferResponse, wire: WireRequest, decode_s: float) -> Reply:
+        started = clock()
+        answer = _encode(loaded, response, wire)
+        rows = max((t.shape[0] for t in response.outputs.values() if t.ndim), default=1)
+        metrics.answered(decode_s, response.queue_s, response.run_s, clock() - started, rows)
+        return answer
+
+    async def later(
+        answer: Awaitable[InferResponse], wire: WireRequest, decode_s: float
+    ) -> Reply:
+        try:
+            return finish(await answer, wire, decode_s)
+        except ModelportError as error:
+            metrics.failed(error.code)
+            raise
+
+    def handle(body: bytes) -> Reply | Awaitable[Reply]:
+        started = clock()
+        try:
+            wire, request = _decode(loaded, body, header_length)
+            request.deadline = time.monotonic() + _timeout(wire, timeout_s)
+            decode_s = clock() - started
+            answer = engine.infer(version, loaded, request)
+            if isinstance(answer, InferResponse):
+                return finish(answer, wire, decode_s)
+            return later(answer, wire, decode_s)
+        except ModelportError as error:
+            metrics.failed(error.code)
+            raise
+
+    return handle
+
+
+# -- requests
+
+
+def _decode(
+    loaded: LoadedModel, body: bytes, header_length: int | None
+) -> tuple[WireRequest, InferRequest]:
+    if header_length is not None and header_length > len(body):
+        raise InvalidInput(
+            f"Inference-Header-Content-Length is {header_length}, and the whole body has"
+            f" {len(body)} bytes"
+        )
+    text = body if header_length is None else body[:header_length]
+    try:
+        wire = _parse(text)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise not_json(error, text) from error
+    binary = memoryview(body)[len(text) :]
+    inputs: dict[str, Array] = {}
+    for item in wire.inputs:
+        if item.name in inputs:
+            raise InvalidInput(f"input '{item.name}' is given twice", tensor=item.name)
+        inputs[item.name], used = _tensor(loaded, item, binary)
+        binary = binary[used:]
+    if len(binary):
+        raise InvalidInput(f"{len(binary)} bytes of binary data belong to no input")
+    outputs = tuple(item.name for item in wire.outputs or ())
+    return wire, InferRequest(inputs=inputs, outputs=outputs, parameters=wire.parameters or {})
+
+
+def _tensor(loaded: LoadedModel, item: WireInput, binary: memoryview) -> tuple[Array, int]:
+    """The tensor, and how many bytes of the binary data it took."""
+    spec = loaded.view.signature.input(item.name)
+    if item.datatype != spec.dtype.value:
+        raise InvalidInput(
+            f"input '{item.name}' takes {spec.dtype.value}, and {item.datatype[:20]!r} came",
+            tensor=item.name,
+            expected=spec.dtype.value,
+            got=item.datatype[:20],
+        )
+    shape = tuple(item.shape)
+    if any(size <= 0 for size in shape):
+        raise InvalidInput(
+            f"input '{item.name}' has the shape {list(shape)}: each size is at least 1",
+            tensor=item.name,
+            got=list(shape),
+        )
+    parameters = item.parameters or {}
+    if "shared_memory_region" in parameters:
+        raise InvalidInput("this server takes tensors in the request, not in shared memory")
+    if "binary_data_size" not in parameters:
+        if item.data is None:
+            raise InvalidInput(f"input '{item.name}' has no data", tensor=item.name)
+        return decode_data(item.name, spec.dtype, shape, item.data), 0
+    size = parameters["binary_data_size"]
+    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= len(binary):
+        raise InvalidInput(
+            f"input '{item.name}': binary_data_size is {str(size)[:40]}, and {len(binary)} bytes of"
+            " binary data are left",
+            tensor=item.name,
+        )
+    return from_raw(item.name, binary[:size], spec.dtype, shape), size
+
+
+def _timeout(wire: WireRequest, default_s: float) -> float:
+    """The `timeout` parameter, in microseconds, where it is shorter than the server's own."""
+    asked = (wire.parameters or {}).get("timeout")
+    if isinstance(asked, int) and not isinstance(asked, bool) and asked > 0:
+        return min(asked / 1e6, default_s)
+    return default_s
+
+
+# -- answers
+
+
+def _encode(loaded: LoadedModel, response: InferResponse, wire: WireRequest) -> Reply:
+    binary_default = bool((wire.parameters or {}).get("binary_data_output"))
+    wanted = {item.name: item.parameters or {} for item in wire.outputs or ()}
+    items: list[dict[str, Any]] = []
+    raws: list[bytes] = []
+    for name, tensor in response.outputs.items():
+        parameters = wanted.get(name, {})
+        if parameters.get("classification"):
+            tensor = _classified(loaded, name, tensor, parameters["classification"])
+        item: dict[str, Any] = {
+            "name": name,
+            "datatype": DType.of(tensor.dtype).value,
+            "shape": tensor.shape,
+        }
+        if parameters.get("binary_data", binary_default):
+            raw = to_raw(tensor)
+            item["parameters"] = {"binary_data_size": len(raw)}
+            raws.append(raw)
+        else:
+            item["data"] = encode_data(name, tensor)
+        items.append(item)
+    answer: dict[str, Any] = {
+        "model_name": response.model,
+        "model_version": response.version,
+        "outputs": items,
+    }
+    if wire.id is not None:
+        answer["id"] = wire.id
+    text = orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
+    served_by = b"x-model-version: %b\r\n" % response.version.encode()
+    if not raws:
+        return reply(b"200 OK", JSON + served_by, text)
+    headers = (
+        b"content-type: application/octet-stream\r\ninference-header-content-length: %d\r\n"
+        % len(text)
+    )
+    return reply(b"200 OK", headers + served_by, b"".join((text, *raws)))
+
+
+def _classified(loaded: LoadedModel, name: str, scores: Array, count: object) -> Array:
+    """The classification extension: the `count` best of each row as `score:index:label`."""
+    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+        raise InvalidInput(f"output '{name}': classification is a number of classes, at least 1")
+    if scores.ndim == 0 or scores.dtype == np.object_:
+        raise InvalidInput(f"output '{name}' has no scores to classify")
+    names = loaded.semantics.outputs.get(name, OutputMeaning()).classes
+    rows = scores.reshape(-1, scores.shape[-1])
+    best = np.argsort(-rows, axis=-1, kind="stable")[:, : min(count, rows.shape[-1])]
+    texts = [
+        ":".join([f"{row[at]:f}", str(at), *([str(names[at])] if len(names) > at else [])]).encode()
+        for row, places in zip(rows, best.tolist(), strict=True)
+        for at in places
+    ]
+    return bytes_tensor(texts, (*scores.shape[:-1], best.shape[-1]))

@@ -1,0 +1,144 @@
+"""What the Open Inference Protocol tells about the server and its models.
+
+The configuration and the statistics are Triton's extensions of those names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from modelport.core.signature import TensorSpec
+from modelport.core.tensors import DType
+from modelport.engine.facade import Engine
+from modelport.engine.lifecycle import State, Version
+from modelport.guard.policy import Permission
+from modelport.http.health import Gather
+from modelport.http.routes import Endpoint, Route
+from modelport.monitor.metrics import Histogram, ModelMetrics, Report
+
+__all__ = ["metadata_routes"]
+
+_EXTENSIONS = ["binary_tensor_data", "classification", "model_configuration", "statistics"]
+_CONFIG_TYPES = {DType.BYTES: "TYPE_STRING"}
+
+
+def metadata_routes(engine: Engine, gather: Gather, server_version: str) -> list[Route]:
+    """The routes under `/v2` that run no model."""
+
+    async def server(request: Request) -> Response:
+        return JSONResponse(
+            {"name": "modelport", "version": server_version, "extensions": _EXTENSIONS}
+        )
+
+    async def model(request: Request) -> Response:
+        return JSONResponse(_metadata(engine, _version(engine, request)))
+
+    async def model_ready(request: Request) -> Response:
+        version = _version(engine, request)
+        is_ready = version.state is State.READY
+        body = {"name": version.name, "ready": is_ready}
+        return JSONResponse(body, 200 if is_ready else 503)
+
+    async def config(request: Request) -> Response:
+        return JSONResponse(_config(_version(engine, request)))
+
+    async def statistics(request: Request) -> Response:
+        versions = [_version(engine, request)] if "name" in request.path_params else engine.versions
+        gathered = await gather()
+        return JSONResponse({"model_stats": [_statistics(v, gathered.report) for v in versions]})
+
+    routes = [_get("/v2", server), _get("/v2/models/stats", statistics)]
+    for base in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}"):
+        routes += [
+            _get(base, model),
+            _get(f"{base}/ready", model_ready),
+            _get(f"{base}/config", config),
+            _get(f"{base}/stats", statistics),
+        ]
+    return routes
+
+
+def _get(path: str, endpoint: Endpoint) -> Route:
+    return Route(method="GET", path=path, permission=Permission.READ, endpoint=endpoint)
+
+
+def _version(engine: Engine, request: Request) -> Version:
+    return engine.find(request.path_params["name"], request.path_params.get("version"))
+
+
+def _metadata(engine: Engine, version: Version) -> dict[str, Any]:
+    loaded = version.loaded
+    return {
+        "name": version.name,
+        "versions": [v.version for v in engine.versions if v.name == version.name],
+        "platform": loaded.description.runtime,
+        "inputs": _tensors(loaded.description.signature.inputs),
+        "outputs": _tensors(loaded.description.signature.outputs),
+    }
+
+
+def _tensors(specs: Iterable[TensorSpec]) -> list[dict[str, Any]]:
+    return [
+        {"name": spec.name, "datatype": spec.dtype.value, "shape": _sizes(spec)} for spec in specs
+    ]
+
+
+def _sizes(spec: TensorSpec) -> list[int]:
+    return [-1 if size is None else size for size in spec.shape]
+
+
+def _config(version: Version) -> dict[str, Any]:
+    signature = version.loaded.description.signature
+
+    def tensors(specs: Iterable[TensorSpec]) -> list[dict[str, Any]]:
+        return [
+            {
+                "name": spec.name,
+                "data_type": _CONFIG_TYPES.get(spec.dtype, f"TYPE_{spec.dtype.value}"),
+                "dims": _sizes(spec),
+            }
+            for spec in specs
+        ]
+
+    return {
+        "name": version.name,
+        "platform": version.loaded.description.runtime,
+        "backend": "modelport",
+        # 0: the shapes above are whole, with the batch's dimension where there is one.
+        "max_batch_size": 0,
+        "input": tensors(signature.inputs),
+        "output": tensors(signature.outputs),
+    }
+
+
+def _statistics(version: Version, report: Report) -> dict[str, Any]:
+    own = [m for m in report.models if (m.model, m.version) == (version.name, version.version)]
+    answered = sum(m.requests - sum(m.errors.values()) for m in own)
+    failed = sum(sum(m.errors.values()) for m in own)
+    return {
+        "name": version.name,
+        "version": version.version,
+        "inference_count": sum(m.rows for m in own),
+        "execution_count": answered,
+        "inference_stats": {
+            "success": _duration(own, "total"),
+            "fail": {"count": failed, "ns": 0},
+            "queue": _duration(own, "queue"),
+            "compute_input": _duration(own, "decode"),
+            "compute_infer": _duration(own, "run"),
+            "compute_output": _duration(own, "encode"),
+        },
+        "batch_stats": [],
+    }
+
+
+def _duration(metrics: Iterable[ModelMetrics], stage: str) -> dict[str, int]:
+    histograms: list[Histogram] = [m.stages[stage] for m in metrics]
+    return {
+        "count": sum(sum(h.counts) for h in histograms),
+        "ns": round(sum(h.total for h in histograms) * 1e9),
+    }

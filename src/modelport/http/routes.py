@@ -1,0 +1,180 @@
+"""The routes: which path means what, which permission it asks, and the gate in front of all.
+
+Every route of every protocol is one `Route` in one table. The gate runs once for each distinct
+head, before its body is read; the rest of the way was decided when the table was built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+from urllib.parse import unquote_to_bytes
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import request_response
+
+from modelport.core.errors import Forbidden, MethodNotAllowed, ModelportError, NotFound
+from modelport.guard.policy import Caller, Permission, Policy, Principal, admit, permit
+from modelport.http.errors import error_body, status_of
+from modelport.http.wire import Asgi, Handler, Head
+
+__all__ = ["Endpoint", "Gate", "Prepare", "Route", "Router"]
+
+Prepare: TypeAlias = Callable[[Head, Mapping[str, str]], Handler]
+"""For a hot route: from a head and the path's parameters to the handler of all such requests."""
+Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
+"""For a cold route: an endpoint as Starlette has it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """One method on one path."""
+
+    method: str
+    path: str
+    """Segments in braces are parameters: `/models/{name}/predict`."""
+    permission: Permission
+    prepare: Prepare | None = None
+    endpoint: Endpoint | None = None
+    """Exactly one of `prepare` and `endpoint` is given."""
+
+
+class Router:
+    """Finds the route of a method and a path."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self.routes = tuple(routes)
+        self._by_path: dict[tuple[str, ...], dict[str, Route]] = {}
+        self._asgi: dict[Route, Any] = {}
+        for route in self.routes:
+            shape = tuple("{}" if _is_parameter(s) else s for s in _split(route.path))
+            methods = self._by_path.setdefault(shape, {})
+            if route.method in methods or (route.prepare is None) == (route.endpoint is None):
+                raise ValueError(f"the route {route.method} {route.path} is declared wrongly")
+            methods[route.method] = route
+            if route.endpoint is not None:
+                self._asgi[route] = request_response(_telling(route.endpoint))
+
+    def match(self, method: str, raw_path: bytes) -> tuple[Route, dict[str, str]]:
+        """The route and the values of its parameters.
+
+        Raises:
+            NotFound: no route has this path.
+            MethodNotAllowed: one has it, with other methods.
+        """
+        segments = [_decoded(segment) for segment in raw_path.split(b"/")[1:]]
+        for shape, methods in self._by_path.items():
+            if len(shape) == len(segments) and _fits(shape, segments):
+                route = methods.get("GET" if method == "HEAD" else method)
+                if route is None:
+                    allowed = ", ".join(sorted(methods))
+                    raise MethodNotAllowed(
+                        f"this address takes {allowed}, not {method}", allow=allowed
+                    )
+                names = [name[1:-1] for name in _split(route.path) if _is_parameter(name)]
+                values = [s for name, s in zip(shape, segments, strict=True) if name == "{}"]
+                return route, dict(zip(names, values, strict=True))
+        raise NotFound(
+            "there is nothing under this address; the API's addresses are listed at /docs",
+        )
+
+    def handler(self, route: Route, head: Head, params: dict[str, str]) -> Handler | Asgi:
+        """Who answers requests with this head."""
+        if route.prepare is not None:
+            return route.prepare(head, params)
+        return Asgi(self._asgi[route], params)
+
+
+class Gate:
+    """The one check that every request of every protocol passes."""
+
+    def __init__(self, router: Router, policy: Policy) -> None:
+        self._router = router
+        self.policy = policy
+
+    def resolve(self, head: Head) -> None:
+        """Admit the caller, find the route, check its permission, set the head's handler.
+
+        Raises:
+            Unauthenticated, Forbidden: the caller may not.
+            NotFound, MethodNotAllowed: there is no such route.
+            ModelportError: as the route's own preparation raises.
+        """
+        method = head.method.decode("ascii")
+        origin = _text(head.get(b"origin"))
+        if origin is not None and origin in self.policy.cors_origins:
+            head.extra = (
+                b"access-control-allow-origin: %b\r\nvary: origin\r\n" % origin.encode("latin-1")
+            )
+        if method == "OPTIONS":
+            self._preflight(head, origin)
+            return
+        try:
+            route, params = self._router.match(method, head.path)
+        except NotFound:
+            # Whoever may not read learns nothing of which addresses exist.
+            permit(self._admit(head, origin), Permission.READ)
+            raise
+        if route.permission is not Permission.PUBLIC:
+            permit(self._admit(head, origin), route.permission)
+        head.handler = self._router.handler(route, head, params)
+
+    def _admit(self, head: Head, origin: str | None) -> Principal:
+        caller = Caller(
+            loopback=head.loopback,
+            host=_text(head.get(b"host")),
+            origin=origin,
+            authorization=_text(head.get(b"authorization")),
+        )
+        return admit(self.policy, caller)
+
+    def _preflight(self, head: Head, origin: str | None) -> None:
+        """Answer a browser that asks whether a page of another origin may call."""
+        if origin is None or origin not in self.policy.cors_origins:
+            raise Forbidden("pages of this origin may not call this server")
+        asked = head.get(b"access-control-request-headers") or b"content-type, authorization"
+        answer = (
+            b"HTTP/1.1 200 OK\r\naccess-control-allow-methods: GET, POST, DELETE\r\n"
+            b"access-control-allow-headers: %b\r\naccess-control-max-age: 600\r\n" % asked,
+            b"",
+        )
+        head.handler = lambda body: answer
+
+
+def _telling(endpoint: Endpoint) -> Endpoint:
+    """The endpoint, with errors in their one shape."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            return await endpoint(request)
+        except ModelportError as error:
+            return Response(
+                error_body(error, request.state.request_id),
+                status_of(error),
+                media_type="application/json",
+            )
+
+    return answer
+
+
+def _split(path: str) -> tuple[str, ...]:
+    return tuple(path.split("/")[1:])
+
+
+def _is_parameter(segment: str) -> bool:
+    return segment.startswith("{")
+
+
+def _fits(shape: tuple[str, ...], segments: list[str]) -> bool:
+    return all(want in ("{}", have) for want, have in zip(shape, segments, strict=True))
+
+
+def _decoded(segment: bytes) -> str:
+    # Bytes that are not UTF-8 become a character that no model's name has.
+    return unquote_to_bytes(segment).decode("utf-8", "replace")
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("latin-1")

@@ -1,0 +1,148 @@
+"""Settings from a file, the environment and flags, in rising precedence, for frozen dataclasses.
+
+A settings class is a dataclass of groups, each a dataclass whose field names are unique over all
+groups. The file has a table for each group; a variable is the prefix and the field's name.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+from modelport.core.errors import ConfigError
+
+__all__ = ["build", "read_file", "types_of"]
+
+S = TypeVar("S")
+
+_WORDS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+
+
+def build(
+    settings: type[S],
+    *,
+    file: Mapping[str, Any],
+    environment: Mapping[str, str],
+    flags: Mapping[str, Any],
+    prefix: str,
+    reserved: Iterable[str] = (),
+) -> S:
+    """The settings; a later source overrides an earlier one.
+
+    Args:
+        settings: the class.
+        file: a parsed TOML file.
+        environment: variables; those with the prefix are read.
+        flags: by field; None means not given.
+        prefix: such as `APP_`.
+        reserved: variables with the prefix that are no settings.
+
+    Raises:
+        ConfigError: an unknown key (names the nearest), or a value of the wrong type.
+    """
+    groups = {f.name: _group_type(settings, f.name) for f in fields(settings)}  # type: ignore[arg-type]  # a dataclass
+    _check_known("modelport.toml", file, groups)
+    values: dict[str, Any] = {}
+    for group, kind in groups.items():
+        table = file.get(group, {})
+        if not isinstance(table, dict):
+            raise ConfigError(f"modelport.toml: '{group}' is a table: [{group}]")
+        types = types_of(kind)
+        _check_known(f"modelport.toml, [{group}]", table, types)
+        for name, value in table.items():
+            values[name] = _typed(f"modelport.toml, [{group}] {name}", value, types[name])
+    values |= _from_environment(groups, environment, prefix, set(reserved))
+    values |= {name: value for name, value in flags.items() if value is not None}
+    made = {
+        group: kind(**{n: v for n, v in values.items() if n in types_of(kind)})
+        for group, kind in groups.items()
+    }
+    return settings(**made)
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """A parsed TOML file.
+
+    Raises:
+        ConfigError: it is not there, or not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"'{path}' cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"'{path}' is not valid TOML: {error}") from error
+
+
+def types_of(group: type) -> dict[str, Any]:
+    """The type of each field of a group."""
+    hints = get_type_hints(group)
+    return {f.name: hints[f.name] for f in fields(group)}
+
+
+def _group_type(settings: type, name: str) -> type:
+    kind = get_type_hints(settings)[name]
+    assert is_dataclass(kind)
+    return kind  # type: ignore[return-value]  # a class: hints name no instances
+
+
+def _from_environment(
+    groups: Mapping[str, type], environment: Mapping[str, str], prefix: str, reserved: set[str]
+) -> dict[str, Any]:
+    types = {name: kind for group in groups.values() for name, kind in types_of(group).items()}
+    known = {f"{prefix}{name.upper()}": name for name in types}
+    values: dict[str, Any] = {}
+    for variable, text in environment.items():
+        if not variable.startswith(prefix) or variable in reserved:
+            continue
+        if variable not in known:
+            raise ConfigError(
+                f"the environment variable {variable} is no setting{_nearest(variable, known)}"
+            )
+        name = known[variable]
+        values[name] = _parsed(variable, text, types[name])
+    return values
+
+
+def _parsed(where: str, text: str, kind: Any) -> Any:
+    if get_origin(kind) is tuple:
+        return tuple(item.strip() for item in text.split(",") if item.strip())
+    try:
+        if kind is bool:
+            return _WORDS[text.lower()]
+        return kind(text)
+    except (ValueError, KeyError) as error:
+        raise ConfigError(f"{where} is {_name(kind)}, and {text!r} came") from error
+
+
+def _typed(where: str, value: Any, kind: Any) -> Any:
+    if get_origin(kind) is tuple:
+        item = get_args(kind)[0]
+        if isinstance(value, list) and all(type(v) is item for v in value):
+            return tuple(value)
+    elif type(value) is kind:
+        return value
+    elif kind is float and type(value) is int:
+        return float(value)
+    raise ConfigError(f"{where} is {_name(kind)}, and {value!r} came")
+
+
+def _name(kind: Any) -> str:
+    if get_origin(kind) is tuple:
+        return "a list of texts"
+    return {bool: "true or false", int: "a whole number", float: "a number"}.get(kind, "a text")
+
+
+def _check_known(where: str, table: Mapping[str, Any], known: Iterable[str]) -> None:
+    for key in table:
+        if key not in known:
+            raise ConfigError(f"{where}: there is no setting '{key}'{_nearest(key, known)}")
+
+
+def _nearest(key: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(key, list(known), n=1, cutoff=0.4)
+    return f"; did you mean '{close[0]}'?" if close else ""

@@ -1,0 +1,1 @@
+"""What happened: counters and histograms, added up over processes."""

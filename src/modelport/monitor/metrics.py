@@ -1,0 +1,194 @@
+"""Counters and latency histograms of one process, and their sum over several.
+
+Recording costs a bisection and a few additions, because it happens in every request; the
+Prometheus text is made only when somebody asks for it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+
+import msgspec
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+__all__ = [
+    "CONTENT_TYPE",
+    "STAGES",
+    "Gathered",
+    "Histogram",
+    "ModelMetrics",
+    "Report",
+    "add_reports",
+    "exposition",
+]
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+STAGES = ("total", "decode", "queue", "run", "encode")
+BOUNDS_S = (
+    *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05),
+    *(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
+)
+
+
+class Histogram(msgspec.Struct):
+    """How many observations fell into each bucket; the last one has no upper bound."""
+
+    counts: list[int] = msgspec.field(default_factory=lambda: [0] * (len(BOUNDS_S) + 1))
+    total: float = 0.0
+
+    def observe(self, seconds: float) -> None:
+        """Count one observation."""
+        self.counts[bisect_left(BOUNDS_S, seconds)] += 1
+        self.total += seconds
+
+    def add(self, other: Histogram) -> None:
+        """Count all that another has counted."""
+        self.counts = [a + b for a, b in zip(self.counts, other.counts, strict=True)]
+        self.total += other.total
+
+
+class ModelMetrics(msgspec.Struct):
+    """What one version did."""
+
+    model: str
+    version: str
+    protocol: str
+    requests: int = 0
+    rows: int = 0
+    errors: dict[str, int] = {}
+    """By the error's code."""
+    stages: dict[str, Histogram] = msgspec.field(
+        default_factory=lambda: {stage: Histogram() for stage in STAGES}
+    )
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What tells these figures from others."""
+        return self.model, self.version, self.protocol
+
+    def answered(
+        self, decode_s: float, queue_s: float, run_s: float, encode_s: float, rows: int
+    ) -> None:
+        """Count a request that was answered, with the seconds that each stage took."""
+        self.requests += 1
+        self.rows += rows
+        stages = self.stages
+        stages["decode"].observe(decode_s)
+        stages["queue"].observe(queue_s)
+        stages["run"].observe(run_s)
+        stages["encode"].observe(encode_s)
+        stages["total"].observe(decode_s + queue_s + run_s + encode_s)
+
+    def failed(self, code: str) -> None:
+        """Count a request that ended in an error."""
+        self.requests += 1
+        self.errors[code] = self.errors.get(code, 0) + 1
+
+    def add(self, other: ModelMetrics) -> None:
+        """Count all that another process has counted for the same version."""
+        self.requests += other.requests
+        self.rows += other.rows
+        for code, count in other.errors.items():
+            self.errors[code] = self.errors.get(code, 0) + count
+        for stage, histogram in other.stages.items():
+            self.stages[stage].add(histogram)
+
+
+class Report(msgspec.Struct):
+    """Everything that one process has counted since it started."""
+
+    models: list[ModelMetrics] = []
+    rejected: dict[str, int] = {}
+    """Requests that never reached a model, by the error's code."""
+    connections: int = 0
+    """Open now."""
+
+
+class Gathered(msgspec.Struct, frozen=True):
+    """What all workers have counted, those that are gone included."""
+
+    report: Report
+    workers: int
+    """Serving now."""
+    restarts: int
+    """Replaced since control started."""
+
+
+def add_reports(reports: Iterable[Report]) -> Report:
+    """The sum of the reports; none of them is changed."""
+    models: dict[tuple[str, str, str], ModelMetrics] = {}
+    total = Report(models=[], rejected={})
+    for report in reports:
+        total.connections += report.connections
+        for code, count in report.rejected.items():
+            total.rejected[code] = total.rejected.get(code, 0) + count
+        for metrics in report.models:
+            fresh = ModelMetrics(metrics.model, metrics.version, metrics.protocol)
+            models.setdefault(metrics.key, fresh).add(metrics)
+    total.models = [models[key] for key in sorted(models)]
+    return total
+
+
+def exposition(gathered: Gathered) -> bytes:
+    """The figures in Prometheus' text format."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Once(_families(gathered)))
+    return generate_latest(registry)
+
+
+class _Once(Collector):
+    """Families that are already made, as the registry wants them."""
+
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = list(families)
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families
+
+
+def _families(gathered: Gathered) -> Iterator[Metric]:
+    report = gathered.report
+    labels = ["model", "version", "protocol"]
+    requests = CounterMetricFamily("modelport_requests", "Requests that named a model.", labels=labels)
+    rows = CounterMetricFamily("modelport_rows", "Rows that were answered.", labels=labels)
+    errors = CounterMetricFamily(
+        "modelport_errors", "Requests that ended in an error.", labels=[*labels, "code"]
+    )
+    latency = HistogramMetricFamily(
+        "modelport_latency_seconds",
+        "Time from the decoded head of a request to its encoded answer, by stage.",
+        labels=[*labels, "stage"],
+    )
+    for metrics in report.models:
+        requests.add_metric(list(metrics.key), metrics.requests)
+        rows.add_metric(list(metrics.key), metrics.rows)
+        for code, count in sorted(metrics.errors.items()):
+            errors.add_metric([*metrics.key, code], count)
+        for stage, histogram in metrics.stages.items():
+            latency.add_metric([*metrics.key, stage], _buckets(histogram), histogram.total)
+    yield from (requests, rows, errors, latency)
+    rejected = CounterMetricFamily(
+        "modelport_rejected", "Requests refused before they reached a model.", labels=["code"]
+    )
+    for code, count in sorted(report.rejected.items()):
+        rejected.add_metric([code], count)
+    yield rejected
+    yield GaugeMetricFamily("modelport_connections", "Connections open now.", report.connections)
+    yield GaugeMetricFamily("modelport_workers", "Worker processes that serve now.", gathered.workers)
+    yield CounterMetricFamily(
+        "modelport_worker_restarts", "Worker processes that were replaced.", gathered.restarts
+    )
+
+
+def _buckets(histogram: Histogram) -> list[tuple[str, float]]:
+    buckets: list[tuple[str, float]] = []
+    below = 0
+    for bound, count in zip((*map(str, BOUNDS_S), "+Inf"), histogram.counts, strict=True):
+        below += count
+        buckets.append((bound, below))
+    return buckets

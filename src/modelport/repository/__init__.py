@@ -1,0 +1,1 @@
+"""Which models exist: files and folders on disk, and the digests that name their content."""

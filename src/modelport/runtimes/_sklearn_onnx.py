@@ -1,0 +1,273 @@
+"""Converting an estimator to ONNX, and finding out whether the answers stay the same."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import onnx
+import onnx.compose
+import skl2onnx  # type: ignore[import-untyped]
+from onnx import helper
+from skl2onnx.common.data_types import (  # type: ignore[import-untyped]
+    DoubleTensorType,
+    FloatTensorType,
+    StringTensorType,
+)
+from sklearn.compose import ColumnTransformer  # type: ignore[import-untyped]
+from sklearn.ensemble import (  # type: ignore[import-untyped]
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    GradientBoostingClassifier,
+    GradientBoostingRegressor,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    IsolationForest,
+    RandomForestClassifier,
+    RandomForestRegressor,
+    VotingClassifier,
+)
+from sklearn.impute import SimpleImputer  # type: ignore[import-untyped]
+from sklearn.pipeline import Pipeline  # type: ignore[import-untyped]
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder  # type: ignore[import-untyped]
+from sklearn.tree import BaseDecisionTree  # type: ignore[import-untyped]
+
+from modelport.core.tensors import Array, Batch
+from modelport.runtimes._sklearn_checks import parts
+from modelport.runtimes._sklearn_files import first_line
+from modelport.runtimes._sklearn_forests import forest_graph, is_forest
+from modelport.runtimes._sklearn_native import answers, final, rows_of
+from modelport.runtimes._sklearn_plan import Plan, signature
+from modelport.runtimes._sklearn_rows import check_rows
+from modelport.runtimes._sklearn_session import ConvertedModel, Graph
+from modelport.runtimes._sklearn_trees import mark_missing
+from modelport.runtimes._sklearn_view import TEXT_STEPS
+from modelport.runtimes.base import Description
+
+__all__ = ["Conversion", "convert"]
+
+_OPSETS = {"": 18, "ai.onnx.ml": 3}
+"""Versions that every converter of skl2onnx knows; its default is too new for some."""
+_RELATIVE, _ABSOLUTE = 1e-5, 1e-6
+_TREES = (
+    BaseDecisionTree,
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    GradientBoostingClassifier,
+    GradientBoostingRegressor,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    IsolationForest,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+"""Estimators that round their rows to single precision themselves, but for the next."""
+_DOUBLE_TREES = (HistGradientBoostingClassifier, HistGradientBoostingRegressor)
+
+
+class Conversion(NamedTuple):
+    """A graph that was found to be the same, or why there is none."""
+
+    note: str
+    model: bytes | None = None
+    graph: Graph | None = None
+
+
+class _Differs(Exception):
+    """The converted model answers otherwise; says where."""
+
+
+def convert(estimator: Any, plan: Plan, *, threads: int) -> Conversion:
+    """The ONNX form of an estimator that gives its answers on check rows, or the reason why not.
+
+    Double precision is tried first, because it is what most estimators compute in; trees round
+    their rows to single precision, and ONNX has them in no other.
+    """
+    if any(isinstance(part, TEXT_STEPS) for part in parts(estimator)):
+        return _native("ONNX Runtime splits texts into words by other rules than Python's")
+    try:
+        batch, expected = _expected(estimator, plan)
+    except Exception as error:  # however the estimator refuses them
+        return _native(f"it refused the rows to compare with ({first_line(error)})")
+    reasons: list[str] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for attempt, single in _attempts(estimator, plan):
+            try:
+                graph, data = attempt()
+                _compare(data, graph, plan, batch, expected, threads)
+            except _Differs as error:
+                reasons.append(f"the converted model does not give the same answers: {error}")
+            except Exception as error:  # converters and ONNX Runtime fail in any way
+                reasons.append(f"it cannot be converted ({first_line(error.__cause__ or error)})")
+            else:
+                rows = len(next(iter(batch.values())))
+                note = f"Runs through ONNX: the converted model gives the same answers on {rows}"
+                precision = "single" if single else "double"
+                return Conversion(f"{note} check rows, in {precision} precision.", data, graph)
+    return _native(next((r for r in reasons if r.startswith("the")), reasons[-1]))
+
+
+def _native(reason: str) -> Conversion:
+    return Conversion(f"Runs in scikit-learn itself, because {reason}.")
+
+
+def _expected(estimator: Any, plan: Plan) -> tuple[Batch, dict[str, Array]]:
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        batch = check_rows(estimator, plan)
+        try:
+            return batch, answers(estimator, plan, rows_of(plan, batch))
+        except ValueError:
+            batch = check_rows(estimator, plan, positive=True)
+            return batch, answers(estimator, plan, rows_of(plan, batch))
+
+
+_Attempt = Callable[[], tuple[Graph, bytes]]
+
+
+def _attempts(estimator: Any, plan: Plan) -> Iterator[tuple[_Attempt, bool]]:
+    adapted = _adapted(estimator, plan)
+    last = final(adapted)
+    trees = isinstance(last, _TREES) and not isinstance(last, _DOUBLE_TREES)
+    for options in _options(adapted):
+        if isinstance(last, _TREES) and isinstance(adapted, Pipeline) and len(adapted) > 1:
+            yield lambda o=options: _mixed(adapted, plan, o), False  # type: ignore[misc]
+        elif not trees:
+            yield lambda o=options: _whole(adapted, plan, o, single=False), False  # type: ignore[misc]
+        yield lambda o=options: _whole(adapted, plan, o, single=True), True  # type: ignore[misc]
+
+
+def _adapted(estimator: Any, plan: Plan) -> Any:
+    """A copy that says the same in the words that the converters know."""
+    adapted = copy.deepcopy(estimator)
+    places = {column.index: at for at, column in enumerate(plan.columns)}
+    for part in parts(adapted):
+        if isinstance(part, ColumnTransformer) and part.n_features_in_ == plan.width:
+            _number_columns(part, places)
+        if isinstance(part, VotingClassifier):
+            part.flatten_transform = False
+        # ONNX has no missing texts; the empty one is fed for them.
+        if isinstance(part, SimpleImputer) and _has_texts(getattr(part, "statistics_", ())):
+            part.missing_values = ""
+        if isinstance(part, OneHotEncoder | OrdinalEncoder) and hasattr(part, "categories_"):
+            part.categories_ = [_without_missing(values) for values in part.categories_]
+    return adapted
+
+
+def _number_columns(step: Any, places: Mapping[int, int]) -> None:
+    """Address columns by their place among the inputs, however they were addressed before."""
+    taken = step._transformer_to_input_indices
+    step.transformers_ = [
+        (name, inner, [places[index] for index in taken[name]])
+        for name, inner, _ in step.transformers_
+        if not (isinstance(inner, str) and inner == "drop") and len(taken[name])
+    ]
+
+
+def _has_texts(values: Iterable[object]) -> bool:
+    return any(isinstance(value, str) for value in values)
+
+
+def _without_missing(values: Any) -> Any:
+    if values.dtype != object or not _has_texts(values):
+        return values
+    return np.array([v if isinstance(v, str) else "" for v in values], dtype=np.object_)
+
+
+def _options(estimator: Any) -> list[dict[str, bool] | None]:
+    """Options of the last step to try: a classifier's scores as an array, not as maps."""
+    if not hasattr(estimator, "classes_"):
+        return [None]
+    if hasattr(estimator, "predict_proba"):
+        return [{"zipmap": False}]
+    return [{"zipmap": False, "raw_scores": True}, {"zipmap": False}, None]
+
+
+def _whole(
+    estimator: Any, plan: Plan, options: dict[str, bool] | None, *, single: bool
+) -> tuple[Graph, bytes]:
+    numbers = FloatTensorType if single else DoubleTensorType
+    if is_forest(estimator):
+        model = forest_graph(estimator, "X", _OPSETS)
+    else:
+        model = _to_onnx(estimator, _types(plan, numbers), options)
+    return _graph(model, plan, single=single), model.SerializeToString()
+
+
+def _mixed(pipeline: Any, plan: Plan, options: dict[str, bool] | None) -> tuple[Graph, bytes]:
+    """The steps before the trees in double precision, then the rounding of scikit-learn's trees."""
+    before, last = pipeline[:-1], pipeline.steps[-1][1]
+    first = _to_onnx(before, _types(plan, DoubleTensorType), None)
+    width = int(last.n_features_in_)
+    if is_forest(last):
+        second = forest_graph(last, "rounded", _OPSETS)
+    else:
+        second = _to_onnx(last, [("rounded", FloatTensorType([None, width]))], options)
+    kind = second.graph.input[0].type.tensor_type.elem_type
+    given = first.graph.output[0].name
+    first.graph.node.append(helper.make_node("Cast", [given], ["before_rounded"], to=kind))
+    del first.graph.output[:]
+    first.graph.output.append(helper.make_tensor_value_info("before_rounded", kind, [None, width]))
+    second.ir_version = first.ir_version
+    second = onnx.compose.add_prefix(second, "last_")
+    model = onnx.compose.merge_models(first, second, [("before_rounded", "last_rounded")])
+    return _graph(model, plan, single=False), model.SerializeToString()
+
+
+def _types(plan: Plan, numbers: Any) -> list[tuple[str, Any]]:
+    if plan.layout == "matrix":
+        kind = StringTensorType if plan.columns[0].text else numbers
+        return [("X", kind([None, len(plan.columns)]))]
+    return [
+        (f"x{at}", (StringTensorType if column.text else numbers)([None, 1]))
+        for at, column in enumerate(plan.columns)
+    ]
+
+
+def _to_onnx(estimator: Any, types: list[tuple[str, Any]], options: Any) -> Any:
+    chosen = {id(estimator): options} if options else None
+    model = skl2onnx.to_onnx(estimator, initial_types=types, options=chosen, target_opset=_OPSETS)
+    mark_missing(model, estimator)
+    return model
+
+
+def _graph(model: Any, plan: Plan, *, single: bool) -> Graph:
+    outputs = tuple(output.name for output in model.graph.output)[: len(plan.outputs)]
+    inputs = tuple(value.name for value in model.graph.input)
+    if len(inputs) != (len(plan.columns) if plan.layout == "columns" else 1):
+        raise ValueError("the converted model takes other inputs")
+    return Graph(single=single, outputs=outputs, inputs=inputs)
+
+
+def _compare(
+    data: bytes,
+    graph: Graph,
+    plan: Plan,
+    batch: Batch,
+    expected: dict[str, Array],
+    threads: int,
+) -> None:
+    description = Description(runtime="ONNX Runtime", signature=signature(plan))
+    model = ConvertedModel(data, graph, plan, description, threads)
+    got = model.predict(batch)
+    for output in plan.outputs:
+        name = output.spec.name
+        wrong = _wrong(got[name], expected[name])
+        if wrong:
+            raise _Differs(f"'{name}' differs on {wrong} of {len(expected[name])} check rows")
+
+
+def _wrong(got: Array, expected: Array) -> int:
+    """On how many rows two answers differ."""
+    if got.shape != expected.shape:
+        return len(expected)
+    if expected.dtype.kind != "f":
+        same = got == expected
+    else:
+        near = np.isclose(got, expected, rtol=_RELATIVE, atol=_ABSOLUTE, equal_nan=True)
+        same = np.asarray(near)
+    return int((~same.reshape(len(expected), -1).all(axis=1)).sum())

@@ -1,0 +1,171 @@
+"""What a runtime is, and the one way to open a model's file."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Literal, Protocol
+
+from modelport.core.errors import (
+    CorruptModel,
+    LoadError,
+    MissingLibrary,
+    ModelportError,
+    UnsupportedModel,
+    UntrustedModel,
+)
+from modelport.core.semantics import Semantics
+from modelport.core.signature import Signature, TensorSpec
+from modelport.core.tensors import Batch
+from modelport.kit import plugins
+from modelport.runtimes.names import GROUP
+
+__all__ = ["Description", "LoadOptions", "Model", "Runtime", "format_of", "known_formats", "load"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """What is known of a loaded model besides its answers."""
+
+    runtime: str
+    """What runs it, as people read it: `ONNX Runtime 1.20`."""
+    signature: Signature
+    semantics: Semantics = Semantics()
+    """What the file itself says; `model.toml` is not read here."""
+    notes: tuple[str, ...] = ()
+    """Why it runs the way it does, and what to know about it; one sentence each."""
+    warnings: tuple[str, ...] = ()
+    """What its owner should look at; one sentence each."""
+    execution: Literal["compute", "blocking", "async"] = "compute"
+    """`compute` only calculates, so that a short run may stay on the event loop; `blocking` may
+    wait for anything and always has a thread; `async` returns an awaitable."""
+
+
+class Model(Protocol):
+    """A loaded version."""
+
+    @property
+    def description(self) -> Description:
+        """Signature, meaning and notes; constant."""
+
+    def predict(self, batch: Batch) -> Batch | Awaitable[Batch]:
+        """The outputs for inputs that fit the signature.
+
+        Called by one thread at a time. Arrays of the answer are the caller's: they stay as they
+        are when `predict` is called again.
+
+        Raises:
+            InvalidInput: the model does not take these values.
+            Exception: anything else is the model's own failure.
+        """
+
+    def close(self) -> None:
+        """Give memory and handles back; the model is not used afterwards."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadOptions:
+    """What a runtime may need besides the file."""
+
+    threads: int = 1
+    """How many CPU threads one inference may use."""
+    digest: str
+    """The file's SHA-256, in hexadecimal."""
+    trusted: frozenset[str] = frozenset()
+    """Digests that the operator allows to run code."""
+    cache_dir: Path | None = None
+    """Where a conversion may be kept, by digest; private to this user. None: nowhere."""
+    attribute: str | None = None
+    """The class or function inside a `.py` file."""
+    declared_inputs: Mapping[str, TensorSpec] = field(default_factory=dict)
+    """What `model.toml` says of inputs that the file leaves open."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runtime:
+    """The adapter for one library."""
+
+    name: str
+    load: Callable[[Path, LoadOptions], Model]
+    """Read a file; raises `LoadError`, and anything that the library raises on damaged files."""
+    unsafe: Mapping[str, str] = field(default_factory=dict)
+    """By file ending: why loading it can run code, and the safe way; such a file is opened only
+    when its digest is trusted."""
+
+
+def known_formats() -> dict[str, EntryPoint]:
+    """Every file ending that a runtime is registered for, without the dot."""
+    return plugins.entry_points(GROUP)
+
+
+def format_of(path: Path) -> str | None:
+    """The registered ending of a file, or None."""
+    ending = path.suffix.lower().lstrip(".")
+    return ending if ending in known_formats() else None
+
+
+def load(path: Path, options: LoadOptions) -> Model:
+    """Open a model's file with the runtime of its ending.
+
+    Raises:
+        UnsupportedModel: no runtime reads this ending.
+        UntrustedModel: loading could run code, and the digest is not trusted.
+        MissingLibrary: the runtime's library is not installed; names the extra.
+        CorruptModel: the file is empty, damaged, or not what its name says.
+    """
+    ending = format_of(path)
+    if ending is None:
+        known = ", ".join(f".{known}" for known in sorted(known_formats()))
+        raise UnsupportedModel(f"'{path.name}' is of no known format; known endings are {known}")
+    if path.is_file() and path.stat().st_size == 0:
+        raise CorruptModel(f"'{path.name}' is empty")
+    runtime = _runtime(ending)
+    _check_trust(path, ending, runtime, options)
+    try:
+        return runtime.load(path, options)
+    except ModelportError:
+        raise
+    except ModuleNotFoundError as error:
+        raise _missing(ending, error) from error
+    except Exception as error:
+        raise CorruptModel(
+            f"'{path.name}' could not be read as {runtime.name}: {_first_line(error)}"
+        ) from error
+
+
+def _runtime(ending: str) -> Runtime:
+    try:
+        runtime = known_formats()[ending].load()
+    except ModuleNotFoundError as error:
+        raise _missing(ending, error) from error
+    if not isinstance(runtime, Runtime):
+        raise LoadError(f"the plug-in for .{ending} is not a modelport.runtimes.base.Runtime")
+    return runtime
+
+
+def _check_trust(path: Path, ending: str, runtime: Runtime, options: LoadOptions) -> None:
+    reason = runtime.unsafe.get(ending)
+    if reason is None or options.digest in options.trusted:
+        return
+    raise UntrustedModel(
+        f"'{path.name}' was not loaded: {reason}."
+        f" If you made this file yourself, allow it by its digest: --trust sha256:{options.digest}",
+        digest=options.digest,
+    )
+
+
+def _missing(ending: str, error: ModuleNotFoundError) -> MissingLibrary:
+    entry = known_formats()[ending]
+    package = entry.dist.name if entry.dist is not None else "modelport"
+    extra = f"[{entry.extras[0]}]" if entry.extras else ""
+    return MissingLibrary(
+        f"reading .{ending} files needs the library '{error.name}':"
+        f" pip install '{package}{extra}'"
+    )
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__

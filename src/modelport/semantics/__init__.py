@@ -1,0 +1,1 @@
+"""Between what a person has and what a model takes: fields, plain JSON, tables, labels."""

@@ -1,0 +1,189 @@
+"""The common forms of plain JSON, decoded straight into typed values.
+
+For each model three decoders are made from its fields when it is loaded: one row, many rows, and
+a list of records. msgspec then checks types, ranges and names while it parses, which costs a
+fraction of looking at each value in Python. What none of them takes goes to `plain`, which also
+has the words for what is wrong; so these decoders may refuse, and never accept more than `plain`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Literal, TypeAlias
+
+import msgspec
+import numpy as np
+
+from modelport.core.semantics import Field
+from modelport.core.tensors import Array, DType, bytes_tensor
+from modelport.semantics.fields import InputField, PlainView
+from modelport.semantics.plain import PlainRequest, read
+
+__all__ = ["JsonDecoder", "json_decoder"]
+
+JsonDecoder: TypeAlias = Callable[[bytes], PlainRequest]
+"""A JSON body to tensors; raises `InvalidInput` and `msgspec.DecodeError` (not JSON)."""
+
+_Assemble: TypeAlias = Callable[[Sequence[Any]], dict[str, Array]]
+"""The values of all fields, in order, to tensors."""
+
+_REFUSED = (msgspec.ValidationError, ValueError, OverflowError, RecursionError)
+
+
+def json_decoder(view: PlainView) -> JsonDecoder:
+    """The fastest decoder for a model."""
+    parse = msgspec.json.Decoder().decode
+
+    def carefully(body: bytes) -> PlainRequest:
+        return read(view, parse(body))
+
+    elements = [_element(field) for field in view.fields]
+    if not view.signature.is_batched or any(element is None for element in elements):
+        return carefully
+    one = _struct(
+        view, [_nested(e, len(f.shape)) for e, f in zip(elements, view.fields, strict=True)]
+    )
+    many = _struct(
+        view, [_nested(e, len(f.shape) + 1) for e, f in zip(elements, view.fields, strict=True)]
+    )
+    one_row, rows = _one_row(view), _rows(view)
+    decode_one = msgspec.json.Decoder(one).decode
+    decode_many = msgspec.json.Decoder(many).decode
+    as_tuple = msgspec.structs.astuple
+
+    def decode(body: bytes) -> PlainRequest:
+        try:
+            return PlainRequest(one_row(as_tuple(decode_one(body))), True)
+        except _REFUSED:
+            pass
+        try:
+            return PlainRequest(rows(as_tuple(decode_many(body))), False)
+        except _REFUSED:
+            return carefully(body)
+
+    return decode
+
+
+def _element(field: InputField) -> Any:
+    """The type of one element as msgspec checks it; None where only `plain` can."""
+    meaning = field.meaning
+    if meaning.choices:
+        same = len({type(choice) for choice in meaning.choices}) == 1
+        exact = isinstance(meaning.choices[0], str) == (field.dtype is DType.BYTES)
+        if not same or not exact or isinstance(meaning.choices[0], bool | float):
+            return None
+        return Literal[meaning.choices]
+    if field.dtype is DType.BYTES:
+        return str | None if meaning.nullable else str
+    if field.dtype is DType.BOOL:
+        return bool
+    number = _bounded(field.dtype, meaning)
+    return number | None if meaning.nullable and field.dtype.is_float else number
+
+
+def _bounded(dtype: DType, meaning: Field) -> Any:
+    low, high = dtype.bounds or (None, None)
+    if meaning.minimum is not None:
+        low = meaning.minimum if low is None else max(low, meaning.minimum)
+    if meaning.maximum is not None:
+        high = meaning.maximum if high is None else min(high, meaning.maximum)
+    if dtype.is_float:
+        limits = {"ge": low, "le": high}
+        kept = {k: float(v) for k, v in limits.items() if v is not None and abs(v) != float("inf")}
+        return Annotated[float, msgspec.Meta(**kept)] if kept else float
+    # msgspec compares whole numbers as int64: a bound beyond is left to numpy, which refuses too.
+    whole = {"ge": low, "le": high}
+    kept = {k: int(v) for k, v in whole.items() if v is not None and -(2**63) <= v < 2**63}
+    return Annotated[int, msgspec.Meta(**kept)] if kept else int
+
+
+def _nested(element: Any, depth: int) -> Any:
+    for _ in range(depth):
+        element = list[element]
+    return element
+
+
+def _struct(view: PlainView, types: Sequence[Any]) -> Any:
+    keys = [f"f{at}" for at in range(len(types))]
+    names = {key: field.name for key, field in zip(keys, view.fields, strict=True)}
+    return msgspec.defstruct(
+        "Plain",
+        list(zip(keys, types, strict=True)),
+        rename=names,
+        forbid_unknown_fields=True,
+        gc=False,
+    )
+
+
+def _one_row(view: PlainView) -> _Assemble:
+    """From one value per field to tensors of one row."""
+    if len(view.tensors) == 1 and view.fields[0].dtype is not DType.BYTES:
+        field = view.fields[0]
+        name, dtype = view.tensors[0].name, field.dtype.numpy
+        if field.column is not None:  # all columns of one tensor
+            shape = _column_shape(view.tensors[0])
+            return lambda values: {name: np.array(values, dtype).reshape(shape)}
+        if field.shape != ():
+            return _one_tensor(field)
+    rows = _rows(view)
+    return lambda values: rows([[value] for value in values])
+
+
+def _one_tensor(field: InputField) -> _Assemble:
+    name, dtype = field.name, field.dtype.numpy
+    fixed = None if None in field.shape else (1, *field.shape)
+
+    def assemble(values: Sequence[Any]) -> dict[str, Array]:
+        array = np.array(values, dtype)  # the tuple of fields is the batch of one
+        if fixed is not None and array.shape != fixed:
+            raise ValueError("another shape; `plain` has the words")
+        return {name: array}
+
+    return assemble
+
+
+def _rows(view: PlainView) -> _Assemble:
+    """From a list per field to tensors of as many rows."""
+    makers = []
+    at = 0
+    for tensor in view.tensors:
+        count = sum(1 for field in view.fields if field.tensor is tensor.tensor)
+        makers.append((tensor, slice(at, at + count), view.fields[at].column is not None))
+        at += count
+
+    def assemble(values: Sequence[Any]) -> dict[str, Array]:
+        return {
+            tensor.name: _joined(tensor, values[span])
+            if columns
+            else _array(tensor, values[span.start])
+            for tensor, span, columns in makers
+        }
+
+    return assemble
+
+
+def _joined(tensor: InputField, columns: Sequence[Any]) -> Array:
+    if tensor.dtype is DType.BYTES:
+        raise ValueError("text columns inside one tensor are read by `plain`")
+    array = np.array(columns, tensor.dtype.numpy).T  # ragged columns raise ValueError
+    return np.ascontiguousarray(array).reshape(len(array), *_column_shape(tensor)[1:])
+
+
+def _array(tensor: InputField, value: Any) -> Array:
+    if tensor.dtype is DType.BYTES:
+        if tensor.shape != ():
+            raise ValueError("nested text is read by `plain`")
+        array = bytes_tensor([text.encode() if text else b"" for text in value], (len(value),))
+    else:
+        array = np.array(value, tensor.dtype.numpy)
+    if array.ndim == 1 and len(tensor.tensor.shape) == 2 and tensor.shape == ():
+        return array[:, np.newaxis]
+    if array.ndim != len(tensor.tensor.shape):
+        raise ValueError("an empty list does not tell its shape; `plain` has the words")
+    return array
+
+
+def _column_shape(tensor: InputField) -> tuple[int, ...]:
+    """The shape of one row of named columns: such as (1, 30), or (1, 1, 30)."""
+    inner = tuple(1 if size is None else size for size in tensor.tensor.shape[1:-1])
+    return (1, *inner, tensor.columns or 1)
