@@ -16,7 +16,7 @@ from benchmarks import measure
 from benchmarks.errors import ServerFailed
 from benchmarks.workloads import ROOT
 
-__all__ = ["first_answer", "free_port", "started"]
+__all__ = ["first_answer", "free_port", "started", "tail"]
 
 _KEPT_VARIABLES = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TMPDIR", "VIRTUAL_ENV")
 """All else, such as a user's `GUNICORN_CMD_ARGS`, could change what is measured."""
@@ -56,12 +56,12 @@ def first_answer(process: subprocess.Popen[bytes], log: Path, ask: Callable[[], 
     end = time.monotonic() + _START_LIMIT_S
     while time.monotonic() < end:
         if process.poll() is not None:
-            raise ServerFailed(f"the server ended with {process.returncode}:\n{_tail(log)}")
+            raise ServerFailed(f"the server ended with {process.returncode}:\n{tail(log)}")
         with contextlib.suppress(OSError, http.client.HTTPException):
             if ask():
                 return time.monotonic()
         time.sleep(_GLANCE_S)
-    raise ServerFailed(f"no answer within {_START_LIMIT_S:.0f} s:\n{_tail(log)}")
+    raise ServerFailed(f"no answer within {_START_LIMIT_S:.0f} s:\n{tail(log)}")
 
 
 def free_port() -> int:
@@ -82,5 +82,6 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     process.wait(_STOP_LIMIT_S)
 
 
-def _tail(log: Path) -> str:
+def tail(log: Path) -> str:
+    """The last that the server wrote."""
     return log.read_text(errors="replace")[-_LOG_TAIL:]

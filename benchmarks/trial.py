@@ -14,7 +14,7 @@ from benchmarks import load, measure
 from benchmarks.calls import Call, ask
 from benchmarks.errors import ServerFailed
 from benchmarks.load import Load
-from benchmarks.process import first_answer, free_port, started
+from benchmarks.process import first_answer, free_port, started, tail
 from benchmarks.samples import Cell, Start
 from benchmarks.servers import Server
 from benchmarks.workloads import ROOT, Workload, check
@@ -53,9 +53,9 @@ class Trial:
             with started(command, environment, log) as process:
                 first_answer_s = first_answer(process, log, answered) - begun
                 push(_WARM_UP_CONNECTIONS, _WARM_UP_S)
-                self._check(answered)
+                self._check(answered, log)
                 cells = [self._cell(process.pid, push, n, seconds) for n in connections]
-                self._check(answered)
+                self._check(answered, log)
                 held = measure.memory(process.pid, self.workers)
         names = (self.round, self.workload.name, self.server.name)
         shown = {name: value.replace(scratch, "SCRATCH") for name, value in environment.items()}
@@ -68,13 +68,17 @@ class Trial:
             check(self.workload, call.read(answer), self.server.name)
         return answer.status == 200
 
-    def _check(self, answered: Callable[[], bool]) -> None:
+    def _check(self, answered: Callable[[], bool], log: Path) -> None:
         try:
             ready = all(answered() for _ in range(_CHECKS))
         except (OSError, http.client.HTTPException) as error:
-            raise ServerFailed(f"{self.server.name} gave no answer: {error!r}") from error
+            raise ServerFailed(
+                f"{self.server.name} answered once and then no more: {error!r}\n{tail(log)}"
+            ) from error
         if not ready:
-            raise ServerFailed(f"{self.server.name} was ready and then refused a request")
+            raise ServerFailed(
+                f"{self.server.name} was ready and then refused a request\n{tail(log)}"
+            )
 
     def _cell(
         self, pid: int, push: Callable[[int, int], Load], connections: int, seconds: int

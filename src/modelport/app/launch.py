@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from modelport.app.spec import state_folder
-from modelport.app.supervisor import Outcome, Serving, serve
+from modelport.app.supervisor import Serving, serve
 from modelport.core.errors import ConfigError
 from modelport.core.settings import Settings
 from modelport.repository import integrity
@@ -23,9 +23,9 @@ _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 
 
 def launch(
-    argument: str, name: str | None, settings: Settings, on_serving: Callable[[Serving], bool]
-) -> Outcome:
-    """Serve what a command line's argument means until a signal comes.
+    argument: str, name: str | None, settings: Settings, on_serving: Callable[[Serving], int]
+) -> int:
+    """Serve what a command line's argument means until a signal comes; the exit code.
 
     Raises:
         ConfigError: nothing to serve, an unsafe address, a port that is taken.

@@ -119,7 +119,7 @@ class LocalModel:
         try:
             with self._lock:
                 outputs = self._loaded.model.predict(inputs)
-                return _awaited(outputs) if inspect.isawaitable(outputs) else outputs  # type: ignore[return-value]  # not awaitable
+                return _awaited(outputs) if inspect.isawaitable(outputs) else outputs
         except ModelportError:
             raise
         except Exception as error:

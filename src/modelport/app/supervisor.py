@@ -29,7 +29,7 @@ from modelport.core.settings import Settings
 from modelport.kit.cpus import available_cpus
 from modelport.repository.layout import Source
 
-__all__ = ["Outcome", "Serving", "serve"]
+__all__ = ["Serving", "serve"]
 
 _log = logging.getLogger(__name__)
 
@@ -49,13 +49,6 @@ class Serving:
     ready: Ready
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """How serving ended."""
-
-    exit_code: int
-
-
 class _Child:
     """One place for a process: the process in it now, and how often it failed."""
 
@@ -64,19 +57,20 @@ class _Child:
         self.spec = spec
         self.extra = extra
         self.process: subprocess.Popen[bytes] | None = None
-        self.life: socket.socket | None = None
         self.started = 0.0
         self.failures = 0
 
-    def start(self) -> None:
+    def start(self) -> tuple[subprocess.Popen[bytes], socket.socket]:
+        """Start a process in this place; it lives no longer than the socket."""
         ours, theirs = socket.socketpair()
         fds = [theirs.fileno(), *(sock.fileno() for sock in self.extra)]
-        command = [sys.executable, "-m", self.module, *map(str, fds)]
-        self.process = subprocess.Popen(command, pass_fds=fds, stdin=subprocess.DEVNULL)
+        command = [sys.executable, "-P", "-m", self.module, *map(str, fds)]
+        self.process = subprocess.Popen(command, pass_fds=fds, stdin=subprocess.DEVNULL)  # noqa: S603  # our own interpreter and module
         theirs.close()
         ours.sendall(msgspec.json.encode(self.spec) + b"\n")
         ours.setblocking(False)
-        self.life, self.started = ours, time.monotonic()
+        self.started = time.monotonic()
+        return self.process, ours
 
     def signal(self, number: int) -> None:
         if self.process is not None and self.process.poll() is None:
@@ -95,9 +89,12 @@ def serve(
     sources: list[Source],
     trusted: frozenset[str],
     state: Path,
-    on_serving: Callable[[Serving], bool],
-) -> Outcome:
-    """Serve until a signal or until `on_serving`, told of the first readiness, returns False.
+    on_serving: Callable[[Serving], int],
+) -> int:
+    """Serve until a signal comes; the exit code.
+
+    `on_serving` is told when all workers have loaded, or failed to; where it answers with an exit
+    code other than 0, the server stops with that.
 
     Raises:
         ConfigError: the port cannot be had.
@@ -124,7 +121,7 @@ def serve(
 
 
 def _control_socket(folder: Path) -> socket.socket:
-    """Control's listening socket; the supervisor holds it, so that it outlives a control process."""
+    """Control's socket, held here so that it outlives a control process."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     path = folder / "control.sock"
     listener.bind(str(path))
@@ -137,7 +134,7 @@ class _Supervisor:
     """The processes of one server."""
 
     def __init__(
-        self, template: Spec, listener: socket.socket, on_serving: Callable[[Serving], bool]
+        self, template: Spec, listener: socket.socket, on_serving: Callable[[Serving], int]
     ) -> None:
         self._template = template
         self._on_serving = on_serving
@@ -151,7 +148,7 @@ class _Supervisor:
         self._signals = 0
         self._exit_code = 0
 
-    async def run(self) -> Outcome:
+    async def run(self) -> int:
         """Run all processes until it is time to stop, then end them in order."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -161,7 +158,7 @@ class _Supervisor:
         await self._stopping.wait()
         await self._end(self._workers, workers, self._template.settings.server.drain_s)
         await self._end([self._control], [control], 0.0)
-        return Outcome(self._exit_code)
+        return self._exit_code
 
     def _on_signal(self) -> None:
         self._signals += 1
@@ -173,19 +170,18 @@ class _Supervisor:
     async def _keep(self, child: _Child) -> None:
         """Start a process, and start it again whenever it ends, until it is time to stop."""
         while not self._stopping.is_set():
-            child.start()
-            assert child.process is not None and child.life is not None
-            listening = asyncio.create_task(self._listen(child, child.life))
-            code = await _ended(child.process)
+            process, life = child.start()
+            listening = asyncio.create_task(self._listen(child, life))
+            code = await _ended(process)
             await listening
-            child.life.close()
+            life.close()
             if self._stopping.is_set():
                 break
             delay = child.delay()
             _log.error(
                 "%s %d ended (%s); another takes its place%s",
                 child.module.rpartition(".")[2],
-                child.process.pid,
+                process.pid,
                 _how(code),
                 f" in {delay:g} s" if delay else "",
             )
@@ -216,15 +212,12 @@ class _Supervisor:
         if first and len(self._ready) == len(self._workers):
             url = _url(self._template.host, self._template.port)
             asyncio.get_running_loop().run_in_executor(
-                None, self._announce, Serving(url, len(self._workers), ready)
-            ).add_done_callback(self._on_announced)
+                None, self._on_serving, Serving(url, len(self._workers), ready)
+            ).add_done_callback(self._on_told)
 
-    def _announce(self, serving: Serving) -> bool:
-        return self._on_serving(serving)
-
-    def _on_announced(self, told: asyncio.Future[bool]) -> None:
-        if not told.result():
-            self._exit_code = 1
+    def _on_told(self, told: asyncio.Future[int]) -> None:
+        self._exit_code = told.result()
+        if self._exit_code:
             self._stopping.set()
 
     async def _end(
@@ -263,5 +256,6 @@ def _how(code: int) -> str:
 
 
 def _url(host: str, port: int) -> str:
-    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(host, host)
+    # A wildcard is no address to open: show the one that reaches it from this machine.
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104  # compared, not bound
     return f"http://{shown}:{port}"

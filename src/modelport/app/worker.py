@@ -79,22 +79,21 @@ class _Worker:
         )
         self._gate: Gate | None = None
         linked = loop.create_task(self._link.run())
-        stopped = loop.create_task(self._stop.wait())
-        await asyncio.wait({self._link.first, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        if self._link.first.done():
+        if await self._unless_stopped(self._link.first):
             await self._serve(self._link.first.result())
         linked.cancel()
+
+    async def _unless_stopped(self, awaited: asyncio.Future[Any]) -> bool:
+        """Wait for it, or for the word to stop; whether it came first."""
+        stopped = asyncio.create_task(self._stop.wait())
+        await asyncio.wait({awaited, stopped}, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
+        return not self._stop.is_set()
 
     async def _serve(self, snapshot: Snapshot) -> None:
         self._wire(snapshot)
         loading = asyncio.create_task(self._load())
-        if not self._spec.early:
-            stopped = asyncio.create_task(self._stop.wait())
-            await asyncio.wait({loading, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            stopped.cancel()
-        if self._stop.is_set():
-            loading.cancel()
+        if not self._spec.early and not await self._unless_stopped(loading):
             return
         listener = listening(self._spec.host, self._spec.port, _BACKLOG)
         serving = asyncio.create_task(self._server.serve(sockets=[listener]))
@@ -208,7 +207,7 @@ class _Server(uvicorn.Server):
         self.up.set()
 
     @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:  # type: ignore[override]  # a Generator there
+    def capture_signals(self) -> Iterator[None]:
         yield
 
 

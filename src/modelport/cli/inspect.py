@@ -70,9 +70,7 @@ def _tensors(console: Any, title: str, tensors: list[dict[str, Any]]) -> None:
         classes = tensor.get("classes")
         kind = tensor.get("kind", "")
         more = f"{kind}: {', '.join(map(str, classes))}" if classes else ""
-        table.add_row(
-            f"  {tensor['name']}", tensor["datatype"], str(tensor["shape"]), more
-        )
+        table.add_row(f"  {tensor['name']}", tensor["datatype"], str(tensor["shape"]), more)
     console.print(f"\n[bold]{title}[/]")
     console.print(table, markup=False)
 

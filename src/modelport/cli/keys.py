@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from enum import Enum
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -14,7 +14,7 @@ __all__ = ["app"]
 app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
 
 
-class RoleName(str, Enum):
+class RoleName(StrEnum):
     """What a key may do."""
 
     infer = "infer"
@@ -47,9 +47,7 @@ def list_keys(
     """List the keys, without their secrets."""
     from modelport.app.keys import all_keys
 
-    rows = [
-        {"id": r.id, "role": r.role, "name": r.name, "created": r.created} for r in all_keys()
-    ]
+    rows = [{"id": r.id, "role": r.role, "name": r.name, "created": r.created} for r in all_keys()]
     if as_json:
         _out(json.dumps(rows))
         return

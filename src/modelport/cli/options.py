@@ -31,7 +31,8 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
         inspect.Parameter.KEYWORD_ONLY,
         default=None,
         annotation=Annotated[
-            Path | None, typer.Option(help="Settings file; ./modelport.toml is read if it is there.")
+            Path | None,
+            typer.Option(help="Settings file; default: ./modelport.toml, if it is there."),
         ],
     )
     names = [flag.name for flag in flags]

@@ -13,12 +13,10 @@ import typer
 
 from modelport import __version__
 from modelport.cli import inspect, keys, predict, serve
-from modelport.core.errors import ConfigError, InvalidInput, LoadError, ModelportError
+from modelport.cli.exits import exit_code
+from modelport.core.errors import ModelportError
 
-__all__ = ["EXIT_CODES", "app", "main"]
-
-EXIT_CODES: dict[type[ModelportError], int] = {ConfigError: 2, LoadError: 3, InvalidInput: 4}
-"""The exit code of each kind of error; any other is 1."""
+__all__ = ["app", "main"]
 
 app = typer.Typer(
     name="modelport",
@@ -42,11 +40,6 @@ def main() -> None:
         sys.exit(exit_code(error))
     except BrokenPipeError:
         sys.exit(141)  # what a shell says of a program that its reader left
-
-
-def exit_code(error: ModelportError) -> int:
-    """The exit code of an error."""
-    return next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 1)
 
 
 def _version(wanted: bool) -> None:

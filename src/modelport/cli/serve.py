@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from modelport.cli.exits import EXIT_CODES
 from modelport.cli.options import with_settings
+from modelport.core.errors import LoadError
 from modelport.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -34,27 +36,28 @@ def command(
     """Serve a model, or every model in a folder, as a web API."""
     from modelport.app.launch import launch
 
-    outcome = launch(
-        model, name, settings, lambda serving: _announce(serving, as_json=as_json)
+    raise typer.Exit(
+        launch(model, name, settings, lambda serving: _announce(serving, as_json=as_json))
     )
-    raise typer.Exit(outcome.exit_code)
 
 
-def _announce(serving: Serving, *, as_json: bool) -> bool:
-    """Say what is served; False where nothing is."""
+def _announce(serving: Serving, *, as_json: bool) -> int:
+    """Say what is served; the exit code of `LoadError` where nothing is."""
     usable = [status for status in serving.ready.models if status.state == "READY"]
     failed = [status for status in serving.ready.models if status.state != "READY"]
     if as_json:
-        models = [{"name": m.name, "version": m.version, "state": m.state} for m in
-                  serving.ready.models]
+        models = [
+            {"name": m.name, "version": m.version, "state": m.state, "reason": m.reason}
+            for m in serving.ready.models
+        ]
         _out(json.dumps({"url": serving.url, "workers": serving.workers, "models": models}))
     if not usable:
         for status in failed:
             sys.stderr.write(f"error: {status.reason}\n")
-        return False
+        return EXIT_CODES[LoadError]
     if not as_json:
         _banner(serving, usable, failed)
-    return True
+    return 0
 
 
 def _banner(serving: Serving, usable: list[Any], failed: list[Any]) -> None:
@@ -69,7 +72,8 @@ def _banner(serving: Serving, usable: list[Any], failed: list[Any]) -> None:
     console.print(f"\n[bold]Modelport serves on {serving.url}[/]  ({workers})\n")
     console.print(table)
     for status in failed:
-        console.print(f"  [red]✗[/] [bold]{status.name}[/]  {status.reason}", markup=True)
+        console.print(f"  [red]✗[/] [bold]{status.name}[/]  ", end="")
+        console.print(status.reason, markup=False)
     console.print(f"\n  documentation  {serving.url}/docs")
     console.print(f"  metrics        {serving.url}/metrics\n")
     _try_it(console, serving.url, [status for status in usable if status.example])

@@ -51,8 +51,6 @@ class Engine:
         """Load and warm every version, one after the other, off the event loop."""
         for version in self.versions:
             await asyncio.to_thread(version.load, self._settings)
-            if version.state is State.FAILED:
-                _log.error("model '%s': %s", version.name, version.reason)
 
     def find(self, name: str | None, version: str | None = None) -> Version:
         """The version that a request means; without a number, the latest.

@@ -7,11 +7,12 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 import onnx
 import onnx.compose
 import skl2onnx  # type: ignore[import-untyped]
-from onnx import helper
+from onnx import TensorProto, helper
 from skl2onnx.common.data_types import (  # type: ignore[import-untyped]
     DoubleTensorType,
     FloatTensorType,
@@ -39,11 +40,11 @@ from modelport.core.tensors import Array, Batch
 from modelport.runtimes._sklearn_checks import parts
 from modelport.runtimes._sklearn_files import first_line
 from modelport.runtimes._sklearn_forests import forest_graph, is_forest
+from modelport.runtimes._sklearn_missing import fill_missing, mark_missing
 from modelport.runtimes._sklearn_native import answers, final, rows_of
 from modelport.runtimes._sklearn_plan import Plan, signature
 from modelport.runtimes._sklearn_rows import check_rows
 from modelport.runtimes._sklearn_session import ConvertedModel, Graph
-from modelport.runtimes._sklearn_trees import mark_missing
 from modelport.runtimes._sklearn_view import TEXT_STEPS
 from modelport.runtimes.base import Description
 
@@ -92,23 +93,30 @@ def convert(estimator: Any, plan: Plan, *, threads: int) -> Conversion:
         batch, expected = _expected(estimator, plan)
     except Exception as error:  # however the estimator refuses them
         return _native(f"it refused the rows to compare with ({first_line(error)})")
-    reasons: list[str] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for attempt, single in _attempts(estimator, plan):
-            try:
-                graph, data = attempt()
-                _compare(data, graph, plan, batch, expected, threads)
-            except _Differs as error:
-                reasons.append(f"the converted model does not give the same answers: {error}")
-            except Exception as error:  # converters and ONNX Runtime fail in any way
-                reasons.append(f"it cannot be converted ({first_line(error.__cause__ or error)})")
-            else:
-                rows = len(next(iter(batch.values())))
-                note = f"Runs through ONNX: the converted model gives the same answers on {rows}"
-                precision = "single" if single else "double"
-                return Conversion(f"{note} check rows, in {precision} precision.", data, graph)
-    return _native(next((r for r in reasons if r.startswith("the")), reasons[-1]))
+        return _first_equal(estimator, plan, batch, expected, threads)
+
+
+def _first_equal(
+    estimator: Any, plan: Plan, batch: Batch, expected: dict[str, Array], threads: int
+) -> Conversion:
+    reasons: list[str] = []
+    for attempt, single in _attempts(estimator, plan):
+        try:
+            graph, data = attempt()
+            _compare(data, graph, plan, batch, expected, threads)
+        except _Differs as error:
+            # Said rather than that another way of converting failed.
+            reasons.insert(0, f"the converted model does not give the same answers: {error}")
+        except Exception as error:  # converters and ONNX Runtime fail in any way
+            reasons.append(f"it cannot be converted ({first_line(error.__cause__ or error)})")
+        else:
+            rows = len(next(iter(batch.values())))
+            note = f"Runs through ONNX: the converted model gives the same answers on {rows}"
+            precision = "single" if single else "double"
+            return Conversion(f"{note} check rows, in {precision} precision.", data, graph)
+    return _native(reasons[0])
 
 
 def _native(reason: str) -> Conversion:
@@ -195,6 +203,8 @@ def _whole(
         model = forest_graph(estimator, "X", _OPSETS)
     else:
         model = _to_onnx(estimator, _types(plan, numbers), options)
+        if not single:
+            fill_missing(model, estimator)
     return _graph(model, plan, single=single), model.SerializeToString()
 
 
@@ -202,6 +212,7 @@ def _mixed(pipeline: Any, plan: Plan, options: dict[str, bool] | None) -> tuple[
     """The steps before the trees in double precision, then the rounding of scikit-learn's trees."""
     before, last = pipeline[:-1], pipeline.steps[-1][1]
     first = _to_onnx(before, _types(plan, DoubleTensorType), None)
+    fill_missing(first, before)
     width = int(last.n_features_in_)
     if is_forest(last):
         second = forest_graph(last, "rounded", _OPSETS)
@@ -212,10 +223,28 @@ def _mixed(pipeline: Any, plan: Plan, options: dict[str, bool] | None) -> tuple[
     first.graph.node.append(helper.make_node("Cast", [given], ["before_rounded"], to=kind))
     del first.graph.output[:]
     first.graph.output.append(helper.make_tensor_value_info("before_rounded", kind, [None, width]))
-    second.ir_version = first.ir_version
+    for model in (first, second):
+        model.ir_version = 8
+        for domain in model.opset_import:
+            domain.version = _OPSETS[domain.domain]
     second = onnx.compose.add_prefix(second, "last_")
-    model = onnx.compose.merge_models(first, second, [("before_rounded", "last_rounded")])
-    return _graph(model, plan, single=False), model.SerializeToString()
+    joined = onnx.compose.merge_models(first, second, [("before_rounded", "last_rounded")])
+    graph = _graph(joined, plan, single=False)
+    if kind == TensorProto.FLOAT:
+        graph = msgspec.structs.replace(graph, overflow=_count_overflow(joined.graph))
+    return graph, joined.SerializeToString()
+
+
+def _count_overflow(graph: onnx.GraphProto) -> str:
+    """Add an output that counts the values which rounding made infinite; its name."""
+    steps = [
+        helper.make_node("IsInf", ["before_rounded"], ["infinite"]),
+        helper.make_node("Cast", ["infinite"], ["infinite_ones"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceSum", ["infinite_ones"], ["overflow"], keepdims=0),
+    ]
+    graph.node.extend(steps)
+    graph.output.append(helper.make_tensor_value_info("overflow", TensorProto.FLOAT, []))
+    return "overflow"
 
 
 def _types(plan: Plan, numbers: Any) -> list[tuple[str, Any]]:

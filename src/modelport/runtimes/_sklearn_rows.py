@@ -19,6 +19,7 @@ from sklearn.tree._tree import Tree  # type: ignore[import-untyped]
 
 from modelport.core.tensors import Array, bytes_tensor
 from modelport.runtimes._sklearn_checks import parts
+from modelport.runtimes._sklearn_native import final
 from modelport.runtimes._sklearn_plan import Column, Plan
 from modelport.runtimes._sklearn_view import leaves
 
@@ -29,7 +30,7 @@ Numbers = npt.NDArray[np.float64]
 _ROWS = 448
 """Rows drawn at random."""
 _PATHS = 256
-"""Rows drawn along the thresholds of trees, at most."""
+"""Rows along the thresholds of trees, and rows that the estimator keeps, at most of each."""
 _KNOWN = 200
 """How many known values of a column are kept."""
 _LEARNED = (
@@ -87,8 +88,9 @@ def _numbers(estimator: Any, plan: Plan, rng: np.random.Generator) -> Numbers:
     known = _known(estimator, plan)
     rows = [_spread(known[at], rng) for at in range(len(plan.columns))]
     drawn = np.stack(rows, axis=1)
-    paths = list(_paths(estimator, plan, drawn, rng)) if plan.layout == "matrix" else []
-    return np.vstack([drawn, *paths])
+    if plan.layout != "matrix":
+        return drawn
+    return np.vstack([drawn, *_brought_back(estimator, list(_paths(estimator, drawn, rng)), drawn)])
 
 
 def _known(estimator: Any, plan: Plan) -> list[Numbers]:
@@ -123,21 +125,34 @@ def _spread(known: Numbers, rng: np.random.Generator) -> Numbers:
     return np.asarray(rng.permutation(np.concatenate([near, drawn, middle + width * far])))
 
 
-def _paths(
-    estimator: Any, plan: Plan, drawn: Numbers, rng: np.random.Generator
-) -> Iterator[Numbers]:
-    """Rows at the thresholds of the trees, brought back to what stands before a pipeline."""
+def _brought_back(estimator: Any, rows: list[Numbers], drawn: Numbers) -> list[Numbers]:
+    """Rows that the last step would see, as they are before the steps in front of it."""
     before = estimator[:-1] if isinstance(estimator, Pipeline) and len(estimator) > 1 else None
-    splits = [found for part in parts(estimator) if (found := _splits(part)) is not None]
-    width = len(plan.columns)
-    if not splits or any(each.width > width for each in splits):
-        return
-    if before is not None and not hasattr(before, "inverse_transform"):
-        return
-    for at in range(_PATHS):
-        tree = splits[int(rng.integers(len(splits)))]
-        row = _descend(tree, drawn[at % len(drawn)].copy(), rng)[None, :]
-        yield row if before is None else np.asarray(before.inverse_transform(row))
+    if before is None or not rows:
+        return rows
+    if not hasattr(before, "inverse_transform"):
+        return []
+    back = np.asarray(before.inverse_transform(np.vstack(rows)))
+    return [back] if back.shape[1] == drawn.shape[1] else []
+
+
+def _paths(estimator: Any, drawn: Numbers, rng: np.random.Generator) -> Iterator[Numbers]:
+    """Rows at the thresholds of trees, and whole rows that the estimator keeps.
+
+    The latter are where neighbours and clusters have ties, if any.
+    """
+    last: Any = final(estimator)
+    width: int = last.n_features_in_ if hasattr(last, "n_features_in_") else drawn.shape[1]
+    start = rng.choice(drawn.ravel(), (_PATHS, width))
+    everything = list(parts(estimator))
+    for part in everything:
+        kept = getattr(part, "_fit_X", getattr(part, "cluster_centers_", None))
+        if isinstance(kept, np.ndarray) and kept.ndim == 2 and kept.shape[1] == width:
+            yield rng.permutation(kept.astype(np.float64))[:_PATHS]
+    splits = [found for part in everything if (found := _splits(part)) is not None]
+    if splits and all(each.width <= width for each in splits):
+        for row in start:
+            yield _descend(splits[int(rng.integers(len(splits)))], row, rng)[None, :]
 
 
 class _Splits(NamedTuple):

@@ -11,7 +11,7 @@ import numpy as np
 
 from modelport.core.errors import InvalidInput
 from modelport.core.tensors import Array, Batch, DType, bytes_tensor, decode_text
-from modelport.runtimes._sklearn_plan import Output, Plan
+from modelport.runtimes._sklearn_plan import Column, Output, Plan
 from modelport.runtimes.base import Description
 from modelport.runtimes.onnx import open_session
 
@@ -30,6 +30,8 @@ class Graph(msgspec.Struct, frozen=True, kw_only=True):
     """Its names for the outputs of the plan, in the plan's order."""
     inputs: tuple[str, ...]
     """Its names for the inputs, in the plan's order."""
+    overflow: str | None = None
+    """Its count of values that became infinite on their way to trees, which refuse them."""
 
 
 class ConvertedModel:
@@ -39,19 +41,26 @@ class ConvertedModel:
         self, model: Path | bytes, graph: Graph, plan: Plan, description: Description, threads: int
     ) -> None:
         self._run = open_session(model, threads).run
-        self._graph_outputs = list(graph.outputs)
+        overflow = [graph.overflow] if graph.overflow is not None else []
+        self._graph_outputs = [*graph.outputs, *overflow]
+        self._overflows = bool(overflow)
         self._finish = [(o.spec.name, _finisher(o)) for o in plan.outputs]
         self._dtype = np.dtype(np.float32 if graph.single else np.float64)
         self._single = graph.single
         self._plan = plan
         self._inputs = tuple(zip(plan.columns, graph.inputs, strict=False))
+        self._limited = [(at, c) for at, c in enumerate(plan.columns) if not c.open]
         self._full = _never_missing(plan)
         self._feed = self._feed_matrix if _is_numeric(plan) else self._feed_any
         self.description = description
 
     def predict(self, batch: Batch) -> Batch:
         """Run the graph."""
+        if self._limited:
+            self._check_choices(batch)
         values = self._run(self._graph_outputs, self._feed(batch))
+        if self._overflows and values.pop():
+            raise InvalidInput("a number is too large for the model's trees")
         return {
             name: finish(value) for (name, finish), value in zip(self._finish, values, strict=True)
         }
@@ -72,6 +81,20 @@ class ConvertedModel:
             else self._numbers(column.name, batch[column.name], column.missing is None)
             for column, name in self._inputs
         }
+
+    def _check_choices(self, batch: Batch) -> None:
+        """Refuse categories that the estimator refuses; the graph would answer anything."""
+        whole = self._plan.layout == "matrix"
+        for at, column in self._limited:
+            name = "X" if whole else column.name
+            tensor = batch["X"][:, at] if whole else batch[column.name]
+            unknown = _unknown(name, column, tensor)
+            if unknown is not None:
+                known = ", ".join(str(choice) for choice in column.choices)
+                raise InvalidInput(
+                    f"column '{column.name}' takes one of {known}, and {unknown!r} came",
+                    tensor=name,
+                )
 
     def _numbers(self, name: str, tensor: Array, full: bool | Array) -> Array:
         """The numbers in the graph's precision, if the estimator would have taken them.
@@ -96,6 +119,18 @@ class ConvertedModel:
                 f"input '{name}' holds a missing value (NaN), which the model does not take there",
                 tensor=name,
             )
+
+
+def _unknown(name: str, column: Column, tensor: Array) -> str | float | None:
+    """A value that is none of the column's choices, if any is."""
+    if column.text:
+        given = {str(value) for value in decode_text(name, tensor).flat}
+        allowed = {*column.choices, *([""] if column.empty_is_missing else [])}
+        return min(given - allowed, default=None)
+    strange = tensor[~np.isin(tensor, np.array(column.choices, dtype=np.float64))]
+    if column.missing is not None:
+        strange = strange[~np.isnan(strange)]
+    return float(strange.flat[0]) if strange.size else None
 
 
 def _is_numeric(plan: Plan) -> bool:

@@ -114,10 +114,11 @@ REVIEWED: tuple[_Group, ...] = (
         },
     ),
     _Group(
-        "What a search keeps of the way it scored: only `score` calls it, which is never served.",
+        "What a search keeps of the way it split and scored: only `fit` and `score` call it.",
         "ObjectNode",
         {
             "sklearn.metrics._scorer": "_PassthroughScorer",
+            "sklearn.model_selection._split": "KFold StratifiedKFold",
             "sklearn.utils._metadata_requests": "MetadataRequest MethodMetadataRequest",
         },
     ),

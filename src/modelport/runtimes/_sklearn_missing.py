@@ -1,4 +1,4 @@
-"""Missing values in converted trees: skl2onnx leaves out on which side they go."""
+"""Missing values in converted models, where skl2onnx leaves them out or loses precision."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx
-from onnx import helper
+from onnx import helper, numpy_helper
+from sklearn.impute import SimpleImputer  # type: ignore[import-untyped]
 from sklearn.tree._tree import Tree  # type: ignore[import-untyped]
 
 from modelport.runtimes._sklearn_checks import parts
 
-__all__ = ["mark_missing"]
+__all__ = ["fill_missing", "mark_missing"]
 
 _Whole = npt.NDArray[np.int64]
 
@@ -36,6 +37,36 @@ def mark_missing(model: onnx.ModelProto, estimator: Any) -> None:
 def _trees(estimator: Any) -> list[Any]:
     """All fitted trees of an estimator."""
     return [part for part in parts(estimator) if isinstance(part, Tree)]
+
+
+def fill_missing(model: onnx.ModelProto, estimator: Any) -> None:
+    """Let imputers work in double precision, in place.
+
+    ONNX Runtime has the operator for single precision alone, and its attribute holds the values
+    in that; here they are those of the estimator.
+    """
+    known = {
+        part.statistics_.astype(np.float32).tobytes(): part.statistics_
+        for part in parts(estimator)
+        if isinstance(part, SimpleImputer)
+        and hasattr(part, "statistics_")
+        and part.statistics_.dtype.kind == "f"
+    }
+    for at, node in enumerate(list(model.graph.node)):
+        values = next((a.floats for a in node.attribute if a.name == "imputed_value_floats"), ())
+        filling = known.get(np.array(values, dtype=np.float32).tobytes())
+        if node.op_type == "Imputer" and filling is not None:
+            _fill(model.graph, node, filling, f"filling_{at}")
+
+
+def _fill(graph: onnx.GraphProto, node: onnx.NodeProto, filling: Any, name: str) -> None:
+    """Put `where(isnan(x), filling, x)` in the place of an imputer."""
+    at = list(graph.node).index(node)
+    given, result = node.input[0], node.output[0]
+    graph.initializer.append(numpy_helper.from_array(filling.astype(np.float64), name))
+    graph.node.remove(node)
+    graph.node.insert(at, helper.make_node("Where", [f"{name}_at", name, given], [result]))
+    graph.node.insert(at, helper.make_node("IsNaN", [given], [f"{name}_at"]))
 
 
 def _key(left: _Whole, feature: _Whole) -> bytes:

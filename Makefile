@@ -1,0 +1,38 @@
+# Each recipe works from a fresh clone: Python 3.11 or newer and make are all it needs.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test check lint fix types arch core bench chaos clean
+
+demo: .venv-demo/.installed  ## train the demo models and serve them on http://127.0.0.1:8080
+	.venv-demo/bin/python examples/demo/train.py build/demo && exec .venv-demo/bin/modelport serve build/demo
+test: .venv/.installed  ## run the tests
+	$(BIN)/python -m pytest -m "not chaos" $(ARGS)
+check: lint types arch test  ## everything that a change must pass
+lint: .venv/.installed  ## format and lint
+	$(BIN)/ruff format --check . && $(BIN)/ruff check .
+fix: .venv/.installed  ## mend what can be mended by itself
+	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+types: .venv/.installed  ## check the types
+	$(BIN)/mypy
+arch: .venv/.installed  ## check that imports go only downwards
+	$(BIN)/lint-imports
+core: .venv-core/.installed  ## the tests with the core alone, no extras
+	.venv-core/bin/python -m pytest -m "not chaos" $(ARGS)
+bench: .venv/.installed  ## measure beside Flask and FastAPI (needs wrk)
+	$(BIN)/python -m benchmarks.bench_serving $(ARGS)
+chaos: .venv/.installed  ## kill workers, starve connections, drain under load (needs wrk)
+	$(BIN)/python -m pytest -m chaos $(ARGS)
+clean:  ## remove what the other recipes made
+	rm -rf .venv .venv-demo .venv-core build dist .coverage .*_cache .hypothesis
+
+# An environment is made anew when its lock or the package's own declaration changes.
+.venv/.installed: requirements/dev.txt pyproject.toml
+.venv-demo/.installed: requirements/demo.txt pyproject.toml
+.venv-core/.installed: requirements/core-test.txt pyproject.toml
+%/.installed:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Modelport needs Python 3.11 or newer")'
+	rm -rf $* && $(PYTHON) -m venv $*
+	$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@

@@ -1,0 +1,3 @@
+from modelport.http.routes import Route
+def docs_routes() -> list[Route]:
+    return []

@@ -1,0 +1,2 @@
+def document(*a: object) -> dict[str, object]:
+    return {}

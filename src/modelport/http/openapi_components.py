@@ -1,0 +1,169 @@
+"""The parts of the OpenAPI document that all models share: errors, headers, the Open Inference Protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from modelport.core import errors
+from modelport.core.errors import ModelportError
+from modelport.core.tensors import DType
+from modelport.http.errors import STATUS
+from modelport.http.openapi_schemas import TEXT, Schema
+
+__all__ = ["REQUEST_ID", "SERVED_BY", "components", "error_statuses", "ref"]
+
+REQUEST_ID = "X-Request-Id"
+SERVED_BY = "X-Model-Version"
+
+_NOT_ANSWERED = (errors.LoadError, errors.ConfigError, errors.MethodNotAllowed)
+"""A model that did not load answers `NOT_READY`; an operation has its own method."""
+
+
+def components(models: Mapping[str, Schema]) -> Schema:
+    """All components, with the schemas of the models."""
+    return {
+        "schemas": {**_schemas(), **models},
+        "responses": {str(status): _refusal(status) for status in error_statuses()},
+        "headers": _headers(),
+        "securitySchemes": {"bearer": _bearer()},
+    }
+
+
+def error_statuses() -> list[int]:
+    """Each status with which an operation may be refused, as the table of errors has them."""
+    return sorted({status for _, status in _answered()})
+
+
+def ref(kind: str, name: str) -> Schema:
+    """A reference to a component."""
+    return {"$ref": f"#/components/{kind}/{name}"}
+
+
+def _answered() -> Iterator[tuple[type[ModelportError], int]]:
+    for error, status in STATUS.items():
+        if error is not ModelportError and not issubclass(error, _NOT_ANSWERED):
+            yield error, status
+
+
+def _refusal(status: int) -> Schema:
+    said = [
+        f"`{error.code}`: {(error.__doc__ or '').strip()}"
+        for error, its_status in _answered()
+        if its_status == status
+    ]
+    headers: Schema = {REQUEST_ID: ref("headers", REQUEST_ID)}
+    if status in (429, 503):
+        headers["Retry-After"] = ref("headers", "Retry-After")
+    return {
+        "description": "\n\n".join(said),
+        "headers": headers,
+        "content": {"application/json": {"schema": ref("schemas", "Error")}},
+    }
+
+
+def _headers() -> Schema:
+    return {
+        SERVED_BY: {
+            "description": "The version of the model that answered.",
+            "schema": {"type": "string"},
+        },
+        REQUEST_ID: {
+            "description": "What the caller sent under this name, else a new one.",
+            "schema": {"type": "string"},
+        },
+        "Retry-After": {
+            "description": "Seconds after which another try makes sense.",
+            "schema": {"type": "integer", "minimum": 0},
+        },
+    }
+
+
+def _bearer() -> Schema:
+    return {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A key that `modelport keys create` made, or the admin token. Callers on the"
+        " server's own machine need none to read and to infer, until the first key is made.",
+    }
+
+
+def _schemas() -> dict[str, Schema]:
+    return {
+        "Error": _error(),
+        TEXT: _text(),
+        "Tensor": _tensor(),
+        "TensorMetadata": _described("name", "datatype", "shape"),
+        "InferRequest": _infer_request(),
+        "InferResponse": _infer_response(),
+    }
+
+
+def _error() -> Schema:
+    properties: Schema = {
+        "error": {"type": "string", "description": "What was wrong, and what would be right."},
+        "code": {"type": "string", "enum": sorted({error.code for error in STATUS})},
+        "detail": {"type": "object", "description": "The same for programs."},
+        "request_id": {"type": "string"},
+    }
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def _text() -> Schema:
+    b64: Schema = {"type": "string", "contentEncoding": "base64"}
+    encoded: Schema = {
+        "type": "object",
+        "properties": {"b64": b64},
+        "required": ["b64"],
+        "additionalProperties": False,
+        "description": "Bytes that are not UTF-8.",
+    }
+    return {"anyOf": [{"type": "string"}, encoded]}
+
+
+_TENSOR: Schema = {
+    "name": {"type": "string"},
+    "datatype": {"type": "string", "enum": [dtype.value for dtype in DType]},
+    "shape": {"type": "array", "items": {"type": "integer", "minimum": -1}},
+    "parameters": {"type": "object"},
+    "data": {
+        "type": "array",
+        "description": "The elements in row order, flat or nested as the shape; left out where"
+        " they follow the JSON as binary data.",
+    },
+}
+
+
+def _described(*required: str) -> Schema:
+    properties = {name: _TENSOR[name] for name in required}
+    return {"type": "object", "properties": properties, "required": list(required)}
+
+
+def _tensor() -> Schema:
+    required = ["name", "datatype", "shape"]
+    return {"type": "object", "properties": dict(_TENSOR), "required": required}
+
+
+def _infer_request() -> Schema:
+    wanted: Schema = {
+        "type": "object",
+        "properties": {"name": {"type": "string"}, "parameters": {"type": "object"}},
+        "required": ["name"],
+    }
+    properties: Schema = {
+        "id": {"type": "string"},
+        "parameters": {"type": "object"},
+        "inputs": {"type": "array", "items": ref("schemas", "Tensor"), "minItems": 1},
+        "outputs": {"type": "array", "items": wanted},
+    }
+    return {"type": "object", "properties": properties, "required": ["inputs"]}
+
+
+def _infer_response() -> Schema:
+    properties: Schema = {
+        "model_name": {"type": "string"},
+        "model_version": {"type": "string"},
+        "id": {"type": "string"},
+        "outputs": {"type": "array", "items": ref("schemas", "Tensor")},
+    }
+    required = ["model_name", "model_version", "outputs"]
+    return {"type": "object", "properties": properties, "required": required}
