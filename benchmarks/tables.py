@@ -61,7 +61,7 @@ def ceiling_table(
     cells: Sequence[Cell], bare: Sequence[Bare], starts: Sequence[Start], server: str
 ) -> Table:
     """The server's share of what the bare loop reaches, with the memory of one worker."""
-    title = f"{server} beside a bare ONNX Runtime loop, one process a core"
+    title = f"{server} ÷ bare loop"
     table = _table(title, "workload", "conn", "bare rows/s", "share %", "PSS MiB/worker")
     memory = of_starts(starts)
     for (workload, connections), share in ceiling(cells, bare, server).items():

@@ -44,7 +44,9 @@ def counted(url: str, key: str | None = None) -> float:
 
 def test_a_file_is_served_under_its_name(tmp_path: Path) -> None:
     with serving(LINEAR, state=tmp_path) as served:
-        assert served.models == [{"name": "linear", "version": "1", "state": "READY", "reason": None}]
+        assert served.models == [
+            {"name": "linear", "version": "1", "state": "READY", "reason": None}
+        ]
         answer = httpx.post(f"{served.url}/predict", json={"x": [1, 2, 3]})
         assert answer.content == b'{"prediction":1.8}'
         assert answer.headers["x-model-version"] == "1"

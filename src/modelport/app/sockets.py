@@ -12,6 +12,8 @@ from modelport.core.errors import ConfigError
 __all__ = ["listening", "refuse_new_connections", "reserve"]
 
 _SO_ATTACH_FILTER = 26
+_UNSENT_BYTES = 128 * 1024
+"""What the kernel holds of an answer beyond what is on its way (`tcp(7)`, TCP_NOTSENT_LOWAT)."""
 
 
 def reserve(host: str, port: int) -> socket.socket:
@@ -38,6 +40,10 @@ def reserve(host: str, port: int) -> socket.socket:
 def listening(host: str, port: int, backlog: int) -> socket.socket:
     """A socket of this process on a port that `reserve` holds; the kernel spreads connections."""
     sock = _bound(host, port, shared=True)
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        # Inherited by the connections. Without it the kernel takes megabytes of answers for a
+        # client that reads none of them, and its requests go on being worked on.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
     sock.listen(backlog)
     sock.setblocking(False)
     return sock

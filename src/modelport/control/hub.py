@@ -1,4 +1,4 @@
-"""Control's side of the connections to the workers: snapshots out, reports in, questions answered."""
+"""Control's side of the connections to the workers: snapshots out, reports in, answers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from modelport.control.messages import (
     ReportNow,
     Snapshot,
 )
-from modelport.core.errors import ModelportError, NotFound
+from modelport.core.errors import Internal, ModelportError, NotFound
 from modelport.kit.ipc import Channel
 from modelport.monitor.metrics import Gathered, Report, add_reports
 
@@ -74,7 +74,9 @@ class Hub:
         """End every conversation."""
         for channel in self._conversations.values():
             channel.close()
-        await asyncio.gather(*self._conversations, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._conversations, *self._tasks, return_exceptions=True)
 
     async def publish(self, snapshot: Snapshot) -> None:
         """Tell every worker what should be true from now on."""
@@ -97,6 +99,7 @@ class Hub:
             await self._answer_all(channel, worker)
         finally:
             self._workers.discard(worker)
+            worker.reported.set()  # whoever waits for a report has the last one
             worker.report.connections = 0
             self._gone = add_reports([self._gone, worker.report])
 
@@ -119,14 +122,18 @@ class Hub:
             answer = Answer(ask.id, await operation(ask.body))
         except ModelportError as error:
             answer = Answer(ask.id, error=(error.code, error.message))
+        except Exception:
+            _log.exception("the operation '%s' failed", ask.operation)
+            internal = Internal(f"the operation '{ask.operation}' failed; the log has the reason")
+            answer = Answer(ask.id, error=(internal.code, internal.message))
         with contextlib.suppress(ConnectionError):
             await channel.send(answer)
 
     async def _metrics(self, body: bytes) -> bytes:
-        workers = list(self._workers)
-        await asyncio.gather(*(self._fresh(worker) for worker in workers))
-        total = add_reports([self._gone, *(worker.report for worker in workers)])
-        return msgspec.json.encode(Gathered(total, len(workers), self._restarts))
+        await asyncio.gather(*(self._fresh(worker) for worker in self._workers))
+        # One that left in the meantime is counted among the gone, and only there.
+        total = add_reports([self._gone, *(worker.report for worker in self._workers)])
+        return msgspec.json.encode(Gathered(total, len(self._workers), self._restarts))
 
     async def _fresh(self, worker: _Worker) -> None:
         """Have the worker report; one that is too busy is taken by its last report."""

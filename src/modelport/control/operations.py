@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ from modelport.control.state import StateStore
 from modelport.core.errors import InvalidInput
 from modelport.guard.auth import KeyRecord, Role
 
-__all__ = ["KeyCreated", "KeyShown", "NewKey", "Operations"]
+__all__ = ["KeyCreated", "KeyNamed", "KeyShown", "NewKey", "Operations"]
 
 
 class NewKey(msgspec.Struct, forbid_unknown_fields=True):
@@ -64,18 +65,19 @@ class Operations:
 
     async def list_keys(self, body: bytes) -> bytes:
         """All keys, without secrets."""
-        return msgspec.json.encode([_shown(record) for record in self._store.keys().values()])
+        records = await asyncio.to_thread(self._store.keys)
+        return msgspec.json.encode([_shown(record) for record in records.values()])
 
     async def create_key(self, body: bytes) -> bytes:
         """Make a key; from now on, callers without one are refused."""
         wanted = _parsed(body, NewKey)
-        key, record = self._store.create_key(wanted.role, wanted.name)
+        key, record = await asyncio.to_thread(self._store.create_key, wanted.role, wanted.name)
         await self._changed()
         return msgspec.json.encode(KeyCreated(key, record.id, record.role, record.name))
 
     async def revoke_key(self, body: bytes) -> bytes:
         """Forget a key; it stops working at once."""
-        self._store.revoke_key(_parsed(body, KeyNamed).id)
+        await asyncio.to_thread(self._store.revoke_key, _parsed(body, KeyNamed).id)
         await self._changed()
         return b"{}"
 

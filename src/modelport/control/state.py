@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+import stat
 from datetime import UTC, datetime
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from modelport.core.errors import ConfigError, NotFound
-from modelport.guard.auth import KeyRecord, Role, new_key, recognise, record_of
+from modelport.guard.auth import KeyRecord, Role, new_key, record_of
 
 __all__ = ["StateStore", "admin_token", "private_folder"]
 
-_TABLES = sa.MetaData()
 _KEYS = sa.Table(
     "keys",
-    _TABLES,
+    sa.MetaData(),
     sa.Column("id", sa.String, primary_key=True),
     sa.Column("role", sa.String, nullable=False),
     sa.Column("hash", sa.String, nullable=False),
@@ -39,11 +38,11 @@ class StateStore:
         try:
             with self._engine.begin() as connection:
                 connection.execute(sa.text("PRAGMA journal_mode=WAL"))
-            _TABLES.create_all(self._engine)
+                # In one statement: another process may be making the table at the same time.
+                connection.execute(sa.schema.CreateTable(_KEYS, if_not_exists=True))
         except sa.exc.DatabaseError as error:
-            raise ConfigError(
-                f"the state store '{path}' cannot be used: {error.__cause__}"
-            ) from error
+            self.close()
+            raise ConfigError(f"the state store '{path}' cannot be used: {error.orig}") from error
 
     def keys(self) -> dict[str, KeyRecord]:
         """Every key, by id, oldest first."""
@@ -80,36 +79,59 @@ class StateStore:
 
 
 def private_folder(folder: Path) -> Path:
-    """The folder, made if it is not there, readable by this user alone."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    folder.chmod(0o700)
+    """The folder, made if it is not there, readable by this user alone.
+
+    Raises:
+        ConfigError: it cannot be made, or is a folder that users share, such as `/tmp`.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if folder.stat().st_mode & stat.S_ISVTX:
+            raise ConfigError(f"the state folder '{folder}' is shared by users: name one below it")
+        folder.chmod(0o700)
+    except OSError as error:
+        raise ConfigError(
+            f"the state folder '{folder}' cannot be made private: {error.strerror}"
+        ) from error
     return folder
 
 
 def admin_token(folder: Path) -> KeyRecord:
-    """The record of the admin token; the first call writes the token to `folder/admin-token`."""
+    """The record of the admin token; the first call writes the token to `folder/admin-token`.
+
+    Raises:
+        ConfigError: the file can be neither read nor written.
+    """
     path = private_folder(folder) / "admin-token"
-    for fresh in _fresh_tokens():
-        try:
-            text = path.read_text(encoding="ascii").strip()
-        except FileNotFoundError:
-            text = ""
-        record = record_of(text, "admin", "admin token")
-        if record is not None and recognise(text, {record.id: record}):
-            return record
-        # Written whole under another name first: a reader sees a complete token or none.
-        draft = path.with_name(f".admin-token.{os.getpid()}")
-        with os.fdopen(os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as file:
-            file.write(fresh + "\n")
-        if text:
-            draft.replace(path)  # what was there is no token
-        else:
-            with contextlib.suppress(FileExistsError):
-                os.link(draft, path)  # two servers that start at once agree on the first
-            draft.unlink()
-    raise ConfigError(f"the admin token '{path}' can be neither read nor written")
+    try:
+        record = _token_in(path)
+        if record is None:
+            _write_token(path)
+            record = _token_in(path)
+    except OSError as error:
+        raise ConfigError(
+            f"the admin token '{path}' can be neither read nor written: {error.strerror}"
+        ) from error
+    assert record is not None  # just written, whole
+    return record
 
 
-def _fresh_tokens() -> Iterator[str]:
-    for _ in range(3):
-        yield new_key("admin")[0]
+def _token_in(path: Path) -> KeyRecord | None:
+    try:
+        text = path.read_bytes().decode("ascii", errors="replace").strip()
+    except FileNotFoundError:
+        return None
+    return record_of(text, "admin", "admin token")
+
+
+def _write_token(path: Path) -> None:
+    """Write a token where there is none, whole: a reader sees all of it or nothing."""
+    draft = path.with_name(f".admin-token.{os.getpid()}")
+    with os.fdopen(os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as file:
+        file.write(new_key("admin")[0] + "\n")
+    try:
+        os.link(draft, path)  # two servers that start at once agree on the first
+    except FileExistsError:
+        if _token_in(path) is None:  # what was there is no token
+            draft.replace(path)
+    draft.unlink(missing_ok=True)

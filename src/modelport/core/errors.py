@@ -63,7 +63,7 @@ class ModelportError(Exception):
 
     code: ClassVar[str] = "ERROR"
 
-    def __init__(self, message: str, **detail: object) -> None:
+    def __init__(self, message: str, /, **detail: object) -> None:
         super().__init__(message)
         self.message = message
         self.detail: dict[str, object] = detail

@@ -79,7 +79,8 @@ class HttpLimits:
     body_s: float = option(60.0, "Seconds for a body to arrive.", file_only=True)
     idle_s: float = option(75.0, "Seconds a connection may be idle.", file_only=True)
     write_s: float = option(
-        30.0, "Seconds a client may leave an answer unread once the buffers are full.",
+        30.0,
+        "Seconds a client may leave an answer unread once the buffers are full.",
         file_only=True,
     )
 

@@ -99,13 +99,12 @@ class Signature(msgspec.Struct, frozen=True):
             InvalidInput: an input is unknown, missing, or of another type, shape or row count.
         """
         if len(inputs) != len(self.inputs):
-            self._check_names(inputs)
+            raise self._wrong_names(inputs)
         rows = -1
         for spec in self.inputs:
             tensor = inputs.get(spec.name)
             if tensor is None:
-                self._check_names(inputs)
-                continue  # pragma: no cover (the line above raises)
+                raise self._wrong_names(inputs)
             spec.check(tensor)
             if spec.is_batched and self.lockstep:
                 if rows not in (-1, tensor.shape[0]):
@@ -128,11 +127,11 @@ class Signature(msgspec.Struct, frozen=True):
                     expected=sorted(known),
                 )
 
-    def _check_names(self, inputs: Batch) -> None:
+    def _wrong_names(self, inputs: Batch) -> InvalidInput:
         for name in inputs:
             self.input(name)
         missing = [spec for spec in self.inputs if spec.name not in inputs]
-        raise InvalidInput(
+        return InvalidInput(
             f"input {_names(missing)} is missing; the model takes {_names(self.inputs)}",
             tensor=missing[0].name,
             expected=[spec.name for spec in self.inputs],

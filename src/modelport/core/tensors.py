@@ -73,7 +73,7 @@ class DType(Enum):
         Raises:
             InvalidInput: the protocol has no such type (complex numbers, dates).
         """
-        if dtype.kind in "OSU":
+        if dtype.kind in "OSTU":
             return cls.BYTES
         found = _BY_NUMPY.get(dtype.newbyteorder("="))
         if found is None:
@@ -107,11 +107,12 @@ def _bounds(dtype: DType) -> tuple[float, float] | None:
     if dtype is DType.FP64:
         return -math.inf, math.inf  # JSON has no literal beyond, once parsed
     if dtype.is_float:
-        info = np.finfo(dtype.numpy)  # type: ignore[arg-type]  # a float dtype, as just asked
-        half_ulp = float(info.max) * float(info.epsneg) / 2
-        top = math.nextafter(float(info.max) + half_ulp, 0.0)
+        info = np.finfo(dtype.numpy.name)
+        # Halfway to the next power of two, a value would round to infinity.
+        tie = float(info.max) + math.ldexp(1.0, int(info.maxexp) - int(info.nmant) - 2)
+        top = math.nextafter(tie, 0.0)
         return -top, top
-    whole = np.iinfo(dtype.numpy)  # type: ignore[arg-type]  # an integer dtype, as just asked
+    whole = np.iinfo(dtype.numpy.name)
     return int(whole.min), int(whole.max)
 
 
@@ -146,7 +147,8 @@ def to_raw(tensor: Array) -> bytes:
     """The little-endian bytes of a tensor in row order; BYTES elements carry a uint32 length."""
     if tensor.dtype != np.object_:
         return tensor.astype(tensor.dtype.newbyteorder("<"), copy=False).tobytes()
-    return b"".join(struct.pack("<I", len(value)) + value for value in tensor.flat)
+    values: list[bytes] = tensor.ravel().tolist()
+    return b"".join(struct.pack("<I", len(value)) + value for value in values)
 
 
 def from_raw(name: str, raw: bytes | memoryview, dtype: DType, shape: tuple[int, ...]) -> Array:
@@ -168,7 +170,9 @@ def from_raw(name: str, raw: bytes | memoryview, dtype: DType, shape: tuple[int,
             got=len(raw),
         )
     if dtype is DType.BOOL and bytes(raw).translate(None, b"\x00\x01"):
-        raise InvalidInput(f"tensor '{name}' of type BOOL holds a byte other than 0 or 1")
+        raise InvalidInput(
+            f"tensor '{name}' of type BOOL holds a byte other than 0 or 1", tensor=name
+        )
     return np.frombuffer(raw, dtype.numpy.newbyteorder("<")).reshape(shape)
 
 

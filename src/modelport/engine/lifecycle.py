@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from modelport.core.errors import ModelportError, NotReady
+from modelport.core.errors import ConfigError, ModelportError, NotReady
 from modelport.core.semantics import Semantics
 from modelport.core.tensors import Batch
 from modelport.repository import integrity
@@ -112,13 +112,17 @@ class Version:
     def _fail(self, reason: str) -> None:
         self.reason = reason
         self.state = State.FAILED
-        self._loaded = None
+        self.close()
 
     def close(self) -> None:
         """Give the model's memory back."""
-        if self._loaded is not None:
-            self._loaded.model.close()
-            self._loaded = None
+        loaded, self._loaded = self._loaded, None
+        if loaded is None:
+            return
+        try:
+            loaded.model.close()
+        except Exception:
+            _log.exception("model '%s' could not be closed", self.name)
 
 
 def open_version(source: Source, settings: Settings) -> LoadedModel:
@@ -143,7 +147,11 @@ def open_version(source: Source, settings: Settings) -> LoadedModel:
     )
     model = load(path, options)
     description = model.description
-    semantics = merge(description.semantics, toml, description.signature)
+    try:
+        semantics = merge(description.semantics, toml, description.signature)
+    except ConfigError:
+        model.close()
+        raise
     view = plain_view(description.signature, semantics)
     return LoadedModel(
         model=model,

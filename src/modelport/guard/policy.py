@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -130,7 +129,7 @@ def _check_origin(policy: Policy, caller: Caller) -> None:
     origin = caller.origin
     if origin is None or origin in policy.cors_origins:
         return
-    if urlsplit(origin).netloc and urlsplit(origin).netloc == caller.host:
+    if caller.host and origin.partition("://")[2].lower() == caller.host.lower():
         return
     raise Forbidden(
         f"pages of the origin {origin[:200]!r} may not call this server; its operator can allow"
@@ -142,7 +141,7 @@ def _check_host(policy: Policy, caller: Caller) -> None:
     # Without keys, the Host header is what tells a call that its user meant from one that a web
     # page made through a name of its own that resolves to 127.0.0.1 (DNS rebinding).
     name = _host_name(caller.host or "")
-    if name not in _LOOPBACK_HOSTS and name not in policy.allowed_hosts:
+    if name not in _LOOPBACK_HOSTS and name not in map(str.lower, policy.allowed_hosts):
         raise Forbidden(
             f"this server is not called {name[:200]!r}: address it as localhost, or let its"
             " operator add the name with --allowed-host"

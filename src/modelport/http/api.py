@@ -64,8 +64,6 @@ def _openapi(engine: Engine, routes: Sequence[Route], server_version: str) -> Ro
     async def openapi(request: Request) -> Response:
         return JSONResponse(document(engine, every, "Modelport", server_version))
 
-    route = Route(
-        method="GET", path="/openapi.json", permission=Permission.READ, endpoint=openapi
-    )
+    route = Route(method="GET", path="/openapi.json", permission=Permission.READ, endpoint=openapi)
     every.append(route)
     return route

@@ -1,23 +1,33 @@
-"""Bodies: what they are encoded in, how they unpack, and the words for those that do not parse."""
+"""What a head says of its body and of the answer: types, encodings, time; and bodies unpacked."""
 
 from __future__ import annotations
 
 import asyncio
 import gzip
+import math
 import zlib
-from collections.abc import Awaitable, Callable
 from inspect import isawaitable
-from typing import TypeAlias
 
 import msgspec
 
 from modelport.core.errors import InvalidInput, PayloadTooLarge, UnsupportedMedia
 from modelport.http.wire import Handler, Head, Reply
 
-__all__ = ["accepted", "compressed", "media_type", "not_json", "unpacked", "wants_compression"]
+__all__ = [
+    "NOT_JSON",
+    "accepted",
+    "compressed",
+    "media_type",
+    "not_json",
+    "time_allowed",
+    "unpacked",
+]
 
-Decompress: TypeAlias = Callable[[bytes], bytes]
+NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What a JSON decoder raises for a body that is none, or not of the right form."""
 
+_MEMBERS = 64
+"""Parts that a gzip body may be joined from; each costs a copy of what follows it."""
 _AUTO = 32 + zlib.MAX_WBITS  # gzip or zlib, by the first bytes
 _RAW = -zlib.MAX_WBITS
 
@@ -34,20 +44,37 @@ def accepted(head: Head, offered: dict[str, str], default: str) -> str:
     Raises:
         UnsupportedMedia: the header names none of them (status 406).
     """
-    value = head.get(b"accept")
-    if value is None:
-        return default
-    best, best_quality = None, 0.0
-    for item in value.decode("latin-1").lower().split(","):
+    value = (head.get(b"accept") or b"*/*").decode("latin-1").lower()
+    ranges: dict[str, float] = {}
+    for item in value.split(","):
         media, _, parameters = item.partition(";")
-        quality = _quality(parameters)
-        name = default if media.strip() in ("*/*", "application/*") else offered.get(media.strip())
-        if name is not None and quality > best_quality:
-            best, best_quality = name, quality
-    if best is None:
+        ranges[media.strip()] = _quality(parameters)
+    names = sorted(offered, key=lambda media: (-_liking(ranges, media), offered[media] != default))
+    if _liking(ranges, names[0]) <= 0:
         known = ", ".join(offered)
         raise UnsupportedMedia(f"answers are {known}; 'Accept' names none of them", status=406)
-    return best
+    return offered[names[0]]
+
+
+def time_allowed(head: Head, longest_s: float) -> float:
+    """Seconds for the answer: `X-Request-Timeout` where it is shorter than the server's own.
+
+    Raises:
+        InvalidInput: the header is not a positive number.
+    """
+    value = head.get(b"x-request-timeout")
+    if value is None:
+        return longest_s
+    try:
+        asked = float(value)
+    except ValueError:
+        asked = math.nan
+    if not asked > 0:
+        raise InvalidInput(
+            "X-Request-Timeout is a number of seconds above 0, and"
+            f" {value[:40].decode('latin-1')!r} came"
+        )
+    return min(asked, longest_s)
 
 
 def unpacked(head: Head, handler: Handler, limit: int) -> Handler:
@@ -56,7 +83,7 @@ def unpacked(head: Head, handler: Handler, limit: int) -> Handler:
     Raises:
         UnsupportedMedia: an encoding that is not understood.
     """
-    encoding = (head.get(b"content-encoding") or b"identity").strip().lower()
+    encoding = (head.get(b"content-encoding") or b"identity").lower()
     if encoding == b"identity":
         return handler
     if encoding not in (b"gzip", b"x-gzip", b"deflate"):
@@ -72,20 +99,22 @@ def unpacked(head: Head, handler: Handler, limit: int) -> Handler:
     return unpack
 
 
-def wants_compression(head: Head) -> bytes | None:
-    """The encoding, where the client asks for exactly one that we write."""
+def compressed(head: Head, handler: Handler) -> Handler:
+    """The handler with its answers packed, in a thread, where the client asks for one encoding."""
     # A list such as `gzip, deflate` is what every library sends by itself, and on a fast network
     # packing costs more than it saves; a single name is somebody's wish.
-    value = (head.get(b"accept-encoding") or b"").strip().lower()
-    return value if value in (b"gzip", b"deflate") else None
-
-
-async def compressed(answer: Reply | Awaitable[Reply], encoding: bytes) -> Reply:
-    """The same answer with its body packed, in a thread."""
-    prefix, body = await answer if isawaitable(answer) else answer
+    encoding = (head.get(b"accept-encoding") or b"").lower()
+    if encoding not in (b"gzip", b"deflate"):
+        return handler
     pack = gzip.compress if encoding == b"gzip" else zlib.compress
-    packed = await asyncio.to_thread(pack, body, 1)
-    return prefix + b"content-encoding: " + encoding + b"\r\n", packed
+
+    async def packed(body: bytes) -> Reply:
+        answer = handler(body)
+        prefix, plain = await answer if isawaitable(answer) else answer
+        smaller = await asyncio.to_thread(pack, plain, 1)
+        return prefix + b"content-encoding: " + encoding + b"\r\n", smaller
+
+    return packed
 
 
 def not_json(error: Exception, body: bytes) -> InvalidInput:
@@ -94,6 +123,8 @@ def not_json(error: Exception, body: bytes) -> InvalidInput:
         return InvalidInput("the body is empty; a request is JSON")
     if isinstance(error, RecursionError):
         return InvalidInput("the JSON is nested too deep")
+    if isinstance(error, UnicodeDecodeError):
+        return InvalidInput(f"the body is not valid JSON: its text is not UTF-8 ({error.reason})")
     if isinstance(error, msgspec.ValidationError):
         return InvalidInput(f"the JSON does not have the right form: {error}")
     return InvalidInput(f"the body is not valid JSON: {error}")
@@ -112,7 +143,9 @@ def _inflate(body: bytes, limit: int) -> bytes:
 def _within(body: bytes, wbits: int, limit: int) -> bytes:
     parts: list[bytes] = []
     left = limit
-    while body:  # a gzip file may have several members
+    for _ in range(_MEMBERS):
+        if not body:
+            return b"".join(parts)
         machine = zlib.decompressobj(wbits)
         part = machine.decompress(body, left + 1)
         left -= len(part)
@@ -122,7 +155,13 @@ def _within(body: bytes, wbits: int, limit: int) -> bytes:
             raise zlib.error("it ends too early")
         parts.append(part)
         body = machine.unused_data
-    return b"".join(parts)
+    raise InvalidInput(f"the body is joined from {_MEMBERS} gzip parts or more")
+
+
+def _liking(ranges: dict[str, float], media: str) -> float:
+    """The quality of the most specific range that has the media type (RFC 9110, section 12.5.1)."""
+    family = media.partition("/")[0] + "/*"
+    return next((ranges[name] for name in (media, family, "*/*") if name in ranges), 0.0)
 
 
 def _quality(parameters: str) -> float:

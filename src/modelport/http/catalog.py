@@ -46,9 +46,7 @@ def describe(loaded: LoadedModel) -> dict[str, Any]:
         "title": loaded.semantics.title,
         "description": loaded.semantics.description,
         "inputs": [_tensor(spec) for spec in description.signature.inputs],
-        "outputs": [
-            _tensor(o.tensor) | _known(o.meaning) for o in view.outputs
-        ],
+        "outputs": [_tensor(o.tensor) | _known(o.meaning) for o in view.outputs],
         "fields": [
             {"name": f.name, "datatype": f.dtype.value, "shape": _sizes(f.shape)}
             | _known(f.meaning)

@@ -15,11 +15,9 @@ import asyncio
 import ipaddress
 import logging
 import math
-import re
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
-from urllib.parse import unquote
 
 import httptools
 from uvicorn.config import Config
@@ -27,9 +25,23 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
-from modelport.core.errors import Internal, InvalidInput, ModelportError, Overloaded, PayloadTooLarge
+from modelport.core.errors import (
+    Internal,
+    InvalidInput,
+    ModelportError,
+    Overloaded,
+    PayloadTooLarge,
+)
 from modelport.core.settings import HttpLimits
+from modelport.http.asgi import asgi_cycle
 from modelport.http.errors import error_reply
+from modelport.http.framing import (
+    check_framing,
+    complete_head,
+    expects_continue,
+    refusal,
+    without_offer,
+)
 from modelport.http.wire import Asgi, Head, Reply
 
 __all__ = ["Connection", "Shared"]
@@ -39,14 +51,13 @@ _log = logging.getLogger(__name__)
 _SMALL_BODY = 64 * 1024
 """A refused request's body up to this size is read to its end, so that the connection lives on."""
 _LINGER_S = 2.0
-"""How long a connection that is being closed may still send, so that its answer is not lost."""
+"""How long a refused client may go on sending, so that its answer is not lost in a reset."""
 _DRAIN_IDLE_S = 0.5
 """How long an idle connection is kept when draining, for a request that is on its way."""
 _PIPELINE = 16
-"""Requests that may wait in one connection before reading stops."""
+"""Requests that may wait in one connection before reading stops, or be answered in one turn."""
 _MEMO_HEADS = 512
 _MEMO_BYTES = 2048
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -64,7 +75,7 @@ class Shared:
         Args:
             limits: bounds and deadlines.
             resolve: the gate and the router; sets the head's handler, or raises.
-            rejected: told of each error that a head met before its handler ran.
+            rejected: told of each error that is answered and that no route counts.
             request_ids: a new id for each request that has none.
         """
         self.limits = limits
@@ -116,20 +127,27 @@ class Connection(asyncio.Protocol):
         self._parser: httptools.HttpRequestParser | None = None
         self._transport: asyncio.Transport
         self._memo: dict[bytes, Head]
-        # Between requests, or in one: what of the next request has come, and what is in the air.
+        # The request that is arriving.
         self._reading = False
+        self._in_head = False
+        self._owes_continue = False
+        # Those that have arrived: the one in the air, and what waits behind it.
         self._busy = False
         self._pending: deque[tuple[Head, bytes]] = deque()
         self._task: asyncio.Task[None] | None = None
         self._cycle: RequestResponseCycle | None = None
-        # How the connection ends.
+        self._flow: FlowControl | None = None
+        # How the connection ends. Once it is deaf, no further request is read; what is pending is
+        # answered, and the last of it closes.
+        self._deaf = False
+        self._ended = False
+        self._closing = False
         self._deadline = math.inf
         self._timer: asyncio.TimerHandle | None = None
-        self._closing = False
-        self._unreadable = False
-        self._flow: FlowControl | None = None
-        self._write_paused = False
+        self._timer_at = math.inf
         self._read_paused = False
+        self._write_paused = False
+        self._unsent = 0
 
     # -- life
 
@@ -140,52 +158,55 @@ class Connection(asyncio.Protocol):
         self._memo = self._shared.memos[self._loopback]
         self._wait(self._limits.head_s)
         if len(self._server_state.connections) > self._limits.max_connections:
-            self._refuse(Overloaded("this server holds as many connections as it may"))
+            error = Overloaded("this server holds as many connections as it may", retry_after_s=1)
+            self._refuse(error)
+            self._next()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._server_state.connections.discard(self)  # type: ignore[arg-type]  # as above
-        self._closing = self._unreadable = True
+        self._server_state.connections.discard(self)
+        self._deaf = self._closing = True
         self._pending.clear()
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
-        if self._cycle is not None:
-            self._cycle.disconnected = True
-            self._cycle.message_event.set()
+        self._timer_at = -math.inf  # no other is made
         if self._flow is not None:
             self._flow.resume_writing()
-        if self._task is not None:
+        if self._cycle is not None:
+            # A cold request runs to its end: an admin operation is not left half done.
+            self._cycle.disconnected = True
+            self._cycle.message_event.set()
+        elif self._task is not None:
             self._task.cancel()
         self._parser = None
 
     def eof_received(self) -> bool:
         # A client may close its side after a request and still wait for the answer.
-        if self._busy or self._pending:
-            self._closing = True
-            return True
-        return False
+        self._deaf = self._ended = True
+        return bool(self._busy or self._pending)
 
     def shutdown(self) -> None:
         """Close once what was accepted is answered; called by uvicorn when the server stops."""
-        if not (self._busy or self._reading or self._pending):
-            self._wait(_DRAIN_IDLE_S)
+        self._shared.draining = True
+        if self._cycle is not None and not self._pending:
+            self._cycle.keep_alive = False
+        if not (self._busy or self._reading or self._pending or self._closing):
+            self._await_request()
 
     # -- reading
 
     def data_received(self, data: bytes) -> None:
-        if not (self._reading or self._busy or self._closing or self._write_paused):
+        if not (self._reading or self._busy or self._pending or self._deaf or self._write_paused):
             end = data.find(b"\r\n\r\n") + 4
             head = self._memo.get(data[:end])
             if head is not None and len(data) - end == head.length:
                 self._begin(head, data[end:])
                 return
-        if not self._unreadable:
+        if not self._deaf:
             self._feed(data)
 
     def _feed(self, data: bytes) -> None:
         if self._parser is None:
             self._parser = httptools.HttpRequestParser(self)
-            self._chunks: list[bytes] = []
         self._raw = None
         if not self._reading:
             self._wait(self._limits.head_s)
@@ -193,150 +214,135 @@ class Connection(asyncio.Protocol):
             if 4 <= end <= _MEMO_BYTES:
                 self._raw = data[:end]
             self._reading = self._in_head = True
-            self._head_bytes = 0
-        self._head_bytes += len(data)
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            # Another protocol is offered, not demanded: the answer is HTTP/1.1, and the last one.
-            self._unreadable = True
-        except httptools.HttpParserError as error:
-            self._refuse(InvalidInput(f"this is not HTTP/1.1 as RFC 9112 has it: {_words(error)}"))
-        if self._in_head and self._reading and self._head_bytes > self._limits.max_head_bytes:
+            self._unparsed = 0
+        self._unparsed += len(data)
+        self._parse(self._parser, data)
+        if self._reading and self._unparsed > self._limits.max_head_bytes:
             self._refuse(self._too_long())
         self._next()
         if self._busy and not self._reading:
             self._deadline = math.inf
+
+    def _parse(self, parser: httptools.HttpRequestParser, data: bytes) -> None:
+        try:
+            parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            if not self._offered:
+                self._deaf = True  # CONNECT; what follows is not HTTP
+                return
+            # Another protocol is offered, not demanded. llhttp has left HTTP behind, so another
+            # parser reads the same request without the offer, and the answer is the last one.
+            self._raw = None
+            self._parser = httptools.HttpRequestParser(self)
+            head = without_offer(parser, self._target, self._headers)
+            self._parse(self._parser, head + data[offer.args[0] :])
+        except httptools.HttpParserError as error:
+            self._refuse(refusal(error))
+
+    # The callbacks of llhttp. A `ModelportError` that one of them raises ends the reading.
 
     def on_message_begin(self) -> None:
         """llhttp: a request starts."""
         self._reading = self._in_head = True
         self._target = b""
         self._headers: list[tuple[bytes, bytes]] = []
-        self._size = self._head_bytes = 0
-        self._chunks = []
+        self._head_size = self._body_size = 0
+        self._body: bytes | bytearray = b""
+        self._offered = False
 
     def on_url(self, url: bytes) -> None:
         """llhttp: a part of the target."""
         self._target += url
+        self._head_size += len(url)
         if len(self._target) > self._limits.max_line_bytes:
-            self._refuse(
-                InvalidInput(
-                    f"the request line is longer than {self._limits.max_line_bytes} bytes",
-                    status=414,
-                )
-            )
+            longest = self._limits.max_line_bytes
+            raise InvalidInput(f"the request line is longer than {longest} bytes", status=414)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """llhttp: one header."""
-        self._headers.append((name.lower(), value))
-        self._size += len(name) + len(value) + 4
-        if (
-            len(self._headers) > self._limits.max_headers
-            or self._size + len(self._target) > self._limits.max_head_bytes
-        ):
-            self._refuse(self._too_long())
+        """llhttp: one header, or one trailer, of which none is used."""
+        self._headers.append((name.lower(), value.rstrip(b" \t")))
+        self._head_size += len(name) + len(value) + 4
+        limits = self._limits
+        if len(self._headers) > limits.max_headers or self._head_size > limits.max_head_bytes:
+            raise self._too_long()
 
     def on_headers_complete(self) -> None:
         """llhttp: the head is there; decide who answers before the body is read."""
-        if self._unreadable:
-            return
         assert self._parser is not None
-        self._in_head = False
-        self._size = 0
+        head = complete_head(self._parser, self._target, self._headers, self._loopback)
+        self._offered = self._parser.should_upgrade() and head.method != b"CONNECT"
+        if self._offered:
+            return
+        self._head, self._in_head = head, False
         self._wait(self._limits.body_s)
-        self._head = self._complete_head(self._parser)
+        check_framing(head)
+        waits = expects_continue(head)
         try:
-            _check_framing(self._head)
-        except InvalidInput as error:
-            self._refuse(error)
-            return
-        try:
-            if (self._head.length or 0) > self._limits.max_body_bytes:
+            if (head.length or 0) > self._limits.max_body_bytes:
                 raise self._too_large()
-            self._shared.resolve(self._head)
-        except ModelportError as error:
+            self._shared.resolve(head)
+        except Exception as error:
             self._raw = None
-            if self._head.length is None or self._head.length > _SMALL_BODY:
-                self._refuse(error)
-            else:
-                self._shared.rejected(error)
-                self._head.handler = _raising(error)
+            most = min(_SMALL_BODY, self._limits.max_body_bytes)
+            if waits or head.length is None or head.length > most:
+                raise
+            head.handler = _raising(error)
             return
-        expectation = self._head.get(b"expect")
-        if expectation is not None:
-            self._expect(expectation)
-
-    def _complete_head(self, parser: httptools.HttpRequestParser) -> Head:
-        head = Head(parser.get_method(), self._target, tuple(self._headers))
-        head.version = parser.get_http_version()
-        head.keep_alive = parser.should_keep_alive()
-        head.loopback = self._loopback
-        request_id = head.get(b"x-request-id")
-        if request_id is not None and _REQUEST_ID.fullmatch(request_id):
-            head.request_id = request_id
-        length = head.get(b"content-length")
-        if length is not None and length.isdigit():
-            head.length = int(length)
-        elif head.get(b"transfer-encoding") is None:
-            head.length = 0
-        return head
-
-    def _expect(self, expectation: bytes) -> None:
-        if expectation.lower() != b"100-continue":
-            self._refuse(InvalidInput("the only expectation known is 100-continue", status=417))
-        elif not (self._busy or self._pending) and self._head.length != 0:
-            self._transport.write(_CONTINUE)
-        self._raw = None
+        if waits:
+            self._raw = None
+            self._owes_continue = True
+            self._continue()
 
     def on_body(self, body: bytes) -> None:
         """llhttp: a part of the body."""
-        if self._unreadable:
-            return
-        self._size += len(body)
-        if self._size > self._limits.max_body_bytes:
-            self._refuse(self._too_large())
+        self._unparsed = 0
+        self._body_size += len(body)
+        if self._body_size > self._limits.max_body_bytes:
+            raise self._too_large()
+        if not self._body:
+            self._body = body
+        elif isinstance(self._body, bytearray):
+            self._body += body
         else:
-            self._chunks.append(body)
+            self._body = bytearray(self._body) + body
 
     def on_message_complete(self) -> None:
         """llhttp: the request is whole."""
-        if self._unreadable:
+        if self._offered:
             return
-        self._reading = False
-        body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
-        self._chunks = []
-        head = self._head
-        if self._raw is not None and self._memorable(head, self._raw):
-            self._shared.remember(self._raw, head)
+        self._reading = self._owes_continue = False
+        self._unparsed = 0
+        if self._raw is not None and self._is_memorable(self._head, self._raw):
+            self._shared.remember(self._raw, self._head)
         self._raw = None
-        self._pending.append((head, body))
-        if len(self._pending) > _PIPELINE and not self._read_paused:
-            self._read_paused = True
-            self._transport.pause_reading()
+        self._pending.append((self._head, bytes(self._body)))
+        self._body = b""
 
-    def _memorable(self, head: Head, raw: bytes) -> bool:
-        """Whether the same bytes will mean the same: no lone CR or LF that could end a line."""
+    def _is_memorable(self, head: Head, raw: bytes) -> bool:
+        """Whether the same bytes will mean the same head, and the body of the same length."""
+        # `raw` ends at the first empty line. It is the whole head if the request starts with its
+        # first byte, and if nothing but CR LF ends a line in it.
         return (
             not isinstance(head.handler, Asgi)
             and head.length is not None
+            and raw.startswith(head.method + b" ")
             and raw.count(b"\n") == raw.count(b"\r\n") == raw.count(b"\r")
         )
 
-    def _refuse(self, error: ModelportError) -> None:
-        """Answer with an error after what is pending, read no more, and close."""
-        if self._unreadable:
-            return
-        self._shared.rejected(error)
-        head = Head(b"", b"", ())
+    def _continue(self) -> None:
+        """Let the client send its body, once everything before it is answered."""
+        if self._owes_continue and not (self._busy or self._pending):
+            self._owes_continue = False
+            self._transport.write(_CONTINUE)
+
+    def _refuse(self, error: Exception) -> None:
+        """Read no more, answer with the error after what is pending, and close."""
+        head = self._head if self._reading and not self._in_head else Head(b"", b"", ())
         head.keep_alive = False
-        head.loopback = self._loopback
         head.handler = _raising(error)
-        self._unreadable = True
+        self._deaf = True
         self._reading = False
         self._pending.append((head, b""))
-        if not self._busy:
-            self._loop.call_soon(self._next)
 
     def _too_long(self) -> InvalidInput:
         return InvalidInput(
@@ -354,10 +360,23 @@ class Connection(asyncio.Protocol):
     # -- answering
 
     def _next(self) -> None:
-        while self._pending and not (self._busy or self._write_paused):
-            head, body = self._pending.popleft()
-            self._begin(head, body)
-        if self._read_paused and len(self._pending) < _PIPELINE:
+        """Begin what is pending: a few at a time, so that no client keeps the others waiting."""
+        for _ in range(_PIPELINE):
+            if self._busy or self._write_paused or not self._pending:
+                break
+            self._begin(*self._pending.popleft())
+        else:
+            self._loop.call_soon(self._next)
+        self._govern_reading()
+
+    def _govern_reading(self) -> None:
+        """Stop reading while much is pending, and start again."""
+        pending = self._pending
+        much = len(pending) >= _PIPELINE or (pending and len(pending[-1][1]) > _SMALL_BODY)
+        if much and not self._read_paused:
+            self._read_paused = True
+            self._transport.pause_reading()
+        elif self._read_paused and not much:
             self._read_paused = False
             if not self._transport.is_closing():
                 self._transport.resume_reading()
@@ -377,12 +396,14 @@ class Connection(asyncio.Protocol):
         if type(answer) is tuple:
             self._send(head, answer, head.request_id or self._shared.request_ids())
         else:
-            self._task = self._loop.create_task(self._finish(head, answer))
+            self._task = self._loop.create_task(self._finish(head, answer))  # type: ignore[arg-type]  # as above
 
     async def _finish(self, head: Head, answer: Awaitable[Reply]) -> None:
         try:
             made = await answer
         except asyncio.CancelledError:
+            if head.failed is not None:
+                head.failed("CANCELLED")
             self._transport.abort()  # the client is gone, or the server gives up waiting
             raise
         except Exception as error:
@@ -397,12 +418,18 @@ class Connection(asyncio.Protocol):
         if not isinstance(error, ModelportError):
             _log.error("request %s failed", request_id.decode(), exc_info=error)
             error = Internal("something failed inside the server; its log has the request's id")
+        if head.failed is not None:
+            head.failed(error.code)
+        else:
+            self._shared.rejected(error)
         self._send(head, error_reply(error, request_id), request_id)
 
     def _send(self, head: Head, answer: Reply, request_id: bytes) -> None:
         prefix, body = answer
         shared = self._shared
-        keep = head.keep_alive and not (self._closing or shared.draining or self._unreadable)
+        keep = head.keep_alive
+        if self._deaf or shared.draining:
+            keep = keep and not self._is_last()
         if keep:
             connection = b"" if head.version == "1.1" else b"connection: keep-alive\r\n"
         else:
@@ -428,18 +455,21 @@ class Connection(asyncio.Protocol):
         if not keep:
             self._close()
         elif self._reading:
-            self._wait(self._limits.head_s if self._in_head else self._limits.body_s)
-        else:
-            self._deadline = self._loop.time() + self._limits.idle_s
-            if self._timer is None:
+            self._await_request()
+            self._continue()
+        elif not self._write_paused:
+            # As `_await_request`, where it matters that it is short.
+            deadline = self._deadline = self._loop.time() + self._limits.idle_s
+            if self._timer_at > deadline:
                 self._wait(self._limits.idle_s)
 
     def _close(self) -> None:
         """Close after the last byte is sent; linger where the client may still be sending."""
-        lingering = self._unreadable and not self._transport.is_closing()
-        self._closing = self._unreadable = True
+        linger = self._deaf and not self._ended and self._transport.can_write_eof()
+        self._deaf = self._closing = True
         self._pending.clear()
-        if lingering and self._transport.can_write_eof():
+        self._govern_reading()
+        if linger and not self._transport.is_closing():
             # Closing with unread bytes would reset the connection and destroy the answer
             # (RFC 9112, section 9.6): close this side, read on for a moment, then let go.
             self._transport.write_eof()
@@ -447,76 +477,93 @@ class Connection(asyncio.Protocol):
         else:
             self._transport.close()
             self._wait(self._limits.write_s)
+        self._unsent = self._transport.get_write_buffer_size()
 
     # -- ASGI, for everything but inference
 
     def _begin_asgi(self, head: Head, asgi: Asgi, body: bytes) -> None:
         if self._flow is None:
             self._flow = FlowControl(self._transport)
-        request_id = head.request_id or self._shared.request_ids()
-        default_headers = [*self._server_state.default_headers, (b"x-request-id", request_id)]
-        default_headers += [_pair(line) for line in head.extra.split(b"\r\n") if line]
-        keep = head.keep_alive and not (self._shared.draining or self._unreadable)
-        cycle = RequestResponseCycle(
-            scope=_scope(head, asgi, request_id, self._transport),
+        self._cycle = asgi_cycle(
+            head,
+            asgi,
+            body,
+            head.request_id or self._shared.request_ids(),
+            keep_alive=head.keep_alive and not self._is_last(),
+            headers=self._server_state.default_headers,
             transport=self._transport,
             flow=self._flow,
-            logger=_log,
-            access_logger=_log,
-            access_log=False,
-            default_headers=default_headers,
-            message_event=asyncio.Event(),
-            expect_100_continue=False,
-            keep_alive=keep,
-            on_response=lambda: self._asgi_answered(keep),
+            close=self._close,
+            answered=self._asgi_answered,
         )
-        cycle.body.extend(body)
-        cycle.more_body = False
-        cycle.message_event.set()
-        self._cycle = cycle
-        self._task = self._loop.create_task(cycle.run_asgi(asgi.app))
+        self._task = self._loop.create_task(self._cycle.run_asgi(asgi.app))
 
-    def _asgi_answered(self, keep: bool) -> None:
+    def _asgi_answered(self) -> None:
+        assert self._cycle is not None
+        keep = self._cycle.keep_alive and not self._is_last()
         self._cycle = self._task = None
         self._answered(keep)
-        self._loop.call_soon(self._next)
+        self._next()
+
+    def _is_last(self) -> bool:
+        """Whether nothing may follow the present answer."""
+        return (self._deaf or self._shared.draining) and not self._pending
 
     # -- deadlines
 
     def _wait(self, seconds: float) -> None:
         """Close the connection after that time, unless something happens."""
         self._deadline = self._loop.time() + seconds
-        if self._timer is not None and self._timer.when() > self._deadline:
-            self._timer.cancel()
-            self._timer = None
-        if self._timer is None:
+        if self._timer_at > self._deadline:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer_at = self._deadline
             self._timer = self._loop.call_at(self._deadline, self._expired)
+
+    def _await_request(self) -> None:
+        """Wait for the rest of a request, or for the next one."""
+        if self._write_paused:
+            return  # the client has to read first, and has its own time for that
+        if self._reading:
+            self._wait(self._limits.head_s if self._in_head else self._limits.body_s)
+        else:
+            self._wait(_DRAIN_IDLE_S if self._shared.draining else self._limits.idle_s)
 
     def _expired(self) -> None:
         # The timer is left alone while requests come and go; only when it fires is it asked
         # whether the deadline has moved meanwhile.
-        self._timer = None
+        self._timer, self._timer_at = None, math.inf
         if self._deadline == math.inf:
             return
         if self._loop.time() < self._deadline:
+            self._timer_at = self._deadline
             self._timer = self._loop.call_at(self._deadline, self._expired)
-        elif self._reading and not self._closing and not self._write_paused:
+        elif self._closing or self._write_paused:
+            self._press()
+        elif self._reading:
             part = "head" if self._in_head else "body"
             limit = self._limits.head_s if self._in_head else self._limits.body_s
-            self._refuse(
-                InvalidInput(f"the request's {part} did not arrive within {limit:g} s", status=408)
-            )
-        elif self._closing or self._write_paused:
-            self._transport.abort()
+            words = f"the request's {part} did not arrive within {limit:g} s"
+            self._refuse(InvalidInput(words, status=408))
+            self._next()
         else:
-            self._closing = True
-            self._transport.close()
+            self._close()
+
+    def _press(self) -> None:
+        """Wait on for a client that reads, however slowly; let go of one that does not."""
+        left = self._transport.get_write_buffer_size()
+        if 0 < left < self._unsent:
+            self._unsent = left
+            self._wait(self._limits.write_s)
+        else:
+            self._transport.abort()
 
     def pause_writing(self) -> None:
         """The transport holds more than it likes: the client does not read."""
         self._write_paused = True
         if self._flow is not None:
             self._flow.pause_writing()
+        self._unsent = self._transport.get_write_buffer_size()
         self._wait(self._limits.write_s)
 
     def resume_writing(self) -> None:
@@ -529,67 +576,20 @@ class Connection(asyncio.Protocol):
         if self._busy:
             self._deadline = math.inf
         else:
-            self._wait(self._limits.idle_s)
+            self._await_request()
         self._next()
 
 
-def _raising(error: ModelportError) -> Callable[[bytes], Reply]:
+def _raising(error: Exception) -> Callable[[bytes], Reply]:
     def handler(body: bytes) -> Reply:
         raise error
 
     return handler
 
 
-def _check_framing(head: Head) -> None:
-    """Refuse what two servers could read differently (RFC 9112, sections 3.2, 6.1 and 6.3)."""
-    names = [name for name, _ in head.headers]
-    encodings = [value for name, value in head.headers if name == b"transfer-encoding"]
-    lengths = names.count(b"content-length")
-    if lengths > 1 or (lengths and head.length is None):
-        raise InvalidInput("Content-Length is given once, as a number")
-    if encodings and lengths:
-        raise InvalidInput("a request has Content-Length or Transfer-Encoding, not both")
-    if encodings and (len(encodings) > 1 or encodings[0].strip().lower() != b"chunked"):
-        raise InvalidInput("the only Transfer-Encoding known is chunked", status=501)
-    if encodings and head.version == "1.0":
-        raise InvalidInput("HTTP/1.0 has no Transfer-Encoding")
-    hosts = names.count(b"host")
-    if hosts > 1 or (hosts == 0 and head.version == "1.1"):
-        raise InvalidInput(f"a request has one Host header, and {hosts} came")
-
-
-def _scope(head: Head, asgi: Asgi, request_id: bytes, transport: asyncio.Transport) -> Any:
-    raw_path, _, query = head.target.partition(b"?")
-    return {
-        "type": "http",
-        "asgi": {"version": "3.0", "spec_version": "2.3"},
-        "http_version": head.version,
-        "server": (transport.get_extra_info("sockname") or ("", 0))[:2],
-        "client": (transport.get_extra_info("peername") or ("", 0))[:2],
-        "scheme": "https" if transport.get_extra_info("ssl_object") else "http",
-        "root_path": "",
-        "method": head.method.decode("ascii"),
-        "path": unquote(raw_path.decode("latin-1")),
-        "raw_path": raw_path,
-        "query_string": query,
-        "headers": list(head.headers),
-        "path_params": asgi.params,
-        "state": {"request_id": request_id.decode("ascii")},
-    }
-
-
-def _pair(line: bytes) -> tuple[bytes, bytes]:
-    name, _, value = line.partition(b": ")
-    return name, value
-
-
 def _is_loopback(peer: Any) -> bool:
     if not isinstance(peer, tuple):
-        return True  # a unix socket
+        return peer is not None  # a unix socket; None is a client that has gone already
     address = ipaddress.ip_address(str(peer[0]).partition("%")[0])
     mapped = getattr(address, "ipv4_mapped", None)
     return bool((mapped or address).is_loopback)
-
-
-def _words(error: httptools.HttpParserError) -> str:
-    return str(error).split("\n")[0][:200] or type(error).__name__

@@ -9,9 +9,9 @@ import orjson
 
 from modelport.core import errors
 from modelport.core.errors import ModelportError
-from modelport.http.wire import JSON, Reply, reply
+from modelport.http.wire import Reply, reply
 
-__all__ = ["STATUS", "error_body", "error_reply", "status_of"]
+__all__ = ["STATUS", "error_body", "error_headers", "error_reply", "status_of"]
 
 STATUS: dict[type[ModelportError], int] = {
     errors.ModelportError: 500,
@@ -45,6 +45,19 @@ def status_of(error: ModelportError) -> int:
     return finer if isinstance(finer, int) else STATUS[type(error)]
 
 
+def error_headers(error: ModelportError) -> dict[str, str]:
+    """What an error's answer says in headers, by their names."""
+    headers = {"content-type": "application/json"}
+    if status_of(error) == 401:
+        headers["www-authenticate"] = 'Bearer realm="modelport"'
+    allow = error.detail.get("allow")
+    if isinstance(allow, str):
+        headers["allow"] = allow
+    if error.retry_after_s is not None:
+        headers["retry-after"] = str(math.ceil(error.retry_after_s))
+    return headers
+
+
 def error_body(error: ModelportError, request_id: str) -> bytes:
     """The one shape in which every error reaches a caller."""
     detail = {key: value for key, value in error.detail.items() if key != "status"}
@@ -54,19 +67,19 @@ def error_body(error: ModelportError, request_id: str) -> bytes:
         "detail": detail,
         "request_id": request_id,
     }
-    return orjson.dumps(shape, option=orjson.OPT_SERIALIZE_NUMPY, default=str)
+    try:
+        return orjson.dumps(shape, option=orjson.OPT_SERIALIZE_NUMPY, default=str)
+    except TypeError:
+        # A detail shows what the caller sent, and that may be an integer of more than 64 bits or
+        # half of a surrogate pair.
+        shape["detail"] = {key: ascii(value) for key, value in detail.items()}
+        shape["error"] = error.message.encode(errors="backslashreplace").decode()
+        return orjson.dumps(shape)
 
 
 def error_reply(error: ModelportError, request_id: bytes) -> Reply:
     """The answer for an error."""
     status = status_of(error)
-    headers = JSON
-    if status == 401:
-        headers += b'www-authenticate: Bearer realm="modelport"\r\n'
-    allow = error.detail.get("allow")
-    if isinstance(allow, str):
-        headers += b"allow: " + allow.encode() + b"\r\n"
-    if error.retry_after_s is not None:
-        headers += b"retry-after: %d\r\n" % math.ceil(error.retry_after_s)
-    line = b"%d %s" % (status, HTTPStatus(status).phrase.encode())
-    return reply(line, headers, error_body(error, request_id.decode()))
+    lines = "".join(f"{name}: {value}\r\n" for name, value in error_headers(error).items())
+    line = b"%d %b" % (status, HTTPStatus(status).phrase.encode())
+    return reply(line, lines.encode("latin-1"), error_body(error, request_id.decode()))

@@ -16,19 +16,21 @@ import msgspec
 import numpy as np
 import orjson
 
-from modelport.core.errors import InvalidInput, ModelportError, UnsupportedMedia
+from modelport.core.errors import InvalidInput, UnsupportedMedia
 from modelport.core.messages import InferRequest, InferResponse
 from modelport.core.semantics import OutputMeaning
+from modelport.core.signature import fits, show_shape
 from modelport.core.tensors import Array, DType, bytes_tensor, from_raw, to_raw
 from modelport.engine.facade import Engine
 from modelport.engine.lifecycle import LoadedModel, Version
 from modelport.guard.policy import Permission
 from modelport.http.bodies import (
+    NOT_JSON,
     compressed,
     media_type,
     not_json,
+    time_allowed,
     unpacked,
-    wants_compression,
 )
 from modelport.http.oip_data import decode_data, encode_data
 from modelport.http.plain import MetricsOf
@@ -39,6 +41,7 @@ from modelport.monitor.metrics import ModelMetrics
 __all__ = ["infer_routes"]
 
 _HEADER_LENGTH = b"inference-header-content-length"
+_MEDIA = ("", "application/json", "application/octet-stream", "application/x-www-form-urlencoded")
 
 
 class WireInput(msgspec.Struct):
@@ -47,7 +50,7 @@ class WireInput(msgspec.Struct):
     name: str
     datatype: str
     shape: list[int]
-    data: msgspec.Raw | None = None
+    data: msgspec.Raw = msgspec.Raw()
     parameters: dict[str, Any] | None = None
 
 
@@ -78,14 +81,12 @@ def infer_routes(
     def prepare(head: Head, params: Mapping[str, str]) -> Handler:
         version = engine.find(params["name"], params.get("version"))
         loaded = version.loaded
-        _check_media(head)
         metrics = metrics_of(version.name, version.version, "oip")
-        handler = _handler(engine, version, loaded, _header_length(head), metrics, timeout_s)
-        encoding = wants_compression(head)
-        if encoding is not None:
-            plain = handler
-            handler = lambda body: compressed(plain(body), encoding)  # noqa: E731  # as above
-        return unpacked(head, handler, max_body_bytes)
+        head.failed = metrics.failed
+        _check_media(head)
+        seconds = time_allowed(head, timeout_s)
+        handler = _handler(engine, version, loaded, _header_length(head), metrics, seconds)
+        return unpacked(head, compressed(head, handler), max_body_bytes)
 
     paths = ("/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer")
     return [
@@ -96,8 +97,7 @@ def infer_routes(
 
 def _check_media(head: Head) -> None:
     media = media_type(head)
-    known = ("", "application/json", "application/octet-stream", "application/x-www-form-urlencoded")
-    if media not in known:
+    if media not in _MEDIA:
         raise UnsupportedMedia(
             f"inference takes application/json, or application/octet-stream with binary tensors,"
             f" not '{media}'"
@@ -133,28 +133,18 @@ def _handler(
         metrics.answered(decode_s, response.queue_s, response.run_s, clock() - started, rows)
         return answer
 
-    async def later(
-        answer: Awaitable[InferResponse], wire: WireRequest, decode_s: float
-    ) -> Reply:
-        try:
-            return finish(await answer, wire, decode_s)
-        except ModelportError as error:
-            metrics.failed(error.code)
-            raise
+    async def later(answer: Awaitable[InferResponse], wire: WireRequest, decode_s: float) -> Reply:
+        return finish(await answer, wire, decode_s)
 
     def handle(body: bytes) -> Reply | Awaitable[Reply]:
         started = clock()
-        try:
-            wire, request = _decode(loaded, body, header_length)
-            request.deadline = time.monotonic() + _timeout(wire, timeout_s)
-            decode_s = clock() - started
-            answer = engine.infer(version, loaded, request)
-            if isinstance(answer, InferResponse):
-                return finish(answer, wire, decode_s)
-            return later(answer, wire, decode_s)
-        except ModelportError as error:
-            metrics.failed(error.code)
-            raise
+        wire, request = _decode(loaded, body, header_length)
+        request.deadline = time.monotonic() + _timeout(wire, timeout_s)
+        decode_s = clock() - started
+        answer = engine.infer(version, loaded, request)
+        if isinstance(answer, InferResponse):
+            return finish(answer, wire, decode_s)
+        return later(answer, wire, decode_s)
 
     return handle
 
@@ -173,7 +163,7 @@ def _decode(
     text = body if header_length is None else body[:header_length]
     try:
         wire = _parse(text)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except NOT_JSON as error:
         raise not_json(error, text) from error
     binary = memoryview(body)[len(text) :]
     inputs: dict[str, Array] = {}
@@ -185,6 +175,8 @@ def _decode(
     if len(binary):
         raise InvalidInput(f"{len(binary)} bytes of binary data belong to no input")
     outputs = tuple(item.name for item in wire.outputs or ())
+    if len(set(outputs)) != len(outputs):
+        raise InvalidInput("an output is asked for twice", got=list(outputs))
     return wire, InferRequest(inputs=inputs, outputs=outputs, parameters=wire.parameters or {})
 
 
@@ -199,17 +191,20 @@ def _tensor(loaded: LoadedModel, item: WireInput, binary: memoryview) -> tuple[A
             got=item.datatype[:20],
         )
     shape = tuple(item.shape)
-    if any(size <= 0 for size in shape):
+    if not fits(shape, spec.shape) or any(size <= 0 for size in shape):
+        # Asked before the data is read: a shape may claim anything.
         raise InvalidInput(
-            f"input '{item.name}' has the shape {list(shape)}: each size is at least 1",
+            f"input '{item.name}' takes the shape {show_shape(spec.shape)}, with sizes of at least"
+            f" 1, and {show_shape(shape)[:200]} came",
             tensor=item.name,
-            got=list(shape),
+            expected=[-1 if size is None else size for size in spec.shape],
+            got=shape[:64],
         )
     parameters = item.parameters or {}
     if "shared_memory_region" in parameters:
         raise InvalidInput("this server takes tensors in the request, not in shared memory")
     if "binary_data_size" not in parameters:
-        if item.data is None:
+        if bytes(item.data) in (b"", b"null"):
             raise InvalidInput(f"input '{item.name}' has no data", tensor=item.name)
         return decode_data(item.name, spec.dtype, shape, item.data), 0
     size = parameters["binary_data_size"]
@@ -219,7 +214,9 @@ def _tensor(loaded: LoadedModel, item: WireInput, binary: memoryview) -> tuple[A
             " binary data are left",
             tensor=item.name,
         )
-    return from_raw(item.name, binary[:size], spec.dtype, shape), size
+    tensor = from_raw(item.name, binary[:size], spec.dtype, shape)
+    # The JSON before it may have any length, and runtimes read numbers at multiples of their size.
+    return tensor if tensor.flags.aligned else tensor.copy(), size
 
 
 def _timeout(wire: WireRequest, default_s: float) -> float:
@@ -234,12 +231,12 @@ def _timeout(wire: WireRequest, default_s: float) -> float:
 
 
 def _encode(loaded: LoadedModel, response: InferResponse, wire: WireRequest) -> Reply:
-    binary_default = bool((wire.parameters or {}).get("binary_data_output"))
-    wanted = {item.name: item.parameters or {} for item in wire.outputs or ()}
+    binary_default = _flag(wire.parameters, "binary_data_output", False)
+    wanted = {item.name: item.parameters for item in wire.outputs or ()}
     items: list[dict[str, Any]] = []
     raws: list[bytes] = []
     for name, tensor in response.outputs.items():
-        parameters = wanted.get(name, {})
+        parameters = wanted.get(name) or {}
         if parameters.get("classification"):
             tensor = _classified(loaded, name, tensor, parameters["classification"])
         item: dict[str, Any] = {
@@ -247,7 +244,7 @@ def _encode(loaded: LoadedModel, response: InferResponse, wire: WireRequest) -> 
             "datatype": DType.of(tensor.dtype).value,
             "shape": tensor.shape,
         }
-        if parameters.get("binary_data", binary_default):
+        if _flag(parameters, "binary_data", binary_default):
             raw = to_raw(tensor)
             item["parameters"] = {"binary_data_size": len(raw)}
             raws.append(raw)
@@ -272,6 +269,13 @@ def _encode(loaded: LoadedModel, response: InferResponse, wire: WireRequest) -> 
     return reply(b"200 OK", headers + served_by, b"".join((text, *raws)))
 
 
+def _flag(parameters: Mapping[str, Any] | None, name: str, default: bool) -> bool:
+    value = (parameters or {}).get(name, default)
+    if not isinstance(value, bool):
+        raise InvalidInput(f"the parameter '{name}' is true or false, not {str(value)[:40]!r}")
+    return value
+
+
 def _classified(loaded: LoadedModel, name: str, scores: Array, count: object) -> Array:
     """The classification extension: the `count` best of each row as `score:index:label`."""
     if not isinstance(count, int) or isinstance(count, bool) or count < 1:
@@ -279,7 +283,7 @@ def _classified(loaded: LoadedModel, name: str, scores: Array, count: object) ->
     if scores.ndim == 0 or scores.dtype == np.object_:
         raise InvalidInput(f"output '{name}' has no scores to classify")
     names = loaded.semantics.outputs.get(name, OutputMeaning()).classes
-    rows = scores.reshape(-1, scores.shape[-1])
+    rows = scores.reshape(-1, scores.shape[-1]).astype(np.float64)
     best = np.argsort(-rows, axis=-1, kind="stable")[:, : min(count, rows.shape[-1])]
     texts = [
         ":".join([f"{row[at]:f}", str(at), *([str(names[at])] if len(names) > at else [])]).encode()

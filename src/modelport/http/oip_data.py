@@ -11,6 +11,7 @@ import numpy as np
 
 from modelport.core.errors import InvalidInput, ModelFailed
 from modelport.core.tensors import Array, DType, bytes_tensor
+from modelport.http.bodies import NOT_JSON
 
 __all__ = ["decode_data", "encode_data"]
 
@@ -23,8 +24,10 @@ def decode_data(name: str, dtype: DType, shape: tuple[int, ...], raw: msgspec.Ra
     """
     try:
         values = _FLAT[dtype](raw)
-    except (msgspec.ValidationError, RecursionError) as error:
+    except msgspec.ValidationError as error:
         values = _nested(name, dtype, shape, raw, error)
+    except NOT_JSON as error:
+        raise _refused(name, dtype, shape, error) from error
     count = math.prod(shape)
     if len(values) != count:
         raise InvalidInput(
@@ -50,7 +53,7 @@ def encode_data(name: str, tensor: Array) -> Any:
     """
     if tensor.dtype == np.object_:
         try:
-            return [value.decode() for value in tensor.flat]
+            return [value.decode() for value in tensor.reshape(-1).tolist()]
         except UnicodeDecodeError as error:
             raise ModelFailed(
                 f"output '{name}' holds bytes that are no text; ask for it as binary data"
@@ -68,19 +71,21 @@ def _element(dtype: DType) -> Any:
         return str
     if dtype is DType.BOOL:
         return bool
-    low, high = dtype.bounds or (0, 0)
+    if dtype is DType.UINT64:
+        return int  # as below, both ends
+    assert dtype.bounds is not None
+    low, high = dtype.bounds
     if dtype.is_float:
-        bounded = {} if math.isinf(high) else {"ge": low, "le": high}
-        return Annotated[float, msgspec.Meta(**bounded)] if bounded else float
+        return float if math.isinf(high) else Annotated[float, msgspec.Meta(ge=low, le=high)]
     # msgspec compares whole numbers as int64; numpy refuses what is beyond uint64.
     return Annotated[int, msgspec.Meta(ge=int(low), le=min(int(high), 2**63 - 1))]
 
 
 def _decoder(dtype: DType) -> Callable[[msgspec.Raw], list[Any]]:
-    element = int if dtype is DType.UINT64 else _element(dtype)
-    return msgspec.json.Decoder(list[element]).decode  # type: ignore[valid-type]  # made here
+    return msgspec.json.Decoder(_LISTS[dtype]).decode
 
 
+_LISTS: dict[DType, Any] = {dtype: list[_element(dtype)] for dtype in DType}  # type: ignore[misc]  # made here
 _FLAT = {dtype: _decoder(dtype) for dtype in DType}
 _any = msgspec.json.Decoder().decode
 
@@ -88,19 +93,24 @@ _any = msgspec.json.Decoder().decode
 def _nested(
     name: str, dtype: DType, shape: tuple[int, ...], raw: msgspec.Raw, error: Exception
 ) -> list[Any]:
-    level: list[Any] = [_any(raw)]
+    try:
+        level: list[Any] = [_any(raw)]
+    except NOT_JSON as worse:
+        raise _refused(name, dtype, shape, worse) from worse
     for size in shape:
         if not all(isinstance(item, list) and len(item) == size for item in level):
             raise _refused(name, dtype, shape, error)
         level = [value for item in level for value in item]
     try:
-        return _FLAT[dtype](msgspec.Raw(msgspec.json.encode(level)))
+        return msgspec.convert(level, _LISTS[dtype])  # type: ignore[no-any-return]  # a list
     except msgspec.ValidationError as again:
         raise _refused(name, dtype, shape, again) from again
 
 
 def _refused(name: str, dtype: DType, shape: tuple[int, ...], error: Exception) -> InvalidInput:
-    reason = "nested too deep" if isinstance(error, RecursionError) else str(error).split(" - at")[0]
+    reason = str(error).split(" - at")[0]
+    if isinstance(error, RecursionError):
+        reason = "it is nested too deep"
     return InvalidInput(
         f"input '{name}' takes a list of {dtype.value} values, flat or nested as {list(shape)}:"
         f" {reason}",

@@ -1,2 +1,187 @@
-def document(*a: object) -> dict[str, object]:
-    return {}
+"""The OpenAPI 3.1 document: for each model exactly its fields, and every other address.
+
+Source: OpenAPI Specification 3.1.0 (https://spec.openapis.org/oas/v3.1.0).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping
+
+import msgspec
+
+from modelport.engine.facade import Engine
+from modelport.engine.lifecycle import LoadedModel, State, Version
+from modelport.http.openapi_answers import answer_schema
+from modelport.http.openapi_components import REQUEST_ID, SERVED_BY, components, ref
+from modelport.http.openapi_requests import request_schema, row_schema
+from modelport.http.openapi_routes import TAGS, TIMED, operation, refusals, security
+from modelport.http.openapi_schemas import Schema
+from modelport.http.plain import ANSWERS
+from modelport.http.routes import Route
+from modelport.semantics.example import example_request
+from modelport.semantics.fields import PlainView
+
+__all__ = ["document"]
+
+_ONLY, _NAMED = "/predict", "/models/{name}/predict"
+
+
+def document(
+    engine: Engine, routes: Iterable[Route], title: str, version: str
+) -> dict[str, object]:
+    """What the server answers now: models that are ready with their own fields and an example.
+
+    Args:
+        engine: what is served.
+        routes: the table of all routes; each is in the document, and nothing else is.
+        title: the server's name.
+        version: the server's version.
+
+    Raises:
+        KeyError: a route is described nowhere.
+    """
+    models = {name: engine.find(name) for name in engine.names}
+    ready = {name: v.loaded for name, v in models.items() if v.state is State.READY}
+    paths: dict[str, Schema] = {}
+    for route in routes:
+        for path, described in _operations(route, models, ready):
+            paths.setdefault(path, {})[route.method.lower()] = described
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": title, "version": version},
+        "tags": [_model_tag(model) for model in models.values()] + _tags(),
+        "paths": paths,
+        "components": components(_schemas(ready)),
+    }
+
+
+def _operations(
+    route: Route, models: Mapping[str, Version], ready: Mapping[str, LoadedModel]
+) -> Iterator[tuple[str, Schema]]:
+    """The paths that a route stands for, each with its operation."""
+    if route.path == _NAMED:
+        for name, loaded in ready.items():
+            yield f"/models/{name}/predict", _predict(route, name, loaded, f"predict_{name}")
+    elif route.path == _ONLY:
+        for name, loaded in ready.items() if len(models) == 1 else ():
+            yield _ONLY, _predict(route, name, loaded, "predict")
+    else:
+        yield route.path, operation(route, models)
+
+
+def _predict(route: Route, name: str, loaded: LoadedModel, operation_id: str) -> Schema:
+    view = loaded.view
+    example = _example(view)
+    said = [loaded.semantics.description, _advice(name) if example is None else None]
+    described: Schema = {
+        "operationId": operation_id,
+        "tags": [name],
+        "summary": loaded.semantics.title or f"Predict with {name}",
+    }
+    if any(said):
+        described["description"] = "\n\n".join(filter(None, said))
+    return described | {
+        "security": security(route),
+        "parameters": [TIMED],
+        "requestBody": {"required": True, "content": _bodies(name, view, example)},
+        "responses": {"200": _answer(name)} | refusals(route),
+    }
+
+
+def _bodies(name: str, view: PlainView, example: object) -> Schema:
+    """What may be sent, by media type."""
+    json: Schema = {"schema": ref("schemas", f"{name}.Request")}
+    if example is not None:
+        json["example"] = example
+    bodies: Schema = {"application/json": json}
+    if view.is_tabular or _is_list(view):
+        header = "with a header of the fields' names" if view.is_tabular else "without a header"
+        table: Schema = {"schema": {"type": "string", "description": f"Rows, {header}."}}
+        text = _csv(view, example)
+        bodies["text/csv"] = table | ({"example": text} if text else {})
+    if view.is_tabular or len(view.tensors) == 1:
+        axes = "[rows, fields]" if view.is_tabular else "the only input"
+        bodies["application/x-npy"] = _npy(f"One array, as {axes}.")
+    return bodies
+
+
+def _answer(name: str) -> Schema:
+    said: dict[str, Schema] = {
+        "json": {"schema": ref("schemas", f"{name}.Answer")},
+        "csv": {"schema": {"type": "string", "description": "A header, and a line for each row."}},
+        "npy": _npy("The predictions of all rows as one array."),
+    }
+    return {
+        "description": "One row in, one row out; many rows in, many rows out.",
+        "headers": {SERVED_BY: ref("headers", SERVED_BY), REQUEST_ID: ref("headers", REQUEST_ID)},
+        "content": {media: said[kind] for media, kind in ANSWERS.items()},
+    }
+
+
+def _npy(description: str) -> Schema:
+    return {"schema": {"contentMediaType": "application/x-npy", "description": description}}
+
+
+def _is_list(view: PlainView) -> bool:
+    """Whether a row is one list, so that CSV without a header has its values."""
+    return len(view.tensors) == 1 and len(view.fields[0].shape) == 1
+
+
+def _example(view: PlainView) -> object:
+    # TOML can say NaN, which JSON writes as null.
+    return msgspec.json.decode(msgspec.json.encode(example_request(view)))
+
+
+def _csv(view: PlainView, example: object) -> str | None:
+    """The example as CSV, where it is one row of single values."""
+    if not view.is_tabular or not isinstance(example, dict):
+        return None
+    row = [example.get(field.name) for field in view.fields]
+    if any(isinstance(value, list | dict) for value in row) or len(row) != len(example):
+        return None
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(example)
+    writer.writerow([str(v).lower() if isinstance(v, bool) else v for v in example.values()])
+    return out.getvalue()
+
+
+def _advice(name: str) -> str:
+    return (
+        "A request is too long to show as an example. Large tensors are best sent as binary data,"
+        f" with the Open Inference Protocol: `/v2/models/{name}/infer`."
+    )
+
+
+def _schemas(ready: Mapping[str, LoadedModel]) -> dict[str, Schema]:
+    schemas: dict[str, Schema] = {}
+    for name, loaded in ready.items():
+        row = f"{name}.Row"
+        schemas[row] = row_schema(loaded.view)
+        schemas[f"{name}.Request"] = request_schema(loaded.view, ref("schemas", row))
+        schemas[f"{name}.Answer"] = answer_schema(loaded.view)
+    return schemas
+
+
+def _model_tag(version: Version) -> Schema:
+    """A model as a group: its meaning, or why it cannot be used."""
+    tag: Schema = {
+        "name": version.name,
+        "x-model": {"version": version.version, "state": version.state.value},
+    }
+    if version.state is not State.READY:
+        return tag | {"description": f"{version.not_ready().message.rstrip('.')}."}
+    loaded = version.loaded
+    said = [loaded.semantics.title, loaded.semantics.description, *loaded.description.warnings]
+    tag["x-model"] = {
+        "version": version.version,
+        "state": version.state.value,
+        "runtime": loaded.description.runtime,
+    }
+    return tag | ({"description": "\n\n".join(filter(None, said))} if any(said) else {})
+
+
+def _tags() -> list[Schema]:
+    return [{"name": name, "description": description} for name, description in TAGS.items()]

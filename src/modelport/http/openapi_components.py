@@ -1,4 +1,4 @@
-"""The parts of the OpenAPI document that all models share: errors, headers, the Open Inference Protocol."""
+"""What all models of the OpenAPI document share: errors, headers, the inference protocol."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from modelport.core import errors
 from modelport.core.errors import ModelportError
 from modelport.core.tensors import DType
 from modelport.http.errors import STATUS
-from modelport.http.openapi_schemas import TEXT, Schema
+from modelport.http.openapi_answers import TEXT
+from modelport.http.openapi_schemas import Schema
 
-__all__ = ["REQUEST_ID", "SERVED_BY", "components", "error_statuses", "ref"]
+__all__ = ["REQUEST_ID", "SERVED_BY", "TIME_ALLOWED", "components", "error_statuses", "ref"]
 
 REQUEST_ID = "X-Request-Id"
 SERVED_BY = "X-Model-Version"
+TIME_ALLOWED = "X-Request-Timeout"
 
 _NOT_ANSWERED = (errors.LoadError, errors.ConfigError, errors.MethodNotAllowed)
 """A model that did not load answers `NOT_READY`; an operation has its own method."""
@@ -25,6 +27,7 @@ def components(models: Mapping[str, Schema]) -> Schema:
         "schemas": {**_schemas(), **models},
         "responses": {str(status): _refusal(status) for status in error_statuses()},
         "headers": _headers(),
+        "parameters": {TIME_ALLOWED: _time_allowed()},
         "securitySchemes": {"bearer": _bearer()},
     }
 
@@ -75,6 +78,15 @@ def _headers() -> Schema:
             "description": "Seconds after which another try makes sense.",
             "schema": {"type": "integer", "minimum": 0},
         },
+    }
+
+
+def _time_allowed() -> Schema:
+    return {
+        "name": TIME_ALLOWED,
+        "in": "header",
+        "description": "Seconds after which nobody wants the answer; the server has its own limit.",
+        "schema": {"type": "number", "exclusiveMinimum": 0},
     }
 
 

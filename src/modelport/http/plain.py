@@ -6,16 +6,21 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 
-import msgspec
-
-from modelport.core.errors import ModelportError, UnsupportedMedia
+from modelport.core.errors import UnsupportedMedia
 from modelport.core.messages import InferRequest, InferResponse
 from modelport.engine.facade import Engine
 from modelport.engine.lifecycle import LoadedModel, Version
 from modelport.guard.policy import Permission
-from modelport.http.bodies import accepted, media_type, not_json, unpacked
+from modelport.http.bodies import (
+    NOT_JSON,
+    accepted,
+    media_type,
+    not_json,
+    time_allowed,
+    unpacked,
+)
 from modelport.http.routes import Route
-from modelport.http.wire import JSON, Handler, Head, Reply, reply
+from modelport.http.wire import JSON, Handler, Head, Reply
 from modelport.monitor.metrics import ModelMetrics
 from modelport.semantics.labels import answer_json
 from modelport.semantics.plain import PlainRequest
@@ -48,10 +53,16 @@ def plain_routes(
     def prepare(head: Head, params: Mapping[str, str]) -> Handler:
         version = engine.find(params.get("name"), params.get("version"))
         loaded = version.loaded
-        decode = _decoder(head, loaded)
-        encode, prefix = _encoder(head, version, loaded)
         metrics = metrics_of(version.name, version.version, "plain")
-        handler = _handler(engine, version, loaded, decode, encode, prefix, metrics, timeout_s)
+        head.failed = metrics.failed
+        decode = _decoder(head, loaded)
+        encode, content = _encoder(head, loaded)
+        prefix = b"HTTP/1.1 200 OK\r\n%bx-model-version: %b\r\n" % (
+            content,
+            version.version.encode(),
+        )
+        seconds = time_allowed(head, timeout_s)
+        handler = _handler(engine, version, loaded, decode, encode, prefix, metrics, seconds)
         return unpacked(head, handler, max_body_bytes)
 
     paths = ("/predict", "/models/{name}/predict", "/models/{name}/versions/{version}/predict")
@@ -81,32 +92,21 @@ def _handler(
         metrics.answered(decode_s, response.queue_s, response.run_s, encode_s, rows)
         return prefix, body
 
-    async def later(
-        answer: Awaitable[InferResponse], single: bool, decode_s: float
-    ) -> Reply:
-        try:
-            return finish(await answer, single, decode_s)
-        except ModelportError as error:
-            metrics.failed(error.code)
-            raise
+    async def later(answer: Awaitable[InferResponse], single: bool, decode_s: float) -> Reply:
+        return finish(await answer, single, decode_s)
 
     def handle(body: bytes) -> Reply | Awaitable[Reply]:
         started = clock()
         try:
             plain = decode(body)
-            decode_s = clock() - started
-            request = InferRequest(inputs=plain.inputs, deadline=monotonic() + timeout_s)
-            answer = infer(version, loaded, request)
-            if type(answer) is InferResponse:
-                return finish(answer, plain.single, decode_s)
-            return later(answer, plain.single, decode_s)  # type: ignore[arg-type]  # else awaitable
-        except ModelportError as error:
-            metrics.failed(error.code)
-            raise
-        except (msgspec.DecodeError, RecursionError) as error:
-            refused = not_json(error, body)
-            metrics.failed(refused.code)
-            raise refused from error
+        except NOT_JSON as error:
+            raise not_json(error, body) from error
+        decode_s = clock() - started
+        request = InferRequest(inputs=plain.inputs, deadline=monotonic() + timeout_s)
+        answer = infer(version, loaded, request)
+        if type(answer) is InferResponse:
+            return finish(answer, plain.single, decode_s)
+        return later(answer, plain.single, decode_s)  # type: ignore[arg-type]  # else awaitable
 
     return handle
 
@@ -131,20 +131,14 @@ def _decoder(head: Head, loaded: LoadedModel) -> Callable[[bytes], PlainRequest]
     )
 
 
-def _encoder(head: Head, version: Version, loaded: LoadedModel) -> tuple[_Encode, bytes]:
+def _encoder(head: Head, loaded: LoadedModel) -> tuple[_Encode, bytes]:
+    """What writes the answer, and the header lines that say what it is."""
     kind = accepted(head, ANSWERS, "json")
     view, answer = loaded.view, loaded.answer
-    served_by = b"x-model-version: %b\r\n" % version.version.encode()
     if kind == "csv":
         content = b"content-type: text/csv; charset=utf-8\r\n"
-        return (
-            lambda response, single: answer_csv(view, answer(response.outputs, single))
-        ), reply(b"200 OK", content + served_by, b"")[0]
+        return lambda response, single: answer_csv(view, answer(response.outputs, single)), content
     if kind == "npy":
         content = b"content-type: application/x-npy\r\n"
-        return (
-            lambda response, single: answer_npy(view, response.outputs)
-        ), reply(b"200 OK", content + served_by, b"")[0]
-    return (
-        lambda response, single: answer_json(answer(response.outputs, single))
-    ), reply(b"200 OK", JSON + served_by, b"")[0]
+        return lambda response, single: answer_npy(view, response.outputs), content
+    return lambda response, single: answer_json(answer(response.outputs, single)), JSON

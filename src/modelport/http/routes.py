@@ -6,6 +6,7 @@ head, before its body is read; the rest of the way was decided when the table wa
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -15,9 +16,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import request_response
 
-from modelport.core.errors import Forbidden, MethodNotAllowed, ModelportError, NotFound
+from modelport.core.errors import (
+    Forbidden,
+    Internal,
+    MethodNotAllowed,
+    ModelportError,
+    NotFound,
+)
 from modelport.guard.policy import Caller, Permission, Policy, Principal, admit, permit
-from modelport.http.errors import error_body, status_of
+from modelport.http.errors import error_body, error_headers, status_of
 from modelport.http.wire import Asgi, Handler, Head
 
 __all__ = ["Endpoint", "Gate", "Prepare", "Route", "Router"]
@@ -26,6 +33,18 @@ Prepare: TypeAlias = Callable[[Head, Mapping[str, str]], Handler]
 """For a hot route: from a head and the path's parameters to the handler of all such requests."""
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 """For a cold route: an endpoint as Starlette has it."""
+
+_log = logging.getLogger(__name__)
+
+_CORS = (
+    b"access-control-allow-origin: %b\r\nvary: origin\r\n"
+    b"access-control-expose-headers: inference-header-content-length, retry-after,"
+    b" x-model-version, x-request-id\r\n"
+)
+_PREFLIGHT = (
+    b"HTTP/1.1 200 OK\r\naccess-control-allow-methods: GET, POST, DELETE\r\n"
+    b"access-control-allow-headers: %b\r\naccess-control-max-age: 600\r\n"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +88,7 @@ class Router:
             if len(shape) == len(segments) and _fits(shape, segments):
                 route = methods.get("GET" if method == "HEAD" else method)
                 if route is None:
-                    allowed = ", ".join(sorted(methods))
+                    allowed = ", ".join(sorted({*methods, *(["HEAD"] if "GET" in methods else [])}))
                     raise MethodNotAllowed(
                         f"this address takes {allowed}, not {method}", allow=allowed
                     )
@@ -104,16 +123,15 @@ class Gate:
         """
         method = head.method.decode("ascii")
         origin = _text(head.get(b"origin"))
-        if origin is not None and origin in self.policy.cors_origins:
-            head.extra = (
-                b"access-control-allow-origin: %b\r\nvary: origin\r\n" % origin.encode("latin-1")
-            )
-        if method == "OPTIONS":
-            self._preflight(head, origin)
+        allowed = origin in self.policy.cors_origins
+        if origin is not None and allowed:
+            head.extra = _CORS % origin.encode("latin-1")
+        if method == "OPTIONS" and origin is not None:
+            self._preflight(head, allowed)
             return
         try:
             route, params = self._router.match(method, head.path)
-        except NotFound:
+        except (NotFound, MethodNotAllowed):
             # Whoever may not read learns nothing of which addresses exist.
             permit(self._admit(head, origin), Permission.READ)
             raise
@@ -130,16 +148,12 @@ class Gate:
         )
         return admit(self.policy, caller)
 
-    def _preflight(self, head: Head, origin: str | None) -> None:
+    def _preflight(self, head: Head, allowed: bool) -> None:
         """Answer a browser that asks whether a page of another origin may call."""
-        if origin is None or origin not in self.policy.cors_origins:
+        if not allowed:
             raise Forbidden("pages of this origin may not call this server")
         asked = head.get(b"access-control-request-headers") or b"content-type, authorization"
-        answer = (
-            b"HTTP/1.1 200 OK\r\naccess-control-allow-methods: GET, POST, DELETE\r\n"
-            b"access-control-allow-headers: %b\r\naccess-control-max-age: 600\r\n" % asked,
-            b"",
-        )
+        answer = _PREFLIGHT % asked, b""
         head.handler = lambda body: answer
 
 
@@ -147,14 +161,16 @@ def _telling(endpoint: Endpoint) -> Endpoint:
     """The endpoint, with errors in their one shape."""
 
     async def answer(request: Request) -> Response:
+        request_id = request.state.request_id
         try:
             return await endpoint(request)
-        except ModelportError as error:
-            return Response(
-                error_body(error, request.state.request_id),
-                status_of(error),
-                media_type="application/json",
-            )
+        except ModelportError as raised:
+            error = raised
+        except Exception as raised:
+            _log.error("request %s failed", request_id, exc_info=raised)
+            error = Internal("something failed inside the server; its log has the request's id")
+        body = error_body(error, request_id)
+        return Response(body, status_of(error), error_headers(error))
 
     return answer
 
@@ -168,7 +184,9 @@ def _is_parameter(segment: str) -> bool:
 
 
 def _fits(shape: tuple[str, ...], segments: list[str]) -> bool:
-    return all(want in ("{}", have) for want, have in zip(shape, segments, strict=True))
+    return all(
+        have == want or (want == "{}" and have) for want, have in zip(shape, segments, strict=True)
+    )
 
 
 def _decoded(segment: bytes) -> str:

@@ -31,11 +31,12 @@ class Head:
     """The request line and headers of a request, and who answers it.
 
     A head is immutable once it is complete, and may stand for many requests: clients send the
-    same bytes again and again (see `connection.Memo`).
+    same bytes again and again (see `connection.Shared.remember`).
     """
 
     __slots__ = (
         "extra",
+        "failed",
         "handler",
         "headers",
         "keep_alive",
@@ -47,7 +48,9 @@ class Head:
         "version",
     )
 
-    def __init__(self, method: bytes, target: bytes, headers: tuple[tuple[bytes, bytes], ...]) -> None:
+    def __init__(
+        self, method: bytes, target: bytes, headers: tuple[tuple[bytes, bytes], ...]
+    ) -> None:
         self.method = method
         self.target = target
         """The path and the query, as sent."""
@@ -63,6 +66,8 @@ class Head:
         """What the caller calls this request, if it said so."""
         self.extra = b""
         """Header lines that the gate adds to every answer."""
+        self.failed: Callable[[str], None] | None = None
+        """Told the code of each error that is answered, where the route counts its own."""
         self.handler: Handler | Asgi
 
     def get(self, name: bytes) -> bytes | None:
@@ -81,5 +86,3 @@ class Head:
 def reply(status: bytes, headers: bytes, body: bytes) -> Reply:
     """An answer from `200 OK`, header lines and a body."""
     return b"HTTP/1.1 " + status + b"\r\n" + headers, body
-
-

@@ -36,8 +36,15 @@ class Channel(Generic[Received]):
         self._encode = msgspec.msgpack.Encoder().encode
 
     async def send(self, message: object) -> None:
-        """Send one message; returns when the socket's buffer has room again."""
+        """Send one message; returns when the socket's buffer has room again.
+
+        Raises:
+            ConnectionError: the other end is gone.
+            ValueError: the message is too large.
+        """
         frame = self._encode(message)
+        if len(frame) > _LARGEST:
+            raise ValueError(f"a frame has {_LARGEST} bytes at most, and this one {len(frame)}")
         self._writer.write(_LENGTH.pack(len(frame)) + frame)
         await self._writer.drain()
 

@@ -17,6 +17,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 __all__ = [
+    "BOUNDS_S",
     "CONTENT_TYPE",
     "STAGES",
     "Gathered",
@@ -154,7 +155,9 @@ class _Once(Collector):
 def _families(gathered: Gathered) -> Iterator[Metric]:
     report = gathered.report
     labels = ["model", "version", "protocol"]
-    requests = CounterMetricFamily("modelport_requests", "Requests that named a model.", labels=labels)
+    requests = CounterMetricFamily(
+        "modelport_requests", "Requests that named a model.", labels=labels
+    )
     rows = CounterMetricFamily("modelport_rows", "Rows that were answered.", labels=labels)
     errors = CounterMetricFamily(
         "modelport_errors", "Requests that ended in an error.", labels=[*labels, "code"]
@@ -179,7 +182,9 @@ def _families(gathered: Gathered) -> Iterator[Metric]:
         rejected.add_metric([code], count)
     yield rejected
     yield GaugeMetricFamily("modelport_connections", "Connections open now.", report.connections)
-    yield GaugeMetricFamily("modelport_workers", "Worker processes that serve now.", gathered.workers)
+    yield GaugeMetricFamily(
+        "modelport_workers", "Worker processes that serve now.", gathered.workers
+    )
     yield CounterMetricFamily(
         "modelport_worker_restarts", "Worker processes that were replaced.", gathered.restarts
     )

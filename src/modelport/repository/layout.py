@@ -7,7 +7,7 @@ folder is a model of its own, version 1.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -53,7 +53,7 @@ def find_sources(
         return [_single(Path(base), name, attribute)]
     path = Path(argument)
     if path.is_dir():
-        sources = list(_folder(path, is_model))
+        sources = _distinct(_folder(path, is_model))
         if not sources:
             raise ConfigError(
                 f"the folder '{argument}' holds no model: models lie in it as NAME/1/FILE, or as"
@@ -67,7 +67,7 @@ def find_sources(
 
 def latest(versions: list[str]) -> str:
     """The newest of some versions: the highest number, else the last in the alphabet."""
-    return max(versions, key=lambda v: (v.isdigit(), int(v) if v.isdigit() else 0, v))
+    return max(versions, key=lambda v: (v.isdecimal(), int(v) if v.isdecimal() else 0, v))
 
 
 def model_name(text: str) -> str:
@@ -87,43 +87,78 @@ def _single(path: Path, name: str | None, attribute: str | None) -> Source:
         name=name or model_name(attribute if attribute else path.stem),
         version="1",
         path=str(path.resolve()),
-        toml=str(path.resolve().parent / "model.toml"),
+        toml=str(_toml_of(path.resolve())),
         attribute=attribute,
     )
 
 
+def _toml_of(path: Path) -> Path:
+    """Beside the file; for a file in a version's folder, beside that folder."""
+    in_version = path.parent.name.isdigit() and not (path.parent / "model.toml").is_file()
+    return (path.parent.parent if in_version else path.parent) / "model.toml"
+
+
 def _folder(root: Path, is_model: Callable[[Path], bool]) -> Iterator[Source]:
     for entry in sorted(root.resolve().iterdir()):
-        if entry.name.startswith(_HIDDEN) or not (entry.is_dir() or is_model(entry)):
+        if entry.name.startswith(_HIDDEN):
             continue
-        if entry.is_file():
-            toml = entry.with_suffix(".toml")
-            yield Source(
-                name=model_name(entry.stem), version="1", path=str(entry), toml=str(toml)
-            )
-        else:
+        if entry.is_dir():
             yield from _versions(entry, is_model)
+        elif is_model(entry):
+            name, toml = model_name(entry.stem), str(entry.with_suffix(".toml"))
+            if entry.is_file():
+                yield Source(name=name, version="1", path=str(entry), toml=toml)
+            else:
+                problem = f"'{entry.name}' is no file: a link to nothing, or something else"
+                yield _unusable(name, "1", toml, problem)
 
 
 def _versions(folder: Path, is_model: Callable[[Path], bool]) -> Iterator[Source]:
     toml = str(folder / "model.toml")
-    if not _NAME.fullmatch(folder.name):
+    versions = [v for v in _visible(folder) if v.is_dir()]
+    if not versions:
+        files = [path.name for path in _visible(folder) if is_model(path)]
+        if files:  # other folders hold no models at all
+            problem = f"'{files[0]}' lies in no version's folder: move it to {folder.name}/1/"
+            yield _unusable(model_name(folder.name), "1", toml, problem)
+    elif not _NAME.fullmatch(folder.name):
         problem = f"the folder's name {folder.name!r} is no name for a model"
-        yield Source(name=model_name(folder.name), version="1", path="", toml=toml, problem=problem)
-        return
-    for version in sorted(folder.iterdir()):
-        if version.is_dir() and not version.name.startswith(_HIDDEN):
-            yield _version(folder.name, version, toml, is_model)
+        yield _unusable(model_name(folder.name), "1", toml, problem)
+    else:
+        yield from (_version(folder.name, version, toml, is_model) for version in versions)
 
 
 def _version(name: str, folder: Path, toml: str, is_model: Callable[[Path], bool]) -> Source:
-    files = sorted(path for path in folder.iterdir() if path.is_file() and is_model(path))
+    files = [path for path in _visible(folder) if path.is_file() and is_model(path)]
     preferred = [path for path in files if path.stem == "model"] or files
-    problem = None
-    if not files:
+    if not _NAME.fullmatch(folder.name):
+        problem = f"the folder's name {folder.name!r} is no name for a version"
+    elif not files:
         problem = f"the folder of version {folder.name} holds no file of a known format"
     elif len(preferred) > 1:
         listed = ", ".join(path.name for path in preferred)
         problem = f"the folder of version {folder.name} holds several models: {listed}"
-    path = "" if problem else str(preferred[0])
-    return Source(name=name, version=folder.name, path=path, toml=toml, problem=problem)
+    else:
+        return Source(name=name, version=folder.name, path=str(preferred[0]), toml=toml)
+    return _unusable(name, model_name(folder.name), toml, problem)
+
+
+def _visible(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if not path.name.startswith(_HIDDEN))
+
+
+def _unusable(name: str, version: str, toml: str, problem: str) -> Source:
+    return Source(name=name, version=version, path="", toml=toml, problem=problem)
+
+
+def _distinct(sources: Iterable[Source]) -> list[Source]:
+    """Each name and version once: two that share theirs are a problem, not a choice."""
+    found: dict[tuple[str, str], Source] = {}
+    for source in sources:
+        key = source.name, source.version
+        if key in found:
+            names = sorted({Path(s.path or s.toml).name for s in (found[key], source)})
+            problem = f"several files or folders give this name: {', '.join(names)}"
+            source = _unusable(*key, source.toml, problem)
+        found[key] = source
+    return list(found.values())

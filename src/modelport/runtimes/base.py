@@ -32,7 +32,7 @@ class Description:
     runtime: str
     """What runs it, as people read it: `ONNX Runtime 1.20`."""
     signature: Signature
-    semantics: Semantics = Semantics()
+    semantics: Semantics = field(default_factory=Semantics)
     """What the file itself says; `model.toml` is not read here."""
     notes: tuple[str, ...] = ()
     """Why it runs the way it does, and what to know about it; one sentence each."""
@@ -53,8 +53,9 @@ class Model(Protocol):
     def predict(self, batch: Batch) -> Batch | Awaitable[Batch]:
         """The outputs for inputs that fit the signature.
 
-        Called by one thread at a time. Arrays of the answer are the caller's: they stay as they
-        are when `predict` is called again.
+        A `compute` model may be called by several threads at once, any other by one at a time.
+        Arrays of the answer are the caller's: they stay as they are when `predict` is called
+        again.
 
         Raises:
             InvalidInput: the model does not take these values.
@@ -161,8 +162,7 @@ def _missing(ending: str, error: ModuleNotFoundError) -> MissingLibrary:
     package = entry.dist.name if entry.dist is not None else "modelport"
     extra = f"[{entry.extras[0]}]" if entry.extras else ""
     return MissingLibrary(
-        f"reading .{ending} files needs the library '{error.name}':"
-        f" pip install '{package}{extra}'"
+        f"reading .{ending} files needs the library '{error.name}': pip install '{package}{extra}'"
     )
 
 

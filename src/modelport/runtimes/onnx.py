@@ -8,22 +8,20 @@ from __future__ import annotations
 
 import ast
 import json
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
+import onnxruntime as ort  # type: ignore[import-untyped]  # it has no types
 
 from modelport.core.errors import CorruptModel, InvalidInput, UnsupportedModel
 from modelport.core.semantics import InputMeaning, OutputMeaning, Semantics
 from modelport.core.signature import Shape, Signature, TensorSpec
 from modelport.core.tensors import Array, Batch, DType, bytes_tensor, decode_text
+from modelport.runtimes._onnx_external import check_external_data
 from modelport.runtimes.base import Description, LoadOptions, Runtime
 
 __all__ = ["RUNTIME", "OnnxModel", "open_session"]
-
-_log = logging.getLogger(__name__)
 
 _DTYPES = {
     "tensor(bool)": DType.BOOL,
@@ -42,6 +40,8 @@ _DTYPES = {
 }
 _MAPS = {"seq(map(int64,tensor(float)))", "seq(map(string,tensor(float)))"}
 """What a classifier's ZipMap operator gives: for each row a map from class to probability."""
+_LONGEST = 1_000_000
+"""Characters of metadata that are read."""
 _LABELS = {"label", "output_label", "class_label"}
 
 
@@ -59,17 +59,16 @@ def open_session(model: Path | bytes, threads: int) -> ort.InferenceSession:
 class OnnxModel:
     """A session with its signature; text goes in and comes out as UTF-8."""
 
-    def __init__(self, session: ort.InferenceSession, folder: Path | None = None) -> None:
+    def __init__(self, session: ort.InferenceSession) -> None:
         self._session = session
         self._outputs = [node.name for node in session.get_outputs()]
         self._texts = tuple(n.name for n in session.get_inputs() if n.type == "tensor(string)")
-        self._classes = _zipped_classes(session)
+        inputs = tuple(_spec(n.name, n.type, n.shape) for n in session.get_inputs())
+        self._classes = _zipped_classes(session, inputs)
+        self.description = _describe(session, inputs, self._classes)
         # Outputs that are not numbers need a second look after each run.
-        self._plain = not self._classes and all(
-            node.type in _DTYPES and node.type != "tensor(string)"
-            for node in session.get_outputs()
-        )
-        self.description = _describe(session, self._classes)
+        texts = (spec.dtype is DType.BYTES for spec in self.description.signature.outputs)
+        self._plain = not self._classes and not any(texts)
 
     def predict(self, batch: Batch) -> Batch:
         """Run the graph."""
@@ -84,33 +83,38 @@ class OnnxModel:
         return outputs if self._plain else self._tidy(outputs)
 
     def close(self) -> None:
-        """Give the session's memory back."""
-        del self._session
+        """Give the session's memory back, once the last run in the air has ended."""
+        vars(self).pop("_session", None)
 
     def _tidy(self, outputs: dict[str, Array]) -> Batch:
         for name, value in outputs.items():
             if name in self._classes:
                 outputs[name] = _unzip(value, self._classes[name])
-            elif value.dtype.kind in "OSU":
-                outputs[name] = bytes_tensor((str(v).encode() for v in value.flat), value.shape)
+            elif value.dtype == np.object_:
+                outputs[name] = bytes_tensor(
+                    (text.encode() for text in value.ravel().tolist()), value.shape
+                )
         return outputs
 
 
 def _load(path: Path, options: LoadOptions) -> OnnxModel:
+    check_external_data(path)
     try:
         session = open_session(path, options.threads)
     except Exception as error:
-        raise CorruptModel(f"'{path.name}' is not a usable ONNX file: {_reason(error)}") from error
-    return OnnxModel(session, path.parent)
+        reason = _reason(error).replace(str(path), path.name).replace(f"{path.parent}/", "")
+        raise CorruptModel(f"'{path.name}' is not a usable ONNX file: {reason}") from error
+    return OnnxModel(session)
 
 
 RUNTIME = Runtime(name="ONNX", load=_load)
 
 
 def _describe(
-    session: ort.InferenceSession, zipped: Mapping[str, Sequence[str | int]]
+    session: ort.InferenceSession,
+    inputs: tuple[TensorSpec, ...],
+    zipped: Mapping[str, Sequence[str | int]],
 ) -> Description:
-    inputs = tuple(_spec(node.name, node.type, node.shape) for node in session.get_inputs())
     outputs = tuple(
         TensorSpec(node.name, DType.FP32, (None, len(zipped[node.name])))
         if node.name in zipped
@@ -119,11 +123,12 @@ def _describe(
     )
     leading = {node.shape[0] for node in session.get_inputs() if node.shape}
     symbols = {size for size in leading if isinstance(size, str)}
-    meta = session.get_modelmeta()
+    semantics, warnings = _semantics(session.get_modelmeta(), inputs, outputs, zipped)
     return Description(
         runtime=f"ONNX Runtime {ort.__version__}",
         signature=Signature(inputs, outputs, lockstep=len(symbols) <= 1),
-        semantics=_semantics(meta, inputs, outputs, zipped),
+        semantics=semantics,
+        warnings=warnings,
     )
 
 
@@ -143,73 +148,113 @@ def _semantics(
     inputs: tuple[TensorSpec, ...],
     outputs: tuple[TensorSpec, ...],
     zipped: Mapping[str, Sequence[str | int]],
-) -> Semantics:
-    """What the metadata says: `columns` or `feature_names`, and `classes`, `names` or `labels`.
+) -> tuple[Semantics, tuple[str, ...]]:
+    """What the metadata says, and what of it could not be used.
 
-    Exporters write a JSON list, a JSON object or a Python literal of `{index: name}`.
+    Read are `columns` or `feature_names`, and `classes`, `names` or `labels`; exporters write a
+    JSON list, a JSON object or a Python literal of `{index: name}`.
     """
+    warnings: list[str] = []
     custom = meta.custom_metadata_map
-    columns = _listed(custom, "columns", "feature_names")
-    classes = _listed(custom, "classes", "names", "labels")
-    input_meanings = {
-        spec.name: InputMeaning(columns=tuple(str(name) for name in columns))
-        for spec in inputs
-        if columns and spec.shape and spec.shape[-1] in (len(columns), None)
-    }
-    output_meanings: dict[str, OutputMeaning] = {}
-    for spec in outputs:
-        names = tuple(zipped.get(spec.name, ())) or classes
-        if spec.name in zipped or (names and spec.shape and spec.shape[-1] == len(names)):
-            kind = "logits" if "logit" in spec.name.lower() else "probabilities"
-            output_meanings[spec.name] = OutputMeaning(kind=kind, classes=names)
-        elif spec.name in _LABELS and len(outputs) > 1:
-            output_meanings[spec.name] = OutputMeaning(kind="label", classes=names)
-    return Semantics(
+    columns = _listed(custom, warnings, "columns", "feature_names")
+    classes = _listed(custom, warnings, "classes", "names", "labels")
+    semantics = Semantics(
         description=meta.description or None,
-        inputs=input_meanings,
-        outputs=output_meanings,
+        inputs=_columns(columns, inputs, warnings),
+        outputs=_outputs(classes, outputs, zipped),
     )
+    return semantics, tuple(warnings)
 
 
-def _listed(custom: Mapping[str, str], *keys: str) -> tuple[str | int, ...]:
+def _columns(
+    names: tuple[str | int, ...], inputs: tuple[TensorSpec, ...], warnings: list[str]
+) -> dict[str, InputMeaning]:
+    columns = tuple(str(name) for name in names)
+    exact = [spec for spec in inputs if spec.row_shape[-1:] == (len(columns),)]
+    places = exact or [spec for spec in inputs if spec.row_shape[-1:] == (None,)]
+    if not columns:
+        return {}
+    others = {spec.name for spec in inputs if spec not in places}
+    if len(places) != 1 or len({*columns, *others}) != len(columns) + len(others):
+        warnings.append(
+            f"the file names {len(columns)} columns, which do not fit one input of the model"
+        )
+        return {}
+    return {places[0].name: InputMeaning(columns=columns)}
+
+
+def _outputs(
+    classes: tuple[str | int, ...],
+    outputs: tuple[TensorSpec, ...],
+    zipped: Mapping[str, Sequence[str | int]],
+) -> dict[str, OutputMeaning]:
+    meanings: dict[str, OutputMeaning] = {}
+    for spec in outputs:
+        names = tuple(zipped.get(spec.name, classes))
+        row = (*(1 for _ in spec.row_shape[:-1]), len(names))
+        is_score = names and spec.dtype.is_float and spec.row_shape == row
+        if is_score and "logit" in spec.name.lower():
+            meanings[spec.name] = OutputMeaning(kind="logits", classes=names)
+        elif is_score:
+            meanings[spec.name] = OutputMeaning(kind="probabilities", classes=names)
+        elif spec.name in _LABELS and len(outputs) > 1:
+            meanings[spec.name] = OutputMeaning(kind="label", classes=names)
+    return meanings
+
+
+def _listed(custom: Mapping[str, str], warnings: list[str], *keys: str) -> tuple[str | int, ...]:
     for key in keys:
         if key in custom:
-            value = _literal(custom[key])
-            if isinstance(value, dict):
-                value = [value[index] for index in sorted(value, key=int)]
-            if isinstance(value, list) and all(isinstance(v, str | int) for v in value):
-                return tuple(value)
-            _log.warning("the ONNX metadata '%s' is not a list of names and was not used", key)
+            names = _names(_literal(custom[key]))
+            if names is not None:
+                return names
+            warnings.append(f"the ONNX metadata '{key}' is not a list of names and was not used")
     return ()
 
 
-def _literal(text: str) -> object:
-    try:
-        return json.loads(text)
-    except ValueError:
-        pass
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+def _names(value: object) -> tuple[str | int, ...] | None:
+    """A list's items, or a mapping's by their index, where all of them are different texts."""
+    if isinstance(value, dict):
+        if not all(str(index).isdecimal() for index in value):
+            return None
+        value = [value[index] for index in sorted(value, key=int)]
+    if not isinstance(value, list | tuple) or not all(isinstance(v, str | int) for v in value):
         return None
+    texts = {str(name).encode(errors="replace") for name in value}
+    return tuple(value) if len(texts) == len(value) else None
 
 
-def _zipped_classes(session: ort.InferenceSession) -> dict[str, tuple[str | int, ...]]:
+def _literal(text: str) -> object:
+    if len(text) > _LONGEST:
+        return None
+    for parse in (json.loads, ast.literal_eval):
+        try:
+            return parse(text)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            continue
+    return None
+
+
+def _zipped_classes(
+    session: ort.InferenceSession, inputs: tuple[TensorSpec, ...]
+) -> dict[str, tuple[str | int, ...]]:
     """The classes of each ZipMap output; only an inference tells them, so one is made."""
     zipped = [node.name for node in session.get_outputs() if node.type in _MAPS]
     if not zipped:
         return {}
-    feed = {node.name: _one_row(node.type, node.shape) for node in session.get_inputs()}
-    found = session.run(zipped, feed)
+    try:
+        found = session.run(zipped, {spec.name: _one_row(spec) for spec in inputs})
+    except Exception as error:
+        raise UnsupportedModel(
+            f"the classes of '{zipped[0]}' are told by an inference only, and one on zeros failed:"
+            f" {_reason(error)}; export the model with the option zipmap=False"
+        ) from error
     return {name: tuple(rows[0]) for name, rows in zip(zipped, found, strict=True)}
 
 
-def _one_row(type_name: str, shape: Sequence[int | str | None]) -> Array:
-    sizes = tuple(size if isinstance(size, int) else 1 for size in shape)
-    dtype = _DTYPES[type_name]
-    if dtype is DType.BYTES:
-        return np.full(sizes, "", dtype=np.object_)
-    return np.zeros(sizes, dtype=dtype.numpy)
+def _one_row(spec: TensorSpec) -> Array:
+    sizes = tuple(1 if size is None else size for size in spec.shape)
+    return np.full(sizes, "" if spec.dtype is DType.BYTES else 0, dtype=spec.dtype.numpy)
 
 
 def _unzip(rows: object, classes: Sequence[str | int]) -> Array:

@@ -6,11 +6,12 @@
         def __init__(self) -> None: ...
         def predict(self, x: Annotated[NDArray[np.float32], (None, 3)]) -> NDArray[np.float32]: ...
 
-Arguments are all scalars (`float`, `int`, `bool`, `str`: the function is called for each row) or
-all arrays (called once with the whole batch; `None` in the shape is a free dimension, the first
-one counts rows). The answer is a scalar or an array, or a dict, TypedDict or dataclass of those.
-`async def` works for both. A program is code: it runs only when the user named it, or its digest
-is trusted.
+Arguments are all scalars (`float`, `int`, `bool`, `str`, a `Literal` of one of them: the function
+is called for each row) or all arrays (called once with the whole batch; `None` in the shape is a
+free dimension, the first one counts rows). `float | None` and `str | None` may be missing; a text
+in `Annotated` describes the argument. Every argument is required, whether it has a default or not.
+The answer is a scalar, a list or an array, or a TypedDict or dataclass of those; `async def` works
+too. A program is code: it runs only when the user named it, or its digest is trusted.
 """
 
 from __future__ import annotations
@@ -21,16 +22,18 @@ import inspect
 import sys
 import types
 import typing
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict, fields, is_dataclass
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from modelport.core.errors import CorruptModel, LoadError, ModelFailed, UnsupportedModel
 from modelport.core.semantics import Field, InputMeaning, Semantics
-from modelport.core.signature import Shape, Signature, TensorSpec
+from modelport.core.signature import Shape, Signature, TensorSpec, fits, show_shape
 from modelport.core.tensors import Array, Batch, DType, bytes_tensor, decode_text
 from modelport.runtimes.base import Description, LoadOptions, Runtime
 
@@ -38,23 +41,53 @@ __all__ = ["RUNTIME"]
 
 _SCALARS = {float: DType.FP64, int: DType.INT64, bool: DType.BOOL, str: DType.BYTES}
 _OUTPUT = "output"
+_NONE = type(None)
+_ANY = Field()
+
+
+@dataclass(frozen=True)
+class _Argument:
+    """An input as the function takes it."""
+
+    spec: TensorSpec
+    field: Field = _ANY
+    is_scalar: bool = False
+
+
+@dataclass(frozen=True)
+class _Result:
+    """An output as the function gives it."""
+
+    spec: TensorSpec
+    shape: Shape | None
+    """The shape that was promised; None where the hint says none."""
 
 
 class _PythonModel:
     """A callable with a signature; `close` is the object's own, if it has one."""
 
-    def __init__(self, function: Callable[..., Any], owner: object, signature: Signature,
-                 semantics: Semantics, by_row: bool) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        owner: object,
+        arguments: Sequence[_Argument],
+        results: Sequence[_Result],
+    ) -> None:
         self._function = function
         self._owner = owner
-        self._by_row = by_row
-        self._texts = {s.name for s in signature.inputs if s.dtype is DType.BYTES}
-        self._outputs = signature.outputs
+        self._arguments = arguments
+        self._results = results
+        self._by_row = arguments[0].is_scalar
         is_async = inspect.iscoroutinefunction(function)
         self.description = Description(
             runtime=f"Python {sys.version_info.major}.{sys.version_info.minor}",
-            signature=signature,
-            semantics=semantics,
+            signature=Signature(
+                tuple(argument.spec for argument in arguments),
+                tuple(result.spec for result in results),
+            ),
+            semantics=Semantics(
+                inputs={a.spec.name: InputMeaning(field=a.field) for a in arguments}
+            ),
             execution="async" if is_async else "blocking",
         )
         self.predict: Callable[[Batch], Batch | Awaitable[Batch]] = (
@@ -68,37 +101,35 @@ class _PythonModel:
             close()
 
     def _predict(self, batch: Batch) -> Batch:
-        if not self._by_row:
-            return self._tensors([self._function(**self._arrays(batch))], rows=None)
-        rows = self._rows(batch)
-        return self._tensors([self._function(**row) for row in rows], rows=len(rows))
+        return self._tensors([self._function(**call) for call in self._calls(batch)])
 
     async def _predict_async(self, batch: Batch) -> Batch:
-        if not self._by_row:
-            return self._tensors([await self._function(**self._arrays(batch))], rows=None)
-        rows = self._rows(batch)
-        answers = await asyncio.gather(*(self._function(**row) for row in rows))
-        return self._tensors(answers, rows=len(rows))
+        calls = [self._function(**call) for call in self._calls(batch)]
+        # None is left running when another fails.
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer
+        return self._tensors(answers)
 
-    def _arrays(self, batch: Batch) -> dict[str, Array]:
-        return {
-            name: decode_text(name, tensor) if name in self._texts else tensor
-            for name, tensor in batch.items()
-        }
+    def _calls(self, batch: Batch) -> list[dict[str, Any]]:
+        """The arguments of each call: one for each row, or one with the whole batch."""
+        if self._by_row:
+            columns = {a.spec.name: _column(a, batch[a.spec.name]) for a in self._arguments}
+            rows = zip(*columns.values(), strict=True)
+            return [dict(zip(columns, row, strict=True)) for row in rows]
+        return [{a.spec.name: _array(a.spec, batch[a.spec.name]) for a in self._arguments}]
 
-    def _rows(self, batch: Batch) -> list[dict[str, Any]]:
-        columns = {name: tensor.reshape(-1).tolist() for name, tensor in self._arrays(batch).items()}
-        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-
-    def _tensors(self, answers: Sequence[Any], rows: int | None) -> Batch:
+    def _tensors(self, answers: Sequence[Any]) -> Batch:
         named = [_named(answer) for answer in answers]
         outputs: dict[str, Array] = {}
-        for spec in self._outputs:
+        for result in self._results:
+            name = result.spec.name
             try:
-                values = [answer[spec.name] for answer in named]
+                values = [answer[name] for answer in named]
             except KeyError as error:
-                raise ModelFailed(f"the model's answer has no '{spec.name}'") from error
-            outputs[spec.name] = _tensor(spec, values if rows is not None else values[0])
+                raise ModelFailed(f"the model's answer has no '{name}'") from error
+            outputs[name] = _tensor(result, values if self._by_row else values[0])
         return outputs
 
 
@@ -107,15 +138,18 @@ def _load(path: Path, options: LoadOptions) -> _PythonModel:
         raise UnsupportedModel(
             f"'{path.name}' is a program: say which class or function to serve, {path.name}:NAME"
         )
-    target = _attribute(path, options.attribute)
-    owner = _instance(target, options.attribute) if inspect.isclass(target) else target
+    with _importable(path.parent):
+        target = _attribute(path, options.attribute)
+        owner = _instance(target, options.attribute) if inspect.isclass(target) else target
     function = getattr(owner, "predict", None) if inspect.isclass(target) else target
-    if not callable(function):
-        raise UnsupportedModel(f"'{options.attribute}' has no method 'predict'")
-    hints = typing.get_type_hints(function, include_extras=True)
-    inputs, by_row = _inputs(function, hints, options.declared_inputs)
-    signature = Signature(inputs, _outputs(hints.get("return"), by_row))
-    return _PythonModel(function, owner, signature, _semantics(inputs, hints), by_row)
+    if not inspect.isroutine(function):
+        problem = "has no method 'predict'" if owner is not target else "is no class or function"
+        raise UnsupportedModel(f"'{options.attribute}' {problem}")
+    hints = _hints(function)
+    arguments = _inputs(function, hints, options.declared_inputs)
+    return _PythonModel(
+        function, owner, arguments, _outputs(hints.get("return"), arguments[0].is_scalar)
+    )
 
 
 RUNTIME = Runtime(
@@ -125,23 +159,32 @@ RUNTIME = Runtime(
 )
 
 
+@contextmanager
+def _importable(folder: Path) -> Iterator[None]:
+    """Have a program import its neighbours, as a script does."""
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+
+
 def _attribute(path: Path, name: str) -> Any:
     module_name = f"modelport_model_{path.stem}"
     spec = importlib.util.spec_from_file_location(module_name, path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None  # the ending is .py
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module  # where type hints and dataclasses are looked up
-    sys.path.insert(0, str(path.parent))  # so that it imports its neighbours, as a script does
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
+        del sys.modules[module_name]
         raise LoadError(
             f"'{path.name}' raised {type(error).__name__} while it was imported: {error}"
         ) from error
-    finally:
-        sys.path.remove(str(path.parent))
     found = getattr(module, name, None)
-    if not callable(found):
+    if found is None:
         raise CorruptModel(f"'{path.name}' has no class or function '{name}'")
     return found
 
@@ -156,34 +199,66 @@ def _instance(target: type, name: str) -> object:
 # -- from type hints to a signature
 
 
+def _hints(function: Any) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(function, include_extras=True)
+    except Exception as error:  # hints are code
+        raise UnsupportedModel(
+            f"the type hints of '{function.__name__}' cannot be read: {error}"
+        ) from error
+
+
 def _inputs(
     function: Callable[..., Any], hints: Mapping[str, Any], declared: Mapping[str, TensorSpec]
-) -> tuple[tuple[TensorSpec, ...], bool]:
+) -> list[_Argument]:
     parameters = list(inspect.signature(function).parameters.values())
-    if not parameters or any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters):
+    by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    if not parameters or any(parameter.kind not in by_name for parameter in parameters):
         raise UnsupportedModel("the function needs named arguments with type hints")
-    specs: list[TensorSpec] = []
-    scalars = 0
-    for parameter in parameters:
-        if parameter.name in declared:
-            specs.append(declared[parameter.name])
-            continue
-        if parameter.name not in hints:
-            raise UnsupportedModel(f"the argument '{parameter.name}' has no type hint")
-        hint = _without_none(hints[parameter.name])
-        scalar = _SCALARS.get(hint)
-        scalars += scalar is not None
-        specs.append(
-            TensorSpec(parameter.name, scalar, (None, 1))
-            if scalar is not None
-            else _array_spec(parameter.name, hint)
-        )
-    if scalars not in (0, len(specs)):
+    arguments: list[_Argument] = []
+    for name in (parameter.name for parameter in parameters):
+        if name in declared:
+            arguments.append(_Argument(declared[name]))
+        elif name in hints:
+            arguments.append(_argument(name, hints[name]))
+        else:
+            raise UnsupportedModel(f"the argument '{name}' has no type hint")
+    if len({argument.is_scalar for argument in arguments}) > 1:
         raise UnsupportedModel("the arguments are all scalars (one row a call) or all arrays")
-    return tuple(specs), scalars > 0
+    return arguments
 
 
-def _array_spec(name: str, hint: Any) -> TensorSpec:
+def _argument(name: str, hint: Any) -> _Argument:
+    scalar = _scalar(hint)
+    if scalar is None:
+        return _Argument(_array_spec(f"argument '{name}'", name, hint))
+    kind, field = scalar
+    dtype = _SCALARS[kind]
+    if field.nullable and not (dtype.is_float or dtype is DType.BYTES):
+        raise UnsupportedModel(
+            f"the argument '{name}' cannot be missing: only float and str have a value for that"
+        )
+    return _Argument(TensorSpec(name, dtype, (None, 1)), field, is_scalar=True)
+
+
+def _scalar(hint: Any) -> tuple[type, Field] | None:
+    """The type of a scalar and what the hint says of it; None for anything else."""
+    origin, items = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Annotated:
+        inner = _scalar(items[0])
+        words = next((text for text in items[1:] if isinstance(text, str)), None)
+        return inner and (inner[0], msgspec.structs.replace(inner[1], description=words))
+    if origin in (typing.Union, types.UnionType) and len(items) == 2 and _NONE in items:
+        inner = _scalar(items[0] if items[1] is _NONE else items[1])
+        return inner and (inner[0], msgspec.structs.replace(inner[1], nullable=True))
+    if origin is typing.Literal:
+        kinds = {type(item) for item in items}
+        kind = kinds.pop()
+        return (kind, Field(choices=items)) if not kinds and kind in _SCALARS else None
+    return (hint, Field()) if isinstance(hint, type) and hint in _SCALARS else None
+
+
+def _array_spec(what: str, name: str, hint: Any) -> TensorSpec:
     shape: Shape | None = None
     if typing.get_origin(hint) is typing.Annotated:
         hint, *extra = typing.get_args(hint)
@@ -191,13 +266,14 @@ def _array_spec(name: str, hint: Any) -> TensorSpec:
     dtype = _array_dtype(hint)
     if dtype is None:
         raise UnsupportedModel(
-            f"the argument '{name}' has the hint {hint}; use float, int, bool, str, or"
+            f"the {what} has the hint {hint}; use float, int, bool, str, or"
             " Annotated[NDArray[np.float32], (None, 3)]"
         )
-    if shape is None:
+    if shape is None or not all(size is None or type(size) is int for size in shape):
         raise UnsupportedModel(
-            f"the shape of '{name}' is not known: write Annotated[{_show(hint)}, (None, 3)], with"
-            f" None for rows, or declare it in model.toml: [inputs.{name}] dtype and shape"
+            f"the shape of the {what} is not known: write"
+            f" Annotated[NDArray[np.{dtype.numpy.name}], (None, 3)], with None for rows, or"
+            f" declare it in model.toml: [inputs.{name}] dtype and shape"
         )
     return TensorSpec(name, dtype, shape)
 
@@ -212,80 +288,100 @@ def _array_dtype(hint: Any) -> DType | None:
     return DType.of(np.dtype(kind[0]))
 
 
-def _outputs(hint: Any, by_row: bool) -> tuple[TensorSpec, ...]:
+def _outputs(hint: Any, by_row: bool) -> list[_Result]:
     if hint is None:
         raise UnsupportedModel("the function has no return type hint")
     if is_dataclass(hint) or typing.is_typeddict(hint):
-        hints = typing.get_type_hints(hint, include_extras=True)
+        hints = _hints(hint)
         names = [f.name for f in fields(hint)] if is_dataclass(hint) else list(hints)
-        return tuple(_output(name, hints[name], by_row) for name in names)
-    return (_output(_OUTPUT, hint, by_row),)
+        return [_output(name, hints[name], by_row) for name in names]
+    return [_output(_OUTPUT, hint, by_row)]
 
 
-def _output(name: str, hint: Any, by_row: bool) -> TensorSpec:
-    scalar = _SCALARS.get(hint)
-    if scalar is not None:
-        return TensorSpec(name, scalar, (None,))
+def _output(name: str, hint: Any, by_row: bool) -> _Result:
+    scalar = _scalar(hint)
+    if scalar is not None and not scalar[1].nullable:
+        return _promised(TensorSpec(name, _SCALARS[scalar[0]], (None,)))
     if typing.get_origin(hint) is typing.Annotated:
-        return _array_spec(name, hint)
+        spec = _array_spec(f"answer '{name}'", name, hint)
+        return _promised(
+            TensorSpec(name, spec.dtype, (None, *spec.shape) if by_row else spec.shape)
+        )
+    shape: Shape = (None, None) if by_row else (None,)
     if typing.get_origin(hint) is list:
-        item = _SCALARS.get(typing.get_args(hint)[0])
-        if item is not None:
-            return TensorSpec(name, item, (None, None) if by_row else (None,))
+        item = typing.get_args(hint)[0]
+        if item in _SCALARS:
+            return _promised(TensorSpec(name, _SCALARS[item], shape))
     dtype = _array_dtype(hint)
     if dtype is None:
         raise UnsupportedModel(
             f"the answer '{name}' has the hint {hint}; use float, int, bool, str, list of those,"
-            " NDArray[...], or a dict class of them"
+            " NDArray[...], or a TypedDict or dataclass of them"
         )
-    return TensorSpec(name, dtype, (None, None) if by_row else (None,))
+    return _Result(TensorSpec(name, dtype, shape), None)
 
 
-def _semantics(inputs: Sequence[TensorSpec], hints: Mapping[str, Any]) -> Semantics:
-    choices = {name: typing.get_args(hint) for name, hint in hints.items()
-               if typing.get_origin(hint) is typing.Literal}
-    return Semantics(
-        inputs={
-            spec.name: InputMeaning(field=Field(choices=choices[spec.name]))
-            for spec in inputs
-            if spec.name in choices
-        }
-    )
+def _promised(spec: TensorSpec) -> _Result:
+    return _Result(spec, spec.shape)
 
 
-def _without_none(hint: Any) -> Any:
-    """The type that a literal's values have, or that an optional type has."""
-    if typing.get_origin(hint) is typing.Literal:
-        return type(typing.get_args(hint)[0])
-    if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        kinds = [kind for kind in typing.get_args(hint) if kind is not types.NoneType]
-        return kinds[0] if len(kinds) == 1 else hint
-    return hint
+# -- from tensors to arguments, and from answers to tensors
 
 
-def _show(hint: Any) -> str:
-    dtype = _array_dtype(hint)
-    return f"NDArray[np.{dtype.numpy.name}]" if dtype is not None else str(hint)
+def _array(spec: TensorSpec, tensor: Array) -> Array:
+    return decode_text(spec.name, tensor) if spec.dtype is DType.BYTES else tensor
 
 
-# -- from answers to tensors
+def _column(argument: _Argument, tensor: Array) -> list[Any]:
+    values = _array(argument.spec, tensor).reshape(-1).tolist()
+    if not argument.field.nullable:
+        return values
+    return [
+        None if value == "" or value != value else value for value in values
+    ]  # NaN is not itself
 
 
 def _named(answer: Any) -> Mapping[str, Any]:
-    if is_dataclass(answer) and not isinstance(answer, type):
-        return asdict(answer)
+    if is_dataclass(answer):
+        return {f.name: getattr(answer, f.name) for f in fields(answer)}
     return answer if isinstance(answer, Mapping) else {_OUTPUT: answer}
 
 
-def _tensor(spec: TensorSpec, value: Any) -> Array:
-    if spec.dtype is DType.BYTES:
-        array = np.asarray(value, dtype=np.object_)
-        return bytes_tensor(
-            (v if isinstance(v, bytes) else str(v).encode() for v in array.flat), array.shape
-        )
-    array = np.asarray(value)
-    if array.dtype.kind not in "biuf" or not np.can_cast(array.dtype, spec.dtype.numpy, "same_kind"):
+def _tensor(result: _Result, value: Any) -> Array:
+    spec = result.spec
+    try:
+        array = _texts(value) if spec.dtype is DType.BYTES else _numbers(value, spec.dtype)
+    except ValueError as error:
         raise ModelFailed(
-            f"the model's answer '{spec.name}' is {array.dtype}, and {spec.dtype.value} was promised"
+            f"the model's answer '{spec.name}' is {error}, and {spec.dtype.value} was promised"
+        ) from error
+    if result.shape is not None and not fits(array.shape, result.shape):
+        raise ModelFailed(
+            f"the model's answer '{spec.name}' has the shape {show_shape(array.shape)}, and"
+            f" {show_shape(result.shape)} was promised"
         )
-    return array.astype(spec.dtype.numpy, copy=False)
+    return array
+
+
+def _texts(value: Any) -> Array:
+    array = np.asarray(value, dtype=np.object_)
+    texts: list[Any] = array.ravel().tolist()
+    wrong = [type(text).__name__ for text in texts if not isinstance(text, str | bytes)]
+    if wrong:
+        raise ValueError(f"of {wrong[0]}")
+    return bytes_tensor((t.encode() if isinstance(t, str) else t for t in texts), array.shape)
+
+
+def _numbers(value: Any, dtype: DType) -> Array:
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError("ragged") from error
+    castable = np.can_cast(array.dtype, dtype.numpy, "same_kind")
+    if array.dtype.kind not in "biuf" or not castable:
+        raise ValueError(f"of {array.dtype}")
+    with np.errstate(over="ignore"):  # infinity, as in numpy's own arithmetic
+        out = array.astype(dtype.numpy, copy=False)
+    if dtype.is_integer and (out != array).any():
+        raise ValueError("beyond its bounds")
+    return out

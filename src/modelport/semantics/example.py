@@ -60,12 +60,14 @@ def _element(dtype: DType, meaning: Field, at: int) -> object:
         return "text"
     if dtype is DType.BOOL:
         return True
-    low, high = meaning.minimum, meaning.maximum
-    if low is not None and high is not None:
-        middle = (low + high) / 2
-        return middle if dtype.is_float else math.floor(middle)
-    if low is not None or high is not None:
-        edge = low if low is not None else high
-        assert edge is not None
-        return edge if dtype.is_float else (math.ceil(edge) if low is not None else int(edge))
-    return at % 10 + 1
+    ends = [end for end in (meaning.minimum, meaning.maximum) if end is not None]
+    if not ends:
+        return at % 10 + 1
+    middle = sum(ends) / len(ends)
+    if dtype.is_float:
+        return middle
+    return (
+        math.floor(middle)
+        if meaning.minimum is None
+        else max(math.floor(middle), math.ceil(meaning.minimum))
+    )

@@ -1,13 +1,15 @@
 """The common forms of plain JSON, decoded straight into typed values.
 
-For each model three decoders are made from its fields when it is loaded: one row, many rows, and
-a list of records. msgspec then checks types, ranges and names while it parses, which costs a
-fraction of looking at each value in Python. What none of them takes goes to `plain`, which also
-has the words for what is wrong; so these decoders may refuse, and never accept more than `plain`.
+For each model two decoders are made from its fields when it is loaded: one row, and many rows.
+msgspec then checks types, ranges and names while it parses, which costs a fraction of looking at
+each value in Python. What neither takes goes to `plain`, which also has the words for what is
+wrong; so these decoders may refuse, and never accept more than `plain`.
 """
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -15,6 +17,7 @@ import msgspec
 import numpy as np
 
 from modelport.core.semantics import Field
+from modelport.core.signature import Shape, fits
 from modelport.core.tensors import Array, DType, bytes_tensor
 from modelport.semantics.fields import InputField, PlainView
 from modelport.semantics.plain import PlainRequest, read
@@ -27,6 +30,9 @@ JsonDecoder: TypeAlias = Callable[[bytes], PlainRequest]
 _Assemble: TypeAlias = Callable[[Sequence[Any]], dict[str, Array]]
 """The values of all fields, in order, to tensors."""
 
+_UNKEYED = re.compile(r'["\\\x00-\x1f]')
+"""Characters that msgspec does not take in the name of a field."""
+
 _REFUSED = (msgspec.ValidationError, ValueError, OverflowError, RecursionError)
 
 
@@ -38,7 +44,11 @@ def json_decoder(view: PlainView) -> JsonDecoder:
         return read(view, parse(body))
 
     elements = [_element(field) for field in view.fields]
-    if not view.signature.is_batched or any(element is None for element in elements):
+    if (
+        not view.signature.is_batched
+        or any(element is None for element in elements)
+        or any(_UNKEYED.search(field.name) for field in view.fields)
+    ):
         return carefully
     one = _struct(
         view, [_nested(e, len(f.shape)) for e, f in zip(elements, view.fields, strict=True)]
@@ -66,35 +76,64 @@ def json_decoder(view: PlainView) -> JsonDecoder:
 
 def _element(field: InputField) -> Any:
     """The type of one element as msgspec checks it; None where only `plain` can."""
-    meaning = field.meaning
+    meaning, dtype = field.meaning, field.dtype
     if meaning.choices:
-        same = len({type(choice) for choice in meaning.choices}) == 1
-        exact = isinstance(meaning.choices[0], str) == (field.dtype is DType.BYTES)
-        if not same or not exact or isinstance(meaning.choices[0], bool | float):
-            return None
-        return Literal[meaning.choices]
-    if field.dtype is DType.BYTES:
+        return _one_of(field)
+    if dtype is DType.BYTES:
         return str | None if meaning.nullable else str
-    if field.dtype is DType.BOOL:
+    if dtype is DType.BOOL:
         return bool
-    number = _bounded(field.dtype, meaning)
-    return number | None if meaning.nullable and field.dtype.is_float else number
+    if not dtype.is_float:
+        return _whole(dtype, meaning)
+    number = _fraction(dtype, meaning)
+    return number | None if meaning.nullable else number
 
 
-def _bounded(dtype: DType, meaning: Field) -> Any:
-    low, high = dtype.bounds or (None, None)
-    if meaning.minimum is not None:
-        low = meaning.minimum if low is None else max(low, meaning.minimum)
-    if meaning.maximum is not None:
-        high = meaning.maximum if high is None else min(high, meaning.maximum)
-    if dtype.is_float:
-        limits = {"ge": low, "le": high}
-        kept = {k: float(v) for k, v in limits.items() if v is not None and abs(v) != float("inf")}
-        return Annotated[float, msgspec.Meta(**kept)] if kept else float
-    # msgspec compares whole numbers as int64: a bound beyond is left to numpy, which refuses too.
-    whole = {"ge": low, "le": high}
-    kept = {k: int(v) for k, v in whole.items() if v is not None and -(2**63) <= v < 2**63}
-    return Annotated[int, msgspec.Meta(**kept)] if kept else int
+def _one_of(field: InputField) -> Any:
+    choices = field.meaning.choices
+    limited = field.meaning.minimum is not None or field.meaning.maximum is not None
+    kind = str if field.dtype is DType.BYTES else int
+    if limited or field.dtype is DType.BOOL or any(type(choice) is not kind for choice in choices):
+        return None
+    if any(isinstance(choice, int) and not _is_int64(choice) for choice in choices):
+        return None
+    return Literal[choices]
+
+
+def _fraction(dtype: DType, meaning: Field) -> Any:
+    low, high = _limits(dtype, meaning)
+    return Annotated[
+        float,
+        msgspec.Meta(
+            ge=low if math.isfinite(low) else None, le=high if math.isfinite(high) else None
+        ),
+    ]
+
+
+def _whole(dtype: DType, meaning: Field) -> Any:
+    low, high = _limits(dtype, meaning)
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return None
+    least, most = math.ceil(low), math.floor(high)
+    if meaning.maximum is None and dtype is DType.UINT64:
+        # msgspec compares whole numbers as int64; one beyond 64 bits does not fit into numpy's.
+        return Annotated[int, msgspec.Meta(ge=least)]
+    if not (_is_int64(least) and _is_int64(most)):
+        return None
+    return Annotated[int, msgspec.Meta(ge=least, le=most)]
+
+
+def _limits(dtype: DType, meaning: Field) -> tuple[float, float]:
+    assert dtype.bounds is not None  # of every number
+    low, high = dtype.bounds
+    return (
+        low if meaning.minimum is None else max(low, meaning.minimum),
+        high if meaning.maximum is None else min(high, meaning.maximum),
+    )
+
+
+def _is_int64(value: int) -> bool:
+    return -(2**63) <= value < 2**63
 
 
 def _nested(element: Any, depth: int) -> Any:
@@ -130,12 +169,12 @@ def _one_row(view: PlainView) -> _Assemble:
 
 
 def _one_tensor(field: InputField) -> _Assemble:
-    name, dtype = field.name, field.dtype.numpy
+    name, dtype, shape = field.name, field.dtype.numpy, field.tensor.shape
     fixed = None if None in field.shape else (1, *field.shape)
 
     def assemble(values: Sequence[Any]) -> dict[str, Array]:
         array = np.array(values, dtype)  # the tuple of fields is the batch of one
-        if fixed is not None and array.shape != fixed:
+        if array.shape != fixed and not (fixed is None and _is_like(array, shape)):
             raise ValueError("another shape; `plain` has the words")
         return {name: array}
 
@@ -166,6 +205,8 @@ def _joined(tensor: InputField, columns: Sequence[Any]) -> Array:
     if tensor.dtype is DType.BYTES:
         raise ValueError("text columns inside one tensor are read by `plain`")
     array = np.array(columns, tensor.dtype.numpy).T  # ragged columns raise ValueError
+    if not array.size:
+        raise ValueError("no rows; `plain` has the words")
     return np.ascontiguousarray(array).reshape(len(array), *_column_shape(tensor)[1:])
 
 
@@ -176,14 +217,18 @@ def _array(tensor: InputField, value: Any) -> Array:
         array = bytes_tensor([text.encode() if text else b"" for text in value], (len(value),))
     else:
         array = np.array(value, tensor.dtype.numpy)
-    if array.ndim == 1 and len(tensor.tensor.shape) == 2 and tensor.shape == ():
-        return array[:, np.newaxis]
-    if array.ndim != len(tensor.tensor.shape):
-        raise ValueError("an empty list does not tell its shape; `plain` has the words")
+    if tensor.shape == () and len(tensor.tensor.shape) == 2:
+        array = array[:, np.newaxis]
+    if not _is_like(array, tensor.tensor.shape):
+        raise ValueError("another shape; `plain` has the words")
     return array
+
+
+def _is_like(array: Array, shape: Shape) -> bool:
+    return array.size > 0 and fits(array.shape, shape)
 
 
 def _column_shape(tensor: InputField) -> tuple[int, ...]:
     """The shape of one row of named columns: such as (1, 30), or (1, 1, 30)."""
-    inner = tuple(1 if size is None else size for size in tensor.tensor.shape[1:-1])
-    return (1, *inner, tensor.columns or 1)
+    assert tensor.columns is not None
+    return (*(1 for _ in tensor.tensor.shape[:-1]), tensor.columns)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from modelport.core.semantics import Field, OutputMeaning, Semantics
@@ -98,7 +97,8 @@ def plain_view(signature: Signature, semantics: Semantics) -> PlainView:
     shown = tuple(output for output in outputs if output.meaning.kind != "hidden")
     labels = [output for output in shown if output.meaning.kind == "label"]
     scores = [output for output in shown if output.meaning.kind in ("probabilities", "logits")]
-    one = len(scores) == 1
+    # A score for each class is one list a row; others (one for each pixel) are shown as they are.
+    one = len(scores) == 1 and all(size == 1 for size in scores[0].tensor.row_shape[:-1])
     return PlainView(
         signature=signature,
         semantics=semantics,
@@ -119,7 +119,7 @@ def _tensor_field(spec: TensorSpec, semantics: Semantics) -> InputField:
 
 def _fields(tensor: InputField, semantics: Semantics) -> tuple[InputField, ...]:
     meaning = semantics.inputs.get(tensor.name)
-    if meaning is None or not meaning.columns or math.prod(tensor.shape[:-1] or (1,)) != 1:  # type: ignore[arg-type]  # named columns come with a fixed shape
+    if meaning is None or not meaning.columns or any(size != 1 for size in tensor.shape[:-1]):
         return (tensor,)
     return tuple(
         InputField(name, tensor.tensor, meaning.column_fields.get(name, meaning.field), column=at)

@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import orjson
 
-from modelport.core.tensors import Array, Batch
+from modelport.core.errors import ModelFailed
+from modelport.core.tensors import Array, Batch, DType
 from modelport.semantics.fields import OutputField, PlainView
 
 __all__ = ["Answer", "answer_json", "plain_answer", "predictions"]
@@ -26,9 +27,8 @@ def plain_answer(view: PlainView) -> Callable[[Batch, bool], Answer]:
     if view.scores is None and len(view.outputs) == 1:
         only = view.outputs[0]
         name = only.name
-        drop = len(only.tensor.shape) > 1 and only.tensor.shape[-1] == 1
-        first = only.tensor.is_batched
-        if only.tensor.dtype.numpy != np.object_ and first and drop:
+        is_number = only.tensor.dtype is not DType.BYTES and not _is_named(only)
+        if is_number and only.tensor.is_batched and only.tensor.row_shape in ((), (1,)):
             # The hot case: one number for each row.
             def one_number(outputs: Batch, single: bool) -> Answer:
                 tensor = outputs[name]
@@ -53,7 +53,10 @@ def predictions(view: PlainView, outputs: Batch) -> Array:
     """The main answer for each row as one array: labels for a classifier, else the only output."""
     if view.scores is not None:
         return np.asarray(_labels(view, outputs))
-    return outputs[view.outputs[0].name]
+    first = view.outputs[0]
+    if _is_named(first):
+        return np.asarray(_class_names(first, outputs[first.name]))
+    return outputs[first.name]
 
 
 def _named(view: PlainView, outputs: Batch, single: bool) -> Answer:
@@ -69,35 +72,56 @@ def _named(view: PlainView, outputs: Batch, single: bool) -> Answer:
 
 def _labels(view: PlainView, outputs: Batch) -> list[Any]:
     assert view.scores is not None
-    classes = view.scores.meaning.classes
     if view.label is None:
+        classes = view.scores.meaning.classes
         best = np.argmax(outputs[view.scores.name].reshape(-1, len(classes)), axis=-1)
         return [classes[at] for at in best.tolist()]
-    values = _readable(outputs[view.label.name].reshape(-1))
-    names = view.label.meaning.classes
-    if names and outputs[view.label.name].dtype != np.object_ and isinstance(names[0], str):
-        return [names[at] for at in values]
-    return list(values)
+    tensor = outputs[view.label.name]
+    if _is_named(view.label):
+        return _class_names(view.label, tensor)
+    return [_map(value) for value in tensor.reshape(-1).tolist()]
+
+
+def _is_named(output: OutputField) -> bool:
+    """Whether the values are places in a list of names."""
+    kind, classes = output.meaning.kind, output.meaning.classes
+    is_place = output.tensor.dtype is not DType.BYTES
+    return kind == "label" and is_place and bool(classes) and isinstance(classes[0], str)
+
+
+def _class_names(output: OutputField, tensor: Array) -> list[Any]:
+    names = dict(enumerate(output.meaning.classes))
+    try:
+        return [names[at] for at in tensor.reshape(-1).tolist()]  # True finds 1, and so does 1.0
+    except KeyError as error:
+        raise ModelFailed(
+            f"the model's label {error} in '{output.name}' is none of its {len(names)} classes"
+        ) from error
 
 
 def _probabilities(scores: OutputField, outputs: Batch) -> list[dict[Any, Any]]:
     classes = scores.meaning.classes
-    keys = [name if isinstance(name, str) else str(name) for name in classes]
-    rows = outputs[scores.name].reshape(-1, len(classes))
+    keys = [str(name) for name in classes]
+    rows: Any = outputs[scores.name].reshape(-1, len(classes))
     if scores.meaning.kind == "logits":
-        raised = np.exp(rows - rows.max(axis=-1, keepdims=True))  # type: ignore[operator]  # floats
-        rows = raised / raised.sum(axis=-1, keepdims=True)
+        rows = _softmax(rows)
     if rows.dtype == np.float64:
         return [dict(zip(keys, row, strict=True)) for row in rows.tolist()]
     return [dict(zip(keys, row, strict=True)) for row in rows]  # float32 scalars print short
 
 
+def _softmax(rows: Any) -> Any:
+    """Shifted by the largest, so that nothing overflows; in half precision sums would be rough."""
+    wide = rows.astype(np.float32) if rows.dtype == np.float16 else rows
+    with np.errstate(invalid="ignore"):  # infinity minus infinity is NaN, and null in the answer
+        raised = np.exp(wide - wide.max(axis=-1, keepdims=True))
+    return raised / raised.sum(axis=-1, keepdims=True)
+
+
 def _value(output: OutputField, tensor: Array, single: bool) -> Any:
-    if output.meaning.kind == "label" and output.meaning.classes and tensor.dtype != np.object_:
-        names = output.meaning.classes
-        if isinstance(names[0], str):
-            return _first([names[at] for at in tensor.reshape(-1).tolist()], single)
-    if tensor.ndim > 1 and tensor.shape[-1] == 1:
+    if _is_named(output):
+        return _first(_class_names(output, tensor), single)
+    if tensor.ndim > 1 and output.tensor.shape[-1:] == (1,) and tensor.shape[-1] == 1:
         tensor = tensor[..., 0]
     if single and output.tensor.is_batched and tensor.shape[:1] == (1,):
         tensor = tensor[0]
@@ -116,9 +140,7 @@ def _readable(tensor: Any) -> Any:
         return tensor
     if tensor.dtype == np.object_:
         return _map(tensor.tolist())
-    if tensor.ndim == 0:
-        return tensor[()]
-    return np.ascontiguousarray(tensor)
+    return np.ascontiguousarray(tensor) if tensor.ndim else tensor[()]
 
 
 def _map(value: Any) -> Any:
@@ -140,4 +162,4 @@ def _listed(value: Any) -> Any:
         return {key: _listed(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_listed(item) for item in value]
-    return value.tolist() if isinstance(value, np.ndarray) else value
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value

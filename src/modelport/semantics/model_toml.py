@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,10 +13,19 @@ import msgspec
 
 from modelport.core.errors import ConfigError
 from modelport.core.semantics import Field, InputMeaning, OutputMeaning, Semantics
-from modelport.core.signature import Signature, TensorSpec
+from modelport.core.signature import Shape, Signature, TensorSpec
 from modelport.core.tensors import DType
 
-__all__ = ["ModelToml", "declared_inputs", "merge", "read_model_toml", "write_model_toml"]
+__all__ = [
+    "Example",
+    "InputTable",
+    "ModelToml",
+    "OutputTable",
+    "declared_inputs",
+    "merge",
+    "read_model_toml",
+    "write_model_toml",
+]
 
 
 class InputTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -101,13 +111,16 @@ def merge(said: Semantics, toml: ModelToml, signature: Signature) -> Semantics:
     for name in inputs:
         table = toml.inputs.get(name)
         if table is not None:
+            _check_declared(name, table, signature.input(name))
             inputs[name] = _input(inputs[name], table)
-    places = {column: name for name, meaning in inputs.items() for column in meaning.columns}
+    places = _places(inputs)
     for key, table in toml.inputs.items():
         if key in inputs:
             continue
         if key not in places:
             raise _unknown("inputs", key, [*inputs, *places])
+        if table.columns or table.dtype or table.shape is not None:
+            raise _wrong(f"inputs.{key}", "a column has no columns, dtype or shape of its own")
         meaning = inputs[places[key]]
         field = _field(meaning.column_fields.get(key, meaning.field), table)
         fields = {**meaning.column_fields, key: field}
@@ -130,38 +143,49 @@ def write_model_toml(signature: Signature, semantics: Semantics) -> str:
         _line("title", semantics.title, "A short name"),
         _line("description", semantics.description, "What it predicts, from what, and for whom"),
     ]
+    names = {spec.name for spec in signature.inputs}
     for spec in signature.inputs:
         meaning = semantics.inputs.get(spec.name, InputMeaning())
         lines += ["", f"[inputs.{_key(spec.name)}]  # {_show(spec)}"]
         lines += [_line("columns", list(meaning.columns) or None, ["first", "second"])]
         lines += _field_lines(meaning.field)
         for name in meaning.columns:
-            lines += ["", f"[inputs.{_key(name)}]  # a column of '{spec.name}'"]
-            lines += _field_lines(meaning.column_fields.get(name, Field()))
+            if name not in names:  # a table of that name means the tensor
+                lines += ["", f"[inputs.{_key(name)}]  # a column of {_toml(spec.name)}"]
+                lines += _field_lines(meaning.column_fields.get(name, Field()))
     for spec in signature.outputs:
         out = semantics.outputs.get(spec.name, OutputMeaning())
         lines += ["", f"[outputs.{_key(spec.name)}]  # {_show(spec)}"]
         lines += [f'kind = "{out.kind}"  # one of: {", ".join(_KINDS)}']
         lines += [_line("classes", list(out.classes) or None, ["no", "yes"])]
         lines += [_line("unit", out.unit, "EUR")]
+        lines += [_line("description", out.description, "Shown to people")]
     lines += ["", "# A request that works when sent; shown in the documentation, used to warm up."]
-    lines += ["# [[examples]]", "# input = { NAME = VALUE }"]
+    examples = [example for example in semantics.examples if not _has_null(example)]
+    for example in examples:
+        lines += ["[[examples]]", f"input = {_toml(example)}"]
+    if not examples:
+        lines += ["# [[examples]]", "# input = { NAME = VALUE }"]
     return "\n".join(lines) + "\n"
 
 
 def _check_keys(file: str, raw: Mapping[str, Any]) -> None:
     _known(file, raw, ModelToml.__struct_fields__)
-    for group, table in (("inputs", InputTable), ("outputs", OutputTable)):
-        tables = raw.get(group, {})
-        for name, value in tables.items() if isinstance(tables, dict) else ():
-            if isinstance(value, dict):
-                _known(f"{file}, [{group}.{name}]", value, table.__struct_fields__)
-    for name, value in raw.get("outputs", {}).items() if isinstance(raw.get("outputs"), dict) else ():
-        kind = value.get("kind", "value") if isinstance(value, dict) else "value"
-        if kind not in _KINDS:
+    for group, kind in (("inputs", InputTable), ("outputs", OutputTable)):
+        for name, table in _tables(raw.get(group)):
+            _known(f"{file}, [{group}.{name}]", table, kind.__struct_fields__)
+    for name, table in _tables(raw.get("outputs")):
+        if table.get("kind", "value") not in _KINDS:
             raise ConfigError(
-                f"{file}, [outputs.{name}]: kind is one of {', '.join(_KINDS)}, and {kind!r} came"
+                f"{file}, [outputs.{name}]: kind is one of {', '.join(_KINDS)},"
+                f" and {table['kind']!r} came"
             )
+
+
+def _tables(group: object) -> list[tuple[str, Mapping[str, Any]]]:
+    """What has the form of a table; msgspec has the words for what has not."""
+    found = group.items() if isinstance(group, dict) else ()
+    return [(name, table) for name, table in found if isinstance(table, dict)]
 
 
 def _known(where: str, table: Mapping[str, Any], keys: Iterable[str]) -> None:
@@ -181,15 +205,41 @@ def _nearest(key: str, known: Iterable[str]) -> str:
     return f"; did you mean '{close[0]}'?" if close else f"; known are {', '.join(known)}"
 
 
-def _shape(sizes: tuple[int, ...] | None) -> tuple[int | None, ...]:
+def _wrong(table: str, problem: str) -> ConfigError:
+    return ConfigError(f"model.toml, [{table}]: {problem}")
+
+
+def _shape(sizes: tuple[int, ...] | None) -> Shape:
     return (None,) if sizes is None else tuple(None if size < 0 else size for size in sizes)
 
 
+def _check_declared(name: str, table: InputTable, spec: TensorSpec) -> None:
+    if table.dtype is not None and table.dtype is not spec.dtype:
+        raise _wrong(f"inputs.{name}", f"the model's own type is {spec.dtype.value}")
+    if table.shape is not None and _shape(table.shape) != spec.shape:
+        raise _wrong(f"inputs.{name}", f"the model's own shape is {_sizes(spec.shape)}")
+
+
+def _places(inputs: Mapping[str, InputMeaning]) -> dict[str, str]:
+    """The tensor of each column; a name stands for one thing only."""
+    places: dict[str, str] = {}
+    for name, meaning in inputs.items():
+        for column in meaning.columns:
+            if column in places or (column in inputs and column != name):
+                raise _wrong(f"inputs.{name}", f"the name '{column}' is given to two inputs")
+            places[column] = name
+    return places
+
+
 def _input(said: InputMeaning, table: InputTable) -> InputMeaning:
+    fields = said.column_fields
+    if len(table.columns) == len(said.columns):  # other names for the same columns
+        renamed = zip(said.columns, table.columns, strict=True)
+        fields = {new: fields[old] for old, new in renamed if old in fields}
     return InputMeaning(
         columns=table.columns or said.columns,
         field=_field(said.field, table),
-        column_fields=said.column_fields,
+        column_fields=fields if len(table.columns) in (0, len(said.columns)) else {},
     )
 
 
@@ -205,18 +255,40 @@ def _field(said: Field, table: InputTable) -> Field:
 
 
 def _check_input(name: str, meaning: InputMeaning, spec: TensorSpec) -> None:
-    last = spec.shape[-1] if spec.shape else 1
-    if meaning.columns and last not in (None, len(meaning.columns)):
-        raise ConfigError(
-            f"model.toml, [inputs.{name}]: {len(meaning.columns)} columns are named, and the last"
-            f" axis of the tensor has {last}"
+    row = spec.row_shape
+    if meaning.columns and not row:
+        raise _wrong(f"inputs.{name}", "columns are named, and the tensor has no axis for them")
+    if meaning.columns and row[-1] not in (None, len(meaning.columns)):
+        raise _wrong(
+            f"inputs.{name}",
+            f"{len(meaning.columns)} columns are named, and the last axis of the tensor has"
+            f" {row[-1]}",
         )
     for key, field in ((name, meaning.field), *meaning.column_fields.items()):
-        low, high = field.minimum, field.maximum
-        if (low is not None or high is not None) and spec.dtype in (DType.BYTES, DType.BOOL):
-            raise ConfigError(f"model.toml, [inputs.{key}]: {spec.dtype.value} has no range")
-        if low is not None and high is not None and low > high:
-            raise ConfigError(f"model.toml, [inputs.{key}]: minimum is above maximum")
+        _check_field(f"inputs.{key}", field, spec.dtype)
+
+
+def _check_field(table: str, field: Field, dtype: DType) -> None:
+    ends = [end for end in (field.minimum, field.maximum) if end is not None]
+    if ends and dtype.bounds is None:
+        raise _wrong(table, f"{dtype.value} has no range")
+    if not all(math.isfinite(end) for end in ends):
+        raise _wrong(table, "minimum and maximum are finite numbers")
+    if len(ends) == 2 and ends[0] > ends[1]:
+        raise _wrong(table, "minimum is above maximum")
+    for choice in field.choices:
+        if not _is_of(dtype, choice):
+            raise _wrong(table, f"the choice {choice!r} is no value of {dtype.value}")
+
+
+def _is_of(dtype: DType, choice: object) -> bool:
+    if dtype is DType.BYTES or dtype is DType.BOOL:
+        return isinstance(choice, str if dtype is DType.BYTES else bool)
+    if isinstance(choice, bool) or not isinstance(choice, int | float):
+        return False
+    assert dtype.bounds is not None  # of every number
+    whole = dtype.is_float or isinstance(choice, int)
+    return whole and dtype.bounds[0] <= choice <= dtype.bounds[1]
 
 
 def _outputs(said: Semantics, toml: ModelToml, signature: Signature) -> dict[str, OutputMeaning]:
@@ -233,26 +305,34 @@ def _outputs(said: Semantics, toml: ModelToml, signature: Signature) -> dict[str
             description=table.description or old.description,
         )
     for spec in signature.outputs:
-        meaning = outputs[spec.name]
-        if meaning.kind in ("probabilities", "logits"):
-            _check_scores(spec, meaning)
+        _check_output(spec, outputs[spec.name])
+    if outputs and all(meaning.kind == "hidden" for meaning in outputs.values()):
+        raise ConfigError("model.toml: every output is hidden, so that answers would be empty")
     return outputs
 
 
-def _check_scores(spec: TensorSpec, meaning: OutputMeaning) -> None:
-    last = spec.shape[-1] if spec.shape else None
+def _check_output(spec: TensorSpec, meaning: OutputMeaning) -> None:
+    table = f"outputs.{spec.name}"
+    if len({str(name) for name in meaning.classes}) != len(meaning.classes):
+        raise _wrong(table, "two classes have the same name")
+    if meaning.kind not in ("probabilities", "logits"):
+        return
     if not meaning.classes:
-        raise ConfigError(f"model.toml, [outputs.{spec.name}]: {meaning.kind} need 'classes'")
+        raise _wrong(table, f"{meaning.kind} need 'classes'")
+    last = spec.row_shape[-1] if spec.row_shape else 1
     if last not in (None, len(meaning.classes)):
-        raise ConfigError(
-            f"model.toml, [outputs.{spec.name}]: {len(meaning.classes)} classes are named, and the"
-            f" last axis of the tensor has {last}"
+        raise _wrong(
+            table,
+            f"{len(meaning.classes)} classes are named, and the last axis of the tensor has {last}",
         )
 
 
 def _show(spec: TensorSpec) -> str:
-    sizes = ", ".join("-1" if size is None else str(size) for size in spec.shape)
-    return f"{spec.dtype.value} [{sizes}]"
+    return f"{spec.dtype.value} {_sizes(spec.shape)}"
+
+
+def _sizes(shape: Shape) -> str:
+    return "[" + ", ".join("-1" if size is None else str(size) for size in shape) + "]"
 
 
 def _field_lines(field: Field) -> list[str]:
@@ -271,8 +351,25 @@ def _line(key: str, known: object, suggestion: object) -> str:
 
 
 def _toml(value: object) -> str:
-    # A JSON scalar or list of scalars is TOML too, but for DEL, which TOML wants escaped.
+    """A value as TOML."""
+    match value:
+        case dict():
+            return (
+                "{ " + ", ".join(f"{_toml(str(k))} = {_toml(v)}" for k, v in value.items()) + " }"
+            )
+        case list() | tuple():
+            return "[" + ", ".join(map(_toml, value)) + "]"
+        case float():
+            return repr(value)  # with nan and inf, as TOML writes them
+    # Another JSON scalar is TOML too, but for DEL, which TOML wants escaped.
     return msgspec.json.encode(value).decode().replace("\x7f", "\\u007f")
+
+
+def _has_null(value: object) -> bool:
+    """Whether TOML has no words for a value."""
+    if isinstance(value, dict | list | tuple):
+        return any(map(_has_null, value.values() if isinstance(value, dict) else value))
+    return value is None
 
 
 def _key(name: str) -> str:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -48,11 +49,11 @@ def read(view: PlainView, body: object) -> PlainRequest:
     """
     if isinstance(body, Mapping):
         return _from_names(view, body)
+    if isinstance(body, np.ndarray):
+        return _from_only(view, body)
     if isinstance(body, Sequence) and not isinstance(body, str | bytes):
         if body and all(isinstance(record, Mapping) for record in body):
-            return _from_names(view, _columns(view, body))
-        return _from_only(view, body)
-    if isinstance(body, np.ndarray):
+            return _from_names(view, _columns(body))
         return _from_only(view, body)
     raise InvalidInput(
         f"a request is a JSON object with {_names(view)}, and {_kind(body)} came",
@@ -70,21 +71,16 @@ def cast(field: InputField, array: Array) -> Array:
     if array.dtype == want.numpy and want is not DType.BYTES:
         return array
     have = DType.of(array.dtype)
-    if want is DType.BYTES and have is DType.BYTES:
-        return _texts(field, array)
     if have is DType.BYTES:
-        return _elements(field, [_plain(v) for v in array.flat], array.shape)
+        return _elements(field, array.ravel().tolist(), array.shape)
     numbers = (want.is_float or want.is_integer) and have is not DType.BOOL
     if not numbers or (want.is_integer and have.is_float):
         raise _wrong_type(field, f"{have.value} values")
-    out = array.astype(want.numpy)
+    with np.errstate(over="ignore"):  # the next line looks
+        out = array.astype(want.numpy)
     lost = np.isinf(out) & np.isfinite(array) if want.is_float else out != array
     if lost.any():
-        value = array[lost].flat[0]
-        raise InvalidInput(
-            f"'{field.name}' takes {want.value}, and {value} does not fit into it",
-            tensor=field.name,
-        )
+        raise _no_room(field, array[lost].flat[0])
     return out
 
 
@@ -95,125 +91,127 @@ def _from_only(view: PlainView, body: object) -> PlainRequest:
             f" an object with {_names(view)}, or a list of such objects",
             expected=[field.name for field in view.fields],
         )
-    return _from_names(view, {view.tensors[0].name: body})
+    only = view.tensors[0]
+    return _assembled(view, [only], {only.name: _value(view, only, body)})
 
 
 def _from_names(view: PlainView, body: Mapping[object, object]) -> PlainRequest:
-    given = {_text_key(key): value for key, value in body.items()}
+    given = {key if isinstance(key, str) else str(key): value for key, value in body.items()}
     fields = _chosen(view, given)
-    values = {f.name: _value(f, given[f.name]) for f in fields if f.name in given}
     for field in fields:
         if field.name not in given:
             raise InvalidInput(
                 f"'{field.name}' is missing; the model takes {_names(view)}", tensor=field.name
             )
+    values = {field.name: _value(view, field, given[field.name]) for field in fields}
     return _assembled(view, fields, values)
-
-
-def _text_key(key: object) -> str:
-    return key if isinstance(key, str) else str(key)
 
 
 def _chosen(view: PlainView, given: Mapping[str, object]) -> list[InputField]:
     """The fields that the request's names stand for: columns, or whole tensors."""
-    whole = {field.name: field for field in view.tensors}
-    parts = {field.name: field for field in view.fields}
-    chosen: list[InputField] = []
-    for tensor in view.tensors:
-        columns = [field for field in view.fields if field.tensor is tensor.tensor]
-        by_whole = tensor.name in given and tensor.name not in parts
-        chosen += [tensor] if by_whole else columns
+    parts = {field.name for field in view.fields}
+    wholes = {field.name for field in view.tensors if field.name in given} - parts
     for name in given:
-        if name not in whole and name not in parts:
+        if name not in parts and name not in wholes:
             raise InvalidInput(
                 f"the model has no field '{name}'; it takes {_names(view)}",
                 tensor=name,
                 expected=[field.name for field in view.fields],
             )
-        if name in whole and all(field.name != name for field in chosen):
-            raise InvalidInput(f"'{name}' is given both as a whole and by its columns", tensor=name)
-    for name in given:
-        if all(field.name != name for field in chosen):
-            raise InvalidInput(f"'{name}' is given twice: alone, and in its tensor", tensor=name)
+    chosen = [field for field in view.tensors if field.name in wholes]
+    for field in view.fields:
+        if field.tensor.name not in wholes:
+            chosen.append(field)
+        elif field.name in given:
+            raise InvalidInput(
+                f"'{field.name}' is given twice: alone, and in its tensor '{field.tensor.name}'",
+                tensor=field.name,
+            )
     return chosen
 
 
-def _columns(
-    view: PlainView, records: Sequence[Mapping[object, object]]
-) -> dict[object, list[object]]:
-    names: dict[object, None] = {}
-    for record in records:
-        names.update(dict.fromkeys(record))
-    nullable = {f.name for f in view.fields if f.meaning.nullable}
+def _columns(records: Sequence[Mapping[object, object]]) -> dict[object, list[object]]:
+    names = dict.fromkeys(name for record in records for name in record)
     for at, record in enumerate(records):
         for name in names:
-            if name not in record and name not in nullable:
+            if name not in record:
                 raise InvalidInput(f"record {at} has no '{name}', which others have", row=at)
-    return {name: [record.get(name) for record in records] for name in names}
+    return {name: [record[name] for record in records] for name in names}
 
 
 def _assembled(
     view: PlainView, fields: Sequence[InputField], values: Mapping[str, Array]
 ) -> PlainRequest:
-    singles = {
-        field.name: values[field.name].ndim == len(field.shape)
-        for field in fields
-        if field.tensor.is_batched
-    }
-    single = all(singles.values())
-    if view.signature.lockstep and not single and any(singles.values()):
-        one = next(name for name, is_single in singles.items() if is_single)
-        many = next(name for name, is_single in singles.items() if not is_single)
+    one = [f.name for f in fields if f.tensor.is_batched and values[f.name].ndim == len(f.shape)]
+    many = [f.name for f in fields if f.tensor.is_batched and f.name not in set(one)]
+    if one and many and view.signature.lockstep:
         raise InvalidInput(
-            f"'{one}' has the value of one row and '{many}' those of many: give both as lists"
+            f"'{one[0]}' has the value of one row and '{many[0]}' those of many: give both as lists"
         )
     inputs: dict[str, Array] = {}
     for tensor in view.tensors:
         own = [field for field in fields if field.tensor is tensor.tensor]
         inputs[tensor.name] = _tensor(tensor, own, values)
-    return PlainRequest(inputs, single)
+    return PlainRequest(inputs, not many)
 
 
-def _tensor(
-    tensor: InputField, own: Sequence[InputField], values: Mapping[str, Array]
-) -> Array:
+def _tensor(tensor: InputField, own: Sequence[InputField], values: Mapping[str, Array]) -> Array:
+    """The whole tensor from its own value, or from those of its columns."""
     spec = tensor.tensor
-    one_row = values[own[0].name].ndim == len(own[0].shape)
-    if own[0].column is None:
-        array = values[own[0].name]
-    else:
-        counts = {field.name: values[field.name].shape for field in own}
-        if len(set(counts.values())) > 1:
-            lengths = ", ".join(f"'{n}' has {s[0]}" for n, s in list(counts.items())[:5])
-            raise InvalidInput(f"all columns need the same number of rows: {lengths}")
+    array = values[own[0].name]
+    is_row = array.ndim == len(own[0].shape)
+    row = array.shape if is_row else array.shape[1:]
+    if own[0].column is not None:
+        _check_same_rows(own, values)
         array = np.stack([values[field.name] for field in own], axis=-1)
-    if one_row and spec.is_batched:
-        array = array[np.newaxis]
-    if not fits(array.shape, spec.shape) and fits((*array.shape, 1), spec.shape):
-        array = array[..., np.newaxis]
-    while array.ndim < len(spec.shape) and not spec.is_batched and spec.shape[0] == 1:
-        array = array[np.newaxis]
+        row = (*(1 for _ in spec.row_shape[:-1]), len(own))
+    elif len(row) < len(spec.row_shape):
+        row = (1,)  # a single value, where the model has an axis of 1
+    if spec.is_batched:
+        row = (1 if is_row else len(array), *row)
+    array = array.reshape(row)
     spec.check(array)
     return array
 
 
-def _value(field: InputField, value: object) -> Array:
+def _check_same_rows(own: Sequence[InputField], values: Mapping[str, Array]) -> None:
+    shapes = {field.name: values[field.name].shape for field in own}
+    if len(set(shapes.values())) > 1:
+        counts = [f"'{n}' has {s[0] if s else 'one'}" for n, s in list(shapes.items())[:5]]
+        raise InvalidInput(f"all columns need the same number of rows: {', '.join(counts)}")
+
+
+def _value(view: PlainView, field: InputField, value: object) -> Array:
+    """A field's value with the dimensions of one row, or with one more for many."""
     if isinstance(value, np.ndarray | np.generic):
         array = cast(field, np.asarray(value))
-        _check_meaning(field, array)
     else:
-        flat, shape = _flatten(field, value)
-        array = _elements(field, flat, shape)
+        array = _elements(field, *_flatten(field, value))
+    array = _fitted(field, array)
+    _check_meaning(field, array)
+    for part in view.fields:
+        if field.column is None and part.column is not None and part.tensor is field.tensor:
+            _check_meaning(part, array[..., part.column])
+    return array
+
+
+def _fitted(field: InputField, array: Array) -> Array:
     rank = len(field.shape)
-    if array.ndim == rank + 2 and array.shape[-1] == 1 and rank == 0:
-        array = array[..., 0]  # a column written as [[1], [2]]
-    # A model that is not batched may be sent its leading dimensions of 1, or not.
-    if array.ndim not in (rank, rank + 1) and field.tensor.is_batched:
+    if field.tensor.is_batched:
+        if rank == 0 and array.ndim == 2 and array.shape[1] == 1:
+            array = array[:, 0]  # a column written as [[1], [2]]
+        inner = array.shape[max(array.ndim - rank, 0) :]
+        fine = array.ndim - rank in (0, 1) and fits(inner, field.shape)
+    else:
+        # A model that is not batched may be sent its leading dimensions of 1, or not.
+        left_out = field.shape[: max(rank - array.ndim, 0)]
+        if all(size == 1 for size in left_out):
+            array = array.reshape((1,) * len(left_out) + array.shape)
+        if field.column is not None and array.shape == (1,):
+            array = array.reshape(())
+        fine = fits(array.shape, field.shape)
+    if not fine:
         raise _wrong_shape(field, array.shape)
-    if rank and not fits(array.shape[array.ndim - rank :], field.shape):
-        bare = rank > 0 and not field.tensor.is_batched
-        if not (bare and fits((1, *array.shape), field.shape)):
-            raise _wrong_shape(field, array.shape)
     return array
 
 
@@ -229,7 +227,7 @@ def _flatten(field: InputField, value: object) -> tuple[list[object], tuple[int,
                 raise _ragged(field, size, item, len(shape))
             following += item
         shape.append(size)
-        level = following
+        level = [v.tolist() if isinstance(v, np.ndarray | np.generic) else v for v in following]
         if len(shape) > 32:
             raise InvalidInput(f"'{field.name}' is nested more than 32 deep", tensor=field.name)
     for item in level:
@@ -252,102 +250,118 @@ def _ragged(field: InputField, size: int, item: object, depth: int) -> InvalidIn
 def _elements(field: InputField, flat: Sequence[object], shape: tuple[int, ...]) -> Array:
     dtype = field.dtype
     if dtype is DType.BYTES:
-        array = bytes_tensor([_text(field, v) for v in flat], shape)
-    else:
-        array = np.array([_number(field, v) for v in flat], dtype=dtype.numpy).reshape(shape)
-    _check_meaning(field, array)
-    return array
+        return bytes_tensor([_text(field, v) for v in flat], shape)
+    return np.array([_number(field, v) for v in flat], dtype=dtype.numpy).reshape(shape)
 
 
 def _text(field: InputField, value: object) -> bytes:
-    if value is None and field.meaning.nullable:
+    if isinstance(value, bytes):
+        return bytes(value)
+    if _is_missing(value) and field.meaning.nullable:
         return b""
     if not isinstance(value, str):
         raise _wrong_type(field, _kind(value))
     try:
         return value.encode()
     except UnicodeEncodeError as error:
-        raise InvalidInput(f"'{field.name}' holds half of a surrogate pair") from error
+        raise InvalidInput(
+            f"'{field.name}' holds half of a surrogate pair, which is no text", tensor=field.name
+        ) from error
 
 
 def _number(field: InputField, value: object) -> float | int | bool:
     dtype = field.dtype
-    if dtype is DType.BOOL:
-        if isinstance(value, bool):
-            return value
-        raise _wrong_type(field, _kind(value))
-    if value is None and field.meaning.nullable and dtype.is_float:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if dtype is DType.BOOL and isinstance(value, bool):
+        return value
+    if _is_missing(value) and field.meaning.nullable and dtype.is_float:
         return math.nan
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if dtype is DType.BOOL or isinstance(value, bool) or not isinstance(value, int | float):
         raise _wrong_type(field, _kind(value))
     if isinstance(value, float) and not dtype.is_float:
-        raise _wrong_type(field, f"the number {value}")
-    bounds = dtype.bounds
-    if bounds and not (bounds[0] <= value <= bounds[1]) and not math.isnan(value):
-        raise InvalidInput(
-            f"'{field.name}' takes {dtype.value}, and {_short(value)} does not fit into it",
-            tensor=field.name,
-        )
+        raise _wrong_type(field, _kind(value))
+    if isinstance(value, float) and not math.isfinite(value):
+        return value  # from Python; JSON has neither NaN nor infinity
+    assert dtype.bounds is not None  # of every number
     try:
-        return float(value) if dtype.is_float else value
+        number = float(value) if dtype.is_float else value
     except OverflowError as error:
-        raise InvalidInput(
-            f"'{field.name}' takes {dtype.value}, and {_short(value)} does not fit into it",
-            tensor=field.name,
-        ) from error
+        raise _no_room(field, value) from error
+    if not dtype.bounds[0] <= number <= dtype.bounds[1]:
+        raise _no_room(field, value)
+    return number
+
+
+def _is_missing(value: object) -> bool:
+    """Whether it is None, or what pandas has in its place."""
+    return value is None or type(value).__name__ in ("NAType", "NaTType")
 
 
 def _check_meaning(field: InputField, array: Array) -> None:
     meaning = field.meaning
     if meaning.minimum is not None or meaning.maximum is not None:
-        _check_range(field, array, meaning)
+        _check_range(field, array, meaning.minimum, meaning.maximum)
     if meaning.choices:
-        allowed = {_encoded(choice) for choice in meaning.choices}
-        for value in array.flat:
-            plain = _plain(value)
-            missing = plain == b"" or (isinstance(plain, float) and math.isnan(plain))
-            if plain not in allowed and not (missing and meaning.nullable):
-                shown = ", ".join(repr(choice) for choice in meaning.choices[:10])
-                got = plain.decode(errors="replace") if isinstance(plain, bytes) else plain
-                raise InvalidInput(
-                    f"'{field.name}' is one of {shown}, and {got!r} came",
-                    tensor=field.name,
-                    expected=list(meaning.choices),
-                    got=got,
-                )
+        _check_choices(field, array.ravel().tolist())
 
 
-def _check_range(field: InputField, array: Array, meaning: Field) -> None:
-    low = -math.inf if meaning.minimum is None else meaning.minimum
-    high = math.inf if meaning.maximum is None else meaning.maximum
-    outside = (array < low) | (array > high)  # type: ignore[operator]  # numbers, by the toml's check
+def _check_range(field: InputField, array: Any, low: float | None, high: float | None) -> None:
+    if field.dtype.is_float:  # a bound of 0.1 means the value that 0.1 becomes
+        with np.errstate(over="ignore"):
+            low = None if low is None else array.dtype.type(low)
+            high = None if high is None else array.dtype.type(high)
+    outside = np.zeros(array.shape, dtype=bool)
+    if low is not None:
+        outside |= array < low
+    if high is not None:
+        outside |= array > high
     if outside.any():
-        unit = f" {meaning.unit}" if meaning.unit else ""
-        got = _plain(array[outside].flat[0])
+        got = array[outside].flat[0].item()
         raise InvalidInput(
-            f"'{field.name}' lies between {low:g} and {high:g}{unit}, and {got} came",
+            f"'{field.name}' {_range_words(field.meaning)}, and {got} came",
             tensor=field.name,
-            expected=[meaning.minimum, meaning.maximum],
+            expected=[field.meaning.minimum, field.meaning.maximum],
             got=got,
         )
 
 
-def _texts(field: InputField, array: Array) -> Array:
-    values = [v if isinstance(v, bytes) else _text(field, _plain(v)) for v in array.flat]
-    return bytes_tensor(values, array.shape)
+def _range_words(meaning: Field) -> str:
+    unit = f" {meaning.unit}" if meaning.unit else ""
+    if meaning.maximum is None:
+        return f"is at least {meaning.minimum:g}{unit}"
+    if meaning.minimum is None:
+        return f"is at most {meaning.maximum:g}{unit}"
+    return f"lies between {meaning.minimum:g} and {meaning.maximum:g}{unit}"
 
 
-def _encoded(choice: object) -> object:
-    return choice.encode() if isinstance(choice, str) else choice
+def _check_choices(field: InputField, values: Sequence[object]) -> None:
+    choices = field.meaning.choices
+    allowed = {_as_element(field.dtype, choice) for choice in choices}
+    for value in values:
+        missing = value == b"" or value != value  # NaN is not itself
+        if value not in allowed and not (missing and field.meaning.nullable):
+            got = value.decode(errors="replace") if isinstance(value, bytes) else value
+            raise InvalidInput(
+                f"'{field.name}' is one of {', '.join(map(repr, choices[:10]))}, and {got!r} came",
+                tensor=field.name,
+                expected=list(choices),
+                got=got,
+            )
 
 
-def _plain(value: object) -> object:
-    """A Python value in place of a numpy scalar; missing values of DataFrames become None."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):
-        return None
-    return value
+def _as_element(dtype: DType, choice: object) -> object:
+    """What a tensor of this type holds for a choice."""
+    if isinstance(choice, str):
+        return choice.encode()
+    return dtype.numpy.type(choice).item() if dtype.is_float else choice
+
+
+def _no_room(field: InputField, value: object) -> InvalidInput:
+    return InvalidInput(
+        f"'{field.name}' takes {field.dtype.value}, and {_short(value)} does not fit into it",
+        tensor=field.name,
+    )
 
 
 def _wrong_type(field: InputField, got: str) -> InvalidInput:
@@ -366,9 +380,10 @@ def _wrong_type(field: InputField, got: str) -> InvalidInput:
 def _wrong_shape(field: InputField, shape: tuple[int, ...]) -> InvalidInput:
     row = show_shape(field.shape) if field.shape else "a single value"
     many: Shape = (None, *field.shape)
-    rows = f", or many rows as {show_shape(many)}" if field.tensor.is_batched else ""
+    takes = f"one row as {row}, or many rows as {show_shape(many)}"
     return InvalidInput(
-        f"'{field.name}' takes one row as {row}{rows}, and {show_shape(shape)} came",
+        f"'{field.name}' takes {takes if field.tensor.is_batched else row},"
+        f" and {show_shape(shape)} came",
         tensor=field.name,
         expected=[-1 if size is None else size for size in field.shape],
         got=list(shape),
@@ -393,7 +408,7 @@ def _kind(value: object) -> str:
             return f"a {type(value).__name__}"
 
 
-def _short(value: float) -> str:
+def _short(value: object) -> str:
     if isinstance(value, int) and abs(value) >= 10**20:
         return f"a number of {math.floor(math.log10(abs(value))) + 1} digits"
     return str(value)

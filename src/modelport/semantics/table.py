@@ -4,42 +4,51 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
-from typing import Any
+import math
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
+import msgspec
 import numpy as np
 
-from modelport.core.errors import InvalidInput
-from modelport.core.tensors import Array, Batch, DType
+from modelport.core.errors import InvalidInput, UnsupportedMedia
+from modelport.core.tensors import Batch, DType
 from modelport.semantics.fields import InputField, PlainView
-from modelport.semantics.labels import Answer, predictions
+from modelport.semantics.labels import Answer, answer_json, predictions
 from modelport.semantics.plain import PlainRequest, read
 
 __all__ = ["answer_csv", "answer_npy", "frame_columns", "read_csv", "read_npy"]
+
+_NPY = b"\x93NUMPY"
+_Row: TypeAlias = tuple[int, Sequence[str]]
+"""The number of a line, and its cells."""
 
 
 def read_csv(view: PlainView, body: bytes) -> PlainRequest:
     """The rows of a CSV body; cells are parsed by the declared type, an empty one is missing.
 
     Fields that are single values are found by the names in the header. A model with one tensor
-    and no names takes rows of numbers without a header.
+    and no names takes rows of numbers without a header. Lines with nothing on them are no rows.
 
     Raises:
         InvalidInput: names the row and the column.
     """
     try:
-        rows = [row for row in csv.reader(io.StringIO(body.decode("utf-8-sig")), strict=True) if row]
+        reader = csv.reader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True)
+        rows = [(reader.line_num, row) for row in reader if row]
     except UnicodeDecodeError as error:
         raise InvalidInput(f"the CSV body is not UTF-8: {error.reason}") from error
     except csv.Error as error:
         raise InvalidInput(f"the CSV body is malformed: {error}") from error
     if not rows:
         raise InvalidInput("the CSV body is empty")
+    _check_widths(rows)
     if view.is_tabular:
-        return read(view, _named_columns(view, rows))
+        return read(view, _named_columns(view, rows[0][1], rows[1:]))
     if len(view.tensors) != 1 or len(view.fields[0].shape) != 1:
         raise InvalidInput("this model's input is not a table: send JSON")
-    return read(view, {view.fields[0].name: _unnamed_rows(view.fields[0], rows)})
+    field = view.fields[0]
+    return read(view, [[_cell(field, cell, line) for cell in row] for line, row in rows])
 
 
 def read_npy(view: PlainView, body: bytes) -> PlainRequest:
@@ -48,12 +57,14 @@ def read_npy(view: PlainView, body: bytes) -> PlainRequest:
     Raises:
         InvalidInput: not an npy file, or one of Python objects, or of another type or shape.
     """
+    if not body.startswith(_NPY):
+        raise InvalidInput("the body is no npy array: it does not begin as one")
     try:
         array = np.load(io.BytesIO(body), allow_pickle=False)
-    except (ValueError, EOFError, OSError, SyntaxError) as error:
-        raise InvalidInput(f"the body is not an npy array without objects: {error}") from error
-    if not isinstance(array, np.ndarray):
-        raise InvalidInput("the body is an npz archive; send one npy array")
+    except Exception as error:  # its header is a Python literal, which fails in many ways
+        raise InvalidInput(
+            f"the body is not an npy array without objects: {type(error).__name__}: {error}"
+        ) from error
     if len(view.tensors) > 1:
         if array.ndim == 0 or array.shape[-1] != len(view.fields) or not view.is_tabular:
             raise InvalidInput(
@@ -68,19 +79,29 @@ def frame_columns(frame: Any) -> dict[str, Any] | None:
     """The columns of a pandas or polars DataFrame as lists and arrays; None for anything else.
 
     Asks for the columns' names and values only, so that neither library is imported.
+
+    Raises:
+        InvalidInput: two columns have the same name.
     """
     if not (hasattr(frame, "columns") and hasattr(frame, "shape") and hasattr(frame, "dtypes")):
         return None
+    names = [str(name) for name in frame.columns]
+    if len(set(names)) != len(names):
+        raise InvalidInput("two columns of the DataFrame have the same name")
     return {str(name): _series(frame[name]) for name in frame.columns}
 
 
 def answer_csv(view: PlainView, answer: Answer) -> bytes:
-    """The answer as CSV: a column for each name, one for each class's probability."""
+    """The answer as CSV: a column for each name, one for each class's probability.
+
+    Raises:
+        UnsupportedMedia: it is not a table: lists of lists, or outputs of different lengths.
+    """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     columns = _answer_columns(answer)
     writer.writerow(columns)
-    writer.writerows(zip(*columns.values(), strict=True))
+    writer.writerows(map(_shown, row) for row in zip(*columns.values(), strict=True))
     return out.getvalue().encode()
 
 
@@ -95,30 +116,25 @@ def answer_npy(view: PlainView, outputs: Batch) -> bytes:
     return out.getvalue()
 
 
-def _named_columns(view: PlainView, rows: Sequence[Sequence[str]]) -> dict[str, list[object]]:
-    names = [name.strip() for name in rows[0]]
+def _named_columns(
+    view: PlainView, header: Sequence[str], rows: Sequence[_Row]
+) -> dict[str, list[object]]:
     by_name = {field.name: field for field in view.fields}
+    names = [name if name in by_name else name.strip() for name in header]
     unknown = [name for name in names if name not in by_name]
     if unknown or len(set(names)) != len(names):
         wanted = ", ".join(list(by_name)[:8])
         problem = f"has no field '{unknown[0]}'" if unknown else "takes each column once"
         raise InvalidInput(f"the model {problem}; the CSV header names its columns: {wanted}")
-    _check_widths(rows, len(names))
     return {
-        name: [
-            _cell(by_name[name], row[at], line) for line, row in enumerate(rows[1:], start=2)
-        ]
+        name: [_cell(by_name[name], row[at], line) for line, row in rows]
         for at, name in enumerate(names)
     }
 
 
-def _unnamed_rows(field: InputField, rows: Sequence[Sequence[str]]) -> list[list[object]]:
-    _check_widths(rows, len(rows[0]))
-    return [[_cell(field, cell, line) for cell in row] for line, row in enumerate(rows, start=1)]
-
-
-def _check_widths(rows: Sequence[Sequence[str]], width: int) -> None:
-    for line, row in enumerate(rows, start=1):
+def _check_widths(rows: Sequence[_Row]) -> None:
+    width = len(rows[0][1])
+    for line, row in rows:
         if len(row) != width:
             raise InvalidInput(f"row {line} of the CSV has {len(row)} cells, others have {width}")
 
@@ -133,6 +149,8 @@ def _cell(field: InputField, cell: str, line: int) -> object:
     try:
         if dtype is DType.BOOL:
             return {"true": True, "false": False, "1": True, "0": False}[text.lower()]
+        if "_" in text:  # which Python's own literals may have
+            raise ValueError(text)
         value = float(text) if dtype.is_float else int(text)
     except (ValueError, KeyError) as error:
         raise InvalidInput(
@@ -150,25 +168,34 @@ def _series(series: Any) -> Any:
     values = series.to_numpy()
     if values.dtype.kind in "biuf":
         return values
-    return [None if value != value else value for value in series.to_list()]  # NaN is not itself
+    return [None if isinstance(v, float) and math.isnan(v) else v for v in series.to_list()]
 
 
-def _answer_columns(answer: Mapping[str, Any]) -> dict[str, list[Any]]:
-    columns: dict[str, list[Any]] = {}
-    for name, value in answer.items():
-        rows = _rows(value)
-        if rows and isinstance(rows[0], dict):
-            columns.update({key: [row[key] for row in rows] for key in rows[0]})
-        elif rows and isinstance(rows[0], list):
-            columns.update({f"{name}.{at}": list(c) for at, c in enumerate(zip(*rows, strict=True))})
+def _answer_columns(answer: Answer) -> dict[str, list[object]]:
+    plain: dict[str, Any] = msgspec.json.decode(answer_json(answer))
+    columns: dict[str, list[object]] = {}
+    for name, value in plain.items():
+        rows = value if isinstance(value, list) else [value]
+        first = rows[0] if rows else None
+        if isinstance(first, dict) and all(
+            isinstance(r, dict) and r.keys() == first.keys() for r in rows
+        ):
+            # The names of classes; one that is also another column's is told apart.
+            keys = {key: f"{name}.{key}" if key in plain else key for key in first}
+            columns |= {title: [row[key] for row in rows] for key, title in keys.items()}
+        elif isinstance(first, list):
+            width = len(first)
+            columns |= {f"{name}.{at}": [row[at] for row in rows] for at in range(width)}
         else:
             columns[name] = rows
-    return {name: ["" if value is None else value for value in rows] for name, rows in columns.items()}
+    cells = [cell for rows in columns.values() for cell in rows]
+    if len({len(rows) for rows in columns.values()}) > 1 or any(isinstance(c, list) for c in cells):
+        raise UnsupportedMedia("this model's answer is not a table: ask for JSON", status=406)
+    return columns
 
 
-def _rows(value: Any) -> list[Any]:
-    if isinstance(value, np.ndarray):
-        if value.dtype == np.float32:  # the shortest form of a float32, as in JSON
-            return np.array([str(v) for v in value.flat], dtype=np.object_).reshape(value.shape).tolist()
-        return value.tolist()  # type: ignore[no-any-return]
-    return value if isinstance(value, list) else [value]
+def _shown(cell: object) -> object:
+    """A cell as JSON has it, but for a text, which stands alone."""
+    if cell is None:
+        return ""
+    return cell if isinstance(cell, str) else msgspec.json.encode(cell).decode()

@@ -1,0 +1,88 @@
+"""Write the reference pages that are derived from the code: `python docs/generate.py`.
+
+A test compares the files with what this makes.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+from modelport.core import errors
+from modelport.core.errors import ModelportError
+from modelport.core.settings import Settings
+from modelport.http.errors import STATUS
+from modelport.kit.config import types_of
+
+FOLDER = Path(__file__).parent / "reference"
+
+
+def pages() -> dict[str, str]:
+    """Each page by its file's name."""
+    return {"settings.md": settings_page(), "errors.md": errors_page()}
+
+
+def settings_page() -> str:
+    """Every option with its flag, variable, default and help."""
+    lines = [
+        "# Settings",
+        "",
+        "In rising precedence: `modelport.toml` (in the current folder, or `--config FILE`), the",
+        "environment, flags. An unknown key is an error. Lists are repeated flags, comma-separated",
+        "variables, TOML arrays. Besides these, `MODELPORT_STATE_DIR` says where state is kept,",
+        "and `MODELPORT_API_KEY` is the client's key.",
+    ]
+    for group, kind in Settings.groups().items():
+        lines += ["", f"## [{group}]", "", str(inspect.getdoc(kind)), ""]
+        lines += [
+            "| key | flag | variable | type | default | meaning |",
+            "| --- | --- | --- | --- | --- | --- |",
+        ]
+        types = types_of(kind)
+        for option in fields(kind):
+            flag = (
+                "" if option.metadata.get("file_only") else f"`--{option.name.replace('_', '-')}`"
+            )
+            lines.append(
+                f"| `{option.name}` | {flag} | `MODELPORT_{option.name.upper()}` |"
+                f" {_type(types[option.name])} | {_default(option.default)} |"
+                f" {option.metadata['help']} |"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def errors_page() -> str:
+    """Every error with its code, status and meaning."""
+    lines = [
+        "# Errors",
+        "",
+        'Every error reaches a caller as `{"error": …, "code": …, "detail": …, "request_id": …}`;',
+        "callers in Python get the class.",
+        "",
+        "| class | code | HTTP | meaning |",
+        "| --- | --- | --- | --- |",
+    ]
+    for name in errors.__all__:
+        kind = getattr(errors, name)
+        if isinstance(kind, type) and issubclass(kind, ModelportError):
+            lines.append(f"| `{name}` | `{kind.code}` | {STATUS[kind]} | {inspect.getdoc(kind)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _type(kind: Any) -> str:
+    if get_origin(kind) is tuple:
+        return f"list of {_type(get_args(kind)[0])}"
+    return {bool: "true or false", int: "whole number", float: "number", str: "text"}[kind]
+
+
+def _default(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "none" if value == () else f"`{value}`"
+
+
+if __name__ == "__main__":
+    for name, text in pages().items():
+        (FOLDER / name).write_text(text, encoding="utf-8")

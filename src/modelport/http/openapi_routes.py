@@ -1,0 +1,284 @@
+"""What the OpenAPI document says of the addresses that are the same for every model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from modelport.guard.policy import Permission
+from modelport.http.openapi_components import (
+    REQUEST_ID,
+    SERVED_BY,
+    TIME_ALLOWED,
+    error_statuses,
+    ref,
+)
+from modelport.http.openapi_schemas import Schema
+from modelport.http.routes import Route
+from modelport.monitor.metrics import CONTENT_TYPE
+
+__all__ = ["TAGS", "TIMED", "operation", "refusals", "security"]
+
+_JSON = "application/json"
+_OIP, _CATALOG, _HEALTH = "Open Inference Protocol", "Model catalogue", "Server health"
+_KEYS, _DOCS = "Access keys", "This documentation"
+
+TAGS = {
+    _CATALOG: "Which models are served, in our own words.",
+    _OIP: "Version 2 over REST, for clients of other servers; with the binary tensor extension.",
+    _HEALTH: "Whether the server lives and is ready, and what it has counted.",
+    _KEYS: "Who may call.",
+    _DOCS: "The page for people, and the document that it is made from.",
+}
+"""The groups of these addresses; names with a space, which no model's name has."""
+TIMED = ref("parameters", TIME_ALLOWED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _About:
+    """What is known of an operation besides its method, path and permission."""
+
+    id: str
+    tag: str
+    summary: str
+    media: str = _JSON
+    answer: Schema = field(default_factory=lambda: {"type": "object"})
+    body: Schema | None = None
+    status: int = 200
+    or_503: bool = False
+    """Whether "not yet" is answered in the same shape with status 503."""
+
+
+def _fields(**types: str) -> Schema:
+    properties = {name: {"type": kind} for name, kind in types.items()}
+    return {"type": "object", "properties": properties, "required": list(types)}
+
+
+_LISTED = _fields(name="string", version="string", state="string")
+_KEY = _fields(id="string", role="string", name="string", created="string")
+_MADE = _fields(key="string", id="string", role="string", name="string")
+_NEW_KEY: Schema = {
+    "type": "object",
+    "properties": {
+        "role": {"type": "string", "enum": ["infer", "admin"]},
+        "name": {"type": "string"},
+    },
+    "required": ["role"],
+    "additionalProperties": False,
+}
+_METADATA: Schema = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string"},
+        "versions": {"type": "array", "items": {"type": "string"}},
+        "platform": {"type": "string"},
+        "inputs": {"type": "array", "items": ref("schemas", "TensorMetadata")},
+        "outputs": {"type": "array", "items": ref("schemas", "TensorMetadata")},
+    },
+    "required": ["name", "versions", "platform", "inputs", "outputs"],
+}
+
+_ABOUT = {
+    "POST /models/{name}/predict": _About(
+        id="any_version_predict",
+        tag=_CATALOG,
+        summary="Predict with a model",
+        body={"description": "As for the model itself, with the fields of this version."},
+        answer={"type": "object", "description": "As for the model itself."},
+    ),
+    "GET /models": _About(
+        id="models",
+        tag=_CATALOG,
+        summary="The models that are served, each version with its state",
+        answer={"type": "array", "items": _LISTED},
+    ),
+    "GET /models/{name}": _About(
+        id="model",
+        tag=_CATALOG,
+        summary="A model: state, fields, meaning, example",
+        answer=_LISTED,
+    ),
+    "GET /v2": _About(
+        id="oip_server",
+        tag=_OIP,
+        summary="The server's name, version and extensions",
+        answer=_fields(name="string", version="string", extensions="array"),
+    ),
+    "GET /v2/health/live": _About(
+        id="live",
+        tag=_HEALTH,
+        summary="Whether the server runs",
+        answer=_fields(live="boolean"),
+    ),
+    "GET /v2/health/ready": _About(
+        id="ready",
+        tag=_HEALTH,
+        summary="Whether the server can predict",
+        answer=_fields(ready="boolean"),
+        or_503=True,
+    ),
+    "GET /metrics": _About(
+        id="metrics",
+        tag=_HEALTH,
+        summary="What all workers have counted, for Prometheus",
+        media=CONTENT_TYPE.partition(";")[0],
+        answer={"type": "string"},
+    ),
+    "GET /v2/models/stats": _About(
+        id="oip_stats",
+        tag=_OIP,
+        summary="Counts and durations of every model",
+        answer=_fields(model_stats="array"),
+    ),
+    "GET /v2/models/{name}": _About(
+        id="oip_model",
+        tag=_OIP,
+        summary="The tensors that a model takes and gives",
+        answer=_METADATA,
+    ),
+    "GET /v2/models/{name}/ready": _About(
+        id="oip_model_ready",
+        tag=_OIP,
+        summary="Whether a model can predict",
+        answer=_fields(name="string", ready="boolean"),
+        or_503=True,
+    ),
+    "GET /v2/models/{name}/config": _About(
+        id="oip_model_config", tag=_OIP, summary="A model's configuration, as Triton writes it"
+    ),
+    "GET /v2/models/{name}/stats": _About(
+        id="oip_model_stats",
+        tag=_OIP,
+        summary="Counts and durations of a model",
+        answer=_fields(model_stats="array"),
+    ),
+    "POST /v2/models/{name}/infer": _About(
+        id="oip_infer",
+        tag=_OIP,
+        summary="Run a model on tensors",
+        body=ref("schemas", "InferRequest"),
+        answer=ref("schemas", "InferResponse"),
+    ),
+    "GET /admin/keys": _About(
+        id="keys",
+        tag=_KEYS,
+        summary="All keys, without their secrets",
+        answer={"type": "array", "items": _KEY},
+    ),
+    "POST /admin/keys": _About(
+        id="create_key",
+        tag=_KEYS,
+        summary="Make a key; shown for this one time",
+        body=_NEW_KEY,
+        answer=_MADE,
+        status=201,
+    ),
+    "DELETE /admin/keys/{id}": _About(
+        id="revoke_key", tag=_KEYS, summary="Revoke a key; it stops working at once"
+    ),
+    "GET /docs": _About(
+        id="docs",
+        tag=_DOCS,
+        summary="The page for people",
+        media="text/html",
+        answer={"type": "string"},
+    ),
+    "GET /docs/docs.css": _About(
+        id="docs_css", tag=_DOCS, summary="Its style", media="text/css", answer={"type": "string"}
+    ),
+    "GET /docs/docs.js": _About(
+        id="docs_js",
+        tag=_DOCS,
+        summary="Its program",
+        media="text/javascript",
+        answer={"type": "string"},
+    ),
+    "GET /openapi.json": _About(
+        id="openapi", tag=_DOCS, summary="This server as an OpenAPI 3.1 document"
+    ),
+}
+_PARAMETERS = {
+    "name": "The model.",
+    "version": "The version, as `1`.",
+    "id": "The key's id.",
+}
+
+
+def operation(route: Route, models: Iterable[str]) -> Schema:
+    """The operation object of a route.
+
+    Args:
+        route: any but those that are described for each model.
+        models: the values that `{name}` may have.
+
+    Raises:
+        KeyError: nobody described the route here.
+    """
+    # An address of one version is that of the model with two segments more.
+    base = route.path.replace("/versions/{version}", "")
+    about = _ABOUT[f"{route.method} {base}"]
+    versioned = base != route.path and not about.id.startswith("any_version")
+    described: Schema = {
+        "operationId": about.id + ("_version" if versioned else ""),
+        "tags": [about.tag],
+        "summary": about.summary + (" (one version)" if base != route.path else ""),
+        "security": security(route),
+    }
+    parameters = [_parameter(name, models) for name in _names(route.path)]
+    parameters += [TIMED] if route.permission is Permission.INFER else []
+    if parameters:
+        described["parameters"] = parameters
+    if about.body is not None:
+        described["requestBody"] = {"required": True, "content": {_JSON: {"schema": about.body}}}
+    described["responses"] = _answers(route, about) | refusals(route)
+    return described
+
+
+def security(route: Route) -> list[Schema]:
+    """What a caller needs: a key whose role grants the permission, or nothing."""
+    if route.permission is Permission.PUBLIC:
+        return []
+    return [{"bearer": [route.permission.value]}]
+
+
+def refusals(route: Route) -> Schema:
+    """The errors that a route may answer, by status."""
+    statuses: set[int] = set()
+    if route.permission is Permission.INFER:
+        statuses = set(error_statuses())
+    elif route.permission is not Permission.PUBLIC:
+        statuses = {401, 403, 503}
+        statuses |= {404} if "{" in route.path else set()
+        statuses |= {400, 413} if route.method == "POST" else set()
+    return {str(status): ref("responses", str(status)) for status in sorted(statuses)}
+
+
+def _answers(route: Route, about: _About) -> Schema:
+    headers: Schema = {REQUEST_ID: ref("headers", REQUEST_ID)}
+    if route.permission is Permission.INFER:
+        headers[SERVED_BY] = ref("headers", SERVED_BY)
+    answer: Schema = {
+        "description": "The answer",
+        "headers": headers,
+        "content": {about.media: {"schema": about.answer}},
+    }
+    answers: Schema = {str(about.status): answer}
+    # 503 of such a route is an answer, and stands in for the error of that status.
+    return answers | ({"503": answer | {"description": "Not yet"}} if about.or_503 else {})
+
+
+def _names(path: str) -> list[str]:
+    return [segment[1:-1] for segment in path.split("/") if segment.startswith("{")]
+
+
+def _parameter(name: str, models: Iterable[str]) -> Schema:
+    schema: Schema = {"type": "string"}
+    if name == "name":
+        schema["enum"] = list(models)
+    return {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "description": _PARAMETERS[name],
+        "schema": schema,
+    }

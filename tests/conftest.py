@@ -1,0 +1,86 @@
+"""What several folders of tests build: ONNX files, and views of models that need no file."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modelport.core.semantics import Semantics
+from modelport.core.signature import Signature, TensorSpec
+from modelport.semantics.fields import PlainView, plain_view
+
+DATA = Path(__file__).parent / "data"
+
+
+@pytest.fixture
+def linear_onnx(tmp_path: Path) -> Path:
+    """A copy of `linear.onnx`, which needs no library but ONNX Runtime; alone in its folder."""
+    folder = tmp_path / "linear"
+    folder.mkdir()
+    return Path(shutil.copy(DATA / "linear.onnx", folder))
+
+
+@pytest.fixture
+def fails_onnx(tmp_path: Path) -> Path:
+    """A copy of `fails.onnx`, whose every run fails."""
+    folder = tmp_path / "fails"
+    folder.mkdir()
+    return Path(shutil.copy(DATA / "fails.onnx", folder))
+
+
+@pytest.fixture
+def onnx_model(tmp_path: Path) -> Callable[..., Path]:
+    """Write an ONNX file from nodes, `name: (type, shape)` and constants; needs the onnx package."""
+    onnx = pytest.importorskip("onnx")
+
+    def values(described: Mapping[str, tuple[int, Sequence[Any] | None]]) -> list[Any]:
+        return [
+            onnx.helper.make_tensor_value_info(name, kind, shape)
+            for name, (kind, shape) in described.items()
+        ]
+
+    def make(
+        nodes: Sequence[Any],
+        inputs: Mapping[str, tuple[int, Sequence[Any] | None]],
+        outputs: Mapping[str, tuple[int, Sequence[Any] | None]],
+        constants: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, str] | None = None,
+        name: str = "model.onnx",
+        domains: Mapping[str, int] | None = None,
+        description: str = "",
+    ) -> Path:
+        tensors = [onnx.numpy_helper.from_array(v, n) for n, v in (constants or {}).items()]
+        graph = onnx.helper.make_graph(nodes, "graph", values(inputs), values(outputs), tensors)
+        opsets = {"": 15, **(domains or {})}
+        model = onnx.helper.make_model(
+            graph,
+            ir_version=8,
+            opset_imports=[onnx.helper.make_opsetid(d, v) for d, v in opsets.items()],
+            doc_string=description,
+        )
+        onnx.helper.set_model_props(model, dict(metadata or {}))
+        path = tmp_path / name
+        path.write_bytes(model.SerializeToString())
+        return path
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def view_of() -> Callable[..., PlainView]:
+    """A view from tensor specs and what they mean."""
+
+    def make(
+        inputs: Sequence[TensorSpec],
+        outputs: Sequence[TensorSpec] = (),
+        lockstep: bool = True,
+        **meaning: Any,
+    ) -> PlainView:
+        signature = Signature(tuple(inputs), tuple(outputs), lockstep=lockstep)
+        return plain_view(signature, Semantics(**meaning))
+
+    return make

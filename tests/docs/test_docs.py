@@ -1,0 +1,75 @@
+"""The documentation says what the code does."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from modelport.semantics.model_toml import (
+    Example,
+    InputTable,
+    ModelToml,
+    OutputTable,
+    read_model_toml,
+)
+
+ROOT = Path(__file__).parents[2]
+spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+assert spec is not None
+assert spec.loader is not None
+generate = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(generate)
+
+
+@pytest.mark.parametrize("name", sorted(generate.pages()))
+def test_a_generated_page_is_what_the_code_makes_of_it(name: str) -> None:
+    kept = (ROOT / "docs" / "reference" / name).read_text(encoding="utf-8")
+    assert kept == generate.pages()[name], "run: python docs/generate.py"
+
+
+def test_every_key_of_model_toml_is_documented() -> None:
+    page = (ROOT / "docs" / "reference" / "model-toml.md").read_text(encoding="utf-8")
+    tables = [ModelToml, InputTable, OutputTable, Example]
+    keys = {key for table in tables for key in table.__struct_fields__}
+    told = set(re.findall(r"`(\w+)`", page)) | {"inputs", "outputs", "examples"}
+    assert keys <= told
+
+
+def test_the_example_of_model_toml_is_one(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "reference" / "model-toml.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```toml\n(.*?)```", page, flags=re.DOTALL)
+    (tmp_path / "model.toml").write_text(example, encoding="utf-8")
+    assert read_model_toml(tmp_path / "model.toml").title == "House prices"
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_makefile_has_at_most_sixteen_recipes() -> None:
+    recipes = re.findall(r"^(\w+):.*##", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    assert len(recipes) <= 16
+    assert {"demo", "test", "check"} <= set(recipes)
+
+
+def test_lock_files_pin_with_hashes_and_name_no_registry() -> None:
+    for lock in (ROOT / "requirements").glob("*.txt"):
+        text = lock.read_text()
+        assert "://" not in text
+        assert "--index" not in text
+        pinned = re.findall(r"^\S+==.*", text, flags=re.MULTILINE)
+        assert pinned
+        assert all(line.endswith("\\") for line in pinned), "hashes follow each pin"
+
+
+def test_the_version_is_said_once() -> None:
+    import modelport
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["version"] == modelport.__version__

@@ -1,0 +1,213 @@
+"""A real server in a thread of the test's process, wired as a worker is, without its processes."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import http.client
+import itertools
+import json
+import socket
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+import uvloop
+
+from modelport.core.errors import ModelportError, NotFound
+from modelport.core.settings import HttpLimits, Inference, Settings
+from modelport.engine import lifecycle
+from modelport.engine.facade import Engine
+from modelport.guard.policy import Policy
+from modelport.http.api import api_routes
+from modelport.http.connection import Connection, Shared
+from modelport.http.routes import Gate, Route, Router
+from modelport.monitor.metrics import Gathered, ModelMetrics, Report
+from modelport.repository import integrity
+from modelport.repository.layout import Source
+
+DATA = Path(__file__).parents[1] / "data"
+
+
+@dataclass
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass
+class Served:
+    """A running server."""
+
+    port: int
+    routes: list[Route]
+    gate: Gate
+    shared: Shared
+    metrics: dict[tuple[str, str, str], ModelMetrics]
+    rejected: dict[str, int]
+    asked: list[tuple[str, bytes]]
+    """What was handed to control."""
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def decides(self, policy: Policy) -> None:
+        """Put another policy in force, as a snapshot does."""
+        self.gate.policy = policy
+        self.shared.forget()
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes | str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """One request on a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        try:
+            content = body.encode() if isinstance(body, str) else body
+            connection.request(method, path, content, dict(headers or {}))
+            response = connection.getresponse()
+            fields = {name.lower(): value for name, value in response.getheaders()}
+            return Answer(response.status, fields, response.read())
+        finally:
+            connection.close()
+
+    def post(self, path: str, body: bytes | str, **headers: str) -> Answer:
+        """A POST; `content_type="text/csv"` gives that header."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.ask("POST", path, body, named)
+
+    def get(self, path: str, **headers: str) -> Answer:
+        return self.ask("GET", path, None, {k.replace("_", "-"): v for k, v in headers.items()})
+
+    def connect(self) -> socket.socket:
+        """A bare connection."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=20)
+
+    def counted(self, model: str, protocol: str) -> ModelMetrics:
+        return self.metrics[(model, "1", protocol)]
+
+
+def source(path: Path, name: str | None = None, version: str = "1", **more: Any) -> Source:
+    """A version of a model, as the repository finds it."""
+    toml = str(path.with_suffix(".toml"))
+    return Source(
+        name=name or path.stem, version=version, path=str(path), toml=toml, **more
+    )
+
+
+LINEAR = source(DATA / "linear.onnx")
+FAILS = source(DATA / "fails.onnx")
+
+
+@contextmanager
+def serving(
+    sources: Iterable[Source],
+    *,
+    limits: HttpLimits | None = None,
+    policy: Policy | None = None,
+    timeout_s: float = 60.0,
+) -> Iterator[Served]:
+    """Serve until the block ends; the models are loaded."""
+    settings = Settings(http=limits or HttpLimits(), inference=Inference(timeout_s=timeout_s))
+    found = list(sources)
+    trusted = frozenset(integrity.digest(Path(s.path)) for s in found if s.path.endswith(".py"))
+    engine = Engine(found, lifecycle.Settings(trusted=trusted), settings.inference.queue_limit)
+    asyncio.run(engine.load())
+    metrics: dict[tuple[str, str, str], ModelMetrics] = {}
+    rejected: dict[str, int] = {}
+    asked: list[tuple[str, bytes]] = []
+
+    def metrics_of(*key: str) -> ModelMetrics:
+        return metrics.setdefault(key, ModelMetrics(*key))  # type: ignore[arg-type]
+
+    def count(error: ModelportError) -> None:
+        rejected[error.code] = rejected.get(error.code, 0) + 1
+
+    async def gather() -> Gathered:
+        return Gathered(Report(list(metrics.values()), rejected, 0), workers=1, restarts=0)
+
+    async def ask(operation: str, body: bytes) -> bytes:
+        asked.append((operation, body))
+        if b"unknown" in body:
+            raise NotFound("there is no such key")
+        return b"{}"
+
+    routes = api_routes(
+        engine=engine,
+        settings=settings,
+        server_version="1.2.3",
+        metrics_of=metrics_of,
+        gather=gather,
+        ask=ask,
+        is_draining=lambda: shared.draining,
+    )
+    gate = Gate(Router(routes), policy or Policy())
+    numbers = itertools.count(1)
+    shared = Shared(settings.http, gate.resolve, count, lambda: b"test-%d" % next(numbers))
+    with _running(shared) as port:
+        yield Served(port, routes, gate, shared, metrics, rejected, asked)
+    engine.close()
+
+
+@contextmanager
+def _running(shared: Shared) -> Iterator[int]:
+    config = uvicorn.Config(
+        _no_asgi,
+        http=functools.partial(Connection, shared=shared),  # type: ignore[arg-type]
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )
+    server = _Server(config)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=server.serve_in_loop, args=(listener,), daemon=True)
+        thread.start()
+        assert server.up.wait(10)
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            server.should_exit = True
+            thread.join(10)
+    assert not thread.is_alive()
+    assert server.failed is None
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = threading.Event()
+        self.failed: BaseException | None = None
+
+    def serve_in_loop(self, listener: socket.socket) -> None:
+        try:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(self._serve(sockets=[listener]))
+        except BaseException as error:
+            self.failed = error
+            raise
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.up.set()
+
+
+async def _no_asgi(scope: Any, receive: Any, send: Any) -> None:
+    raise NotImplementedError
