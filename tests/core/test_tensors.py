@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import struct
 from typing import Any
 
@@ -132,7 +133,7 @@ def test_texts_and_objects_are_bytes(array: Any) -> None:
 
 @pytest.mark.parametrize("array", [np.array([1j]), np.array(["2024-01-01"], "M8[s]")])
 def test_arrays_without_a_tensor_type_are_refused(array: Any) -> None:
-    with pytest.raises(InvalidInput, match=f"arrays of {array.dtype} have no tensor type"):
+    with pytest.raises(InvalidInput, match=re.escape(f"arrays of {array.dtype} have no tensor")):
         DType.of(array.dtype)
 
 

@@ -105,9 +105,7 @@ class Served:
 def source(path: Path, name: str | None = None, version: str = "1", **more: Any) -> Source:
     """A version of a model, as the repository finds it."""
     toml = str(path.with_suffix(".toml"))
-    return Source(
-        name=name or path.stem, version=version, path=str(path), toml=toml, **more
-    )
+    return Source(name=name or path.stem, version=version, path=str(path), toml=toml, **more)
 
 
 LINEAR = source(DATA / "linear.onnx")

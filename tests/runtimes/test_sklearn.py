@@ -58,8 +58,8 @@ from modelport.core.errors import (
 )
 from modelport.core.tensors import Array, DType, bytes_tensor
 from modelport.runtimes import base
-from modelport.runtimes._sklearn_types import REVIEWED
 from modelport.runtimes.sklearn import RUNTIME
+from modelport.runtimes.sklearn.trusted import REVIEWED
 
 CANCER = load_breast_cancer()
 DIABETES = load_diabetes()
@@ -155,12 +155,20 @@ def fitted(name: str) -> tuple[Any, Any]:
     table: dict[str, tuple[Any, Any, Any]] = {
         "decision tree": (DecisionTreeClassifier(random_state=0), cancer, target),
         "forest with ties": (ExtraTreesClassifier(20, random_state=0), cancer, target),
-        "forest with missing values": (RandomForestClassifier(10), MISSING, target),
-        "forest of named classes": (RandomForestClassifier(10), IRIS.data, NAMES),
-        "forest of booleans": (RandomForestClassifier(10), cancer, target == 1),
-        "forest of numbers": (RandomForestRegressor(10), DIABETES.data, DIABETES.target),
+        "forest with missing values": (RandomForestClassifier(10, random_state=0), MISSING, target),
+        "forest of named classes": (RandomForestClassifier(10, random_state=0), IRIS.data, NAMES),
+        "forest of booleans": (RandomForestClassifier(10, random_state=0), cancer, target == 1),
+        "forest of numbers": (
+            RandomForestRegressor(10, random_state=0),
+            DIABETES.data,
+            DIABETES.target,
+        ),
         "gradient boosting": (GradientBoostingClassifier(n_estimators=10), cancer, target),
-        "boosted numbers": (GradientBoostingRegressor(), DIABETES.data, DIABETES.target),
+        "boosted numbers": (
+            GradientBoostingRegressor(random_state=0),
+            DIABETES.data,
+            DIABETES.target,
+        ),
         "histograms": (HistGradientBoostingClassifier(max_iter=10), MISSING, target),
         "histograms of three": (HistGradientBoostingClassifier(max_iter=5), IRIS.data, NAMES),
         "histogram counts": (
@@ -173,7 +181,7 @@ def fitted(name: str) -> tuple[Any, Any]:
         "isolation forest": (IsolationForest(n_estimators=10, random_state=0), IRIS.data, None),
         "logistic": (make_pipeline(StandardScaler(), LogisticRegression()), cancer, target),
         "scaled forest": (
-            make_pipeline(StandardScaler(), RandomForestClassifier(8)),
+            make_pipeline(StandardScaler(), RandomForestClassifier(8, random_state=0)),
             cancer,
             target,
         ),
@@ -188,7 +196,9 @@ def fitted(name: str) -> tuple[Any, Any]:
         "neighbours of numbers": (KNeighborsRegressor(), DIABETES.data, DIABETES.target),
         "network": (make_pipeline(StandardScaler(), MLPClassifier((8,))), cancer, target),
         "vote": (
-            VotingClassifier([("a", GaussianNB()), ("b", DecisionTreeClassifier())], voting="soft"),
+            VotingClassifier(
+                [("a", GaussianNB()), ("b", DecisionTreeClassifier(random_state=0))], voting="soft"
+            ),
             IRIS.data,
             IRIS.target,
         ),
@@ -196,7 +206,11 @@ def fitted(name: str) -> tuple[Any, Any]:
         "clusters": (KMeans(3, random_state=0), IRIS.data, None),
         "components": (PCA(2), IRIS.data, None),
         "imputed neighbours": (KNNImputer(), MISSING[:100], None),
-        "two labels": (RandomForestClassifier(5), IRIS.data, np.stack([IRIS.target] * 2, axis=1)),
+        "two labels": (
+            RandomForestClassifier(5, random_state=0),
+            IRIS.data,
+            np.stack([IRIS.target] * 2, axis=1),
+        ),
     }
     estimator, rows, answers = table[name]
     return estimator.fit(rows, answers), rows
@@ -258,7 +272,7 @@ def test_rows_at_the_thresholds_of_a_forest_take_the_same_side(load: Any) -> Non
 
 def test_classes_and_columns_come_from_the_file(load: Any) -> None:
     frame = pd.DataFrame(IRIS.data, columns=IRIS.feature_names)
-    model = load(RandomForestClassifier(5).fit(frame, NAMES))
+    model = load(RandomForestClassifier(5, random_state=0).fit(frame, NAMES))
     described = model.description
     (given,) = described.signature.inputs
     assert (given.name, given.dtype, given.shape) == ("X", DType.FP64, (None, 4))
@@ -309,7 +323,7 @@ def columns_pipeline(last: Any, unknown: str, how: str = "names") -> Any:
 
 
 @pytest.mark.parametrize("how", ["names", "indexes", "masks"])
-@pytest.mark.parametrize("last", [LogisticRegression(), RandomForestClassifier(7)])
+@pytest.mark.parametrize("last", [LogisticRegression(), RandomForestClassifier(7, random_state=0)])
 def test_columns_of_texts_and_missing_values_are_served(load: Any, last: Any, how: str) -> None:
     frame, survived = titanic()
     pipeline = columns_pipeline(last, "ignore", how).fit(frame, survived)
@@ -412,7 +426,7 @@ def test_texts_go_natively_through_their_own_input(load: Any) -> None:
     same(answers["label"], pipeline.predict(["a good good night", "ugly"]))
 
 
-@pytest.mark.parametrize("estimator", [GaussianNB(), RandomForestClassifier(5)])
+@pytest.mark.parametrize("estimator", [GaussianNB(), RandomForestClassifier(5, random_state=0)])
 @pytest.mark.parametrize("value", [np.inf, -np.inf, 1e300])
 def test_what_scikit_learn_refuses_is_refused(load: Any, estimator: Any, value: float) -> None:
     estimator.fit(IRIS.data, IRIS.target)
@@ -586,7 +600,7 @@ def reduce_arguments(schema: Any) -> Iterator[dict[str, Any]]:
 
 def test_a_tree_with_too_few_class_counts_is_never_built(tmp_path: Path) -> None:
     path = tmp_path / "model.skops"
-    skops.io.dump(DecisionTreeClassifier().fit(IRIS.data, IRIS.target), path)
+    skops.io.dump(DecisionTreeClassifier(random_state=0).fit(IRIS.data, IRIS.target), path)
 
     def change(schema: dict[str, Any]) -> None:
         for tree in reduce_arguments(schema):
@@ -718,7 +732,7 @@ def test_what_is_no_estimator_is_unsupported(load: Any, content: object) -> None
 
 def test_an_estimator_that_was_not_fitted_is_unsupported(load: Any) -> None:
     with pytest.raises(UnsupportedModel, match="fit"):
-        load(RandomForestClassifier())
+        load(RandomForestClassifier(random_state=0))
 
 
 def test_another_version_of_scikit_learn_is_told(tmp_path: Path) -> None:

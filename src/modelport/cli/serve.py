@@ -86,7 +86,7 @@ def _try_it(console: Any, url: str, usable: list[Any]) -> None:
 
     if usable:
         console.print("[bold]Try it[/]\n")
-    for status in usable[:3]:
+    for status in sorted(usable, key=lambda status: len(status.example))[:3]:
         address = f"{url}/models/{status.name}/predict"
         answer = ask(address, status.example)
         if answer is None:

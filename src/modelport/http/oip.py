@@ -204,7 +204,7 @@ def _tensor(loaded: LoadedModel, item: WireInput, binary: memoryview) -> tuple[A
     if "shared_memory_region" in parameters:
         raise InvalidInput("this server takes tensors in the request, not in shared memory")
     if "binary_data_size" not in parameters:
-        if bytes(item.data) in (b"", b"null"):
+        if not memoryview(item.data).nbytes:
             raise InvalidInput(f"input '{item.name}' has no data", tensor=item.name)
         return decode_data(item.name, spec.dtype, shape, item.data), 0
     size = parameters["binary_data_size"]

@@ -80,7 +80,7 @@ REVIEWED: tuple[_Group, ...] = (
     ),
     _Group(
         "numpy checks the state that it is given, except for the position in it, which"
-        " `_sklearn_checks` looks at.",
+        " `checks` looks at.",
         "RandomStateNode",
         {"numpy.random.mtrand": "RandomState"},
     ),
@@ -209,7 +209,7 @@ REVIEWED: tuple[_Group, ...] = (
     _Group(
         "Trees and their ensembles. Compiled code follows the child and feature indexes of the"
         " node arrays without bounds checks, and skops therefore refuses them all;"
-        " `_sklearn_checks` reads every index before the model answers anything.",
+        " `checks` reads every index before the model answers anything.",
         "ObjectNode",
         {
             "sklearn.tree._classes": "DecisionTreeClassifier DecisionTreeRegressor"
@@ -250,7 +250,7 @@ REVIEWED: tuple[_Group, ...] = (
     ),
     _Group(
         "Neighbours, support vectors and cluster centres. Compiled code reads their arrays by"
-        " shapes and indexes of the file, which `_sklearn_checks` compares with each other. The"
+        " shapes and indexes of the file, which `checks` compares with each other. The"
         " three distances have no parameters.",
         "ObjectNode",
         {

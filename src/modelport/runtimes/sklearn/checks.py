@@ -29,7 +29,7 @@ from sklearn.svm._base import BaseLibSVM  # type: ignore[import-untyped]
 from sklearn.tree import BaseDecisionTree  # type: ignore[import-untyped]
 from sklearn.tree._tree import Tree  # type: ignore[import-untyped]
 
-from modelport.runtimes._sklearn_types import nodes
+from modelport.runtimes.sklearn.trusted import nodes
 
 __all__ = ["check_file", "check_fitted", "parts"]
 

@@ -37,16 +37,16 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder  # type: ignore[
 from sklearn.tree import BaseDecisionTree  # type: ignore[import-untyped]
 
 from modelport.core.tensors import Array, Batch
-from modelport.runtimes._sklearn_checks import parts
-from modelport.runtimes._sklearn_files import first_line
-from modelport.runtimes._sklearn_forests import forest_graph, is_forest
-from modelport.runtimes._sklearn_missing import fill_missing, mark_missing
-from modelport.runtimes._sklearn_native import answers, final, rows_of
-from modelport.runtimes._sklearn_plan import Plan, signature
-from modelport.runtimes._sklearn_rows import check_rows
-from modelport.runtimes._sklearn_session import ConvertedModel, Graph
-from modelport.runtimes._sklearn_view import TEXT_STEPS
 from modelport.runtimes.base import Description
+from modelport.runtimes.sklearn.checks import parts
+from modelport.runtimes.sklearn.files import first_line
+from modelport.runtimes.sklearn.forests import forest_graph, is_forest
+from modelport.runtimes.sklearn.missing import fill_missing, mark_missing
+from modelport.runtimes.sklearn.native import answers, final, rows_of
+from modelport.runtimes.sklearn.plan import Plan, signature
+from modelport.runtimes.sklearn.rows import check_rows
+from modelport.runtimes.sklearn.session import ConvertedModel, Graph
+from modelport.runtimes.sklearn.view import TEXT_STEPS
 
 __all__ = ["Conversion", "convert"]
 

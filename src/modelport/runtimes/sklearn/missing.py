@@ -12,7 +12,7 @@ from onnx import helper, numpy_helper
 from sklearn.impute import SimpleImputer  # type: ignore[import-untyped]
 from sklearn.tree._tree import Tree  # type: ignore[import-untyped]
 
-from modelport.runtimes._sklearn_checks import parts
+from modelport.runtimes.sklearn.checks import parts
 
 __all__ = ["fill_missing", "mark_missing"]
 

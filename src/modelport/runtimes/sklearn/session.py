@@ -11,9 +11,9 @@ import numpy as np
 
 from modelport.core.errors import InvalidInput
 from modelport.core.tensors import Array, Batch, DType, bytes_tensor, decode_text
-from modelport.runtimes._sklearn_plan import Column, Output, Plan
 from modelport.runtimes.base import Description
 from modelport.runtimes.onnx import open_session
+from modelport.runtimes.sklearn.plan import Column, Output, Plan
 
 __all__ = ["ConvertedModel", "Graph"]
 

@@ -21,9 +21,9 @@ from modelport.core.errors import (
     UnsupportedModel,
     UntrustedModel,
 )
-from modelport.runtimes._sklearn_checks import check_file, check_fitted
-from modelport.runtimes._sklearn_types import unreviewed
 from modelport.runtimes.base import LoadOptions
+from modelport.runtimes.sklearn.checks import check_file, check_fitted
+from modelport.runtimes.sklearn.trusted import unreviewed
 
 __all__ = ["Loaded", "first_line", "read"]
 

@@ -18,9 +18,9 @@ from pathlib import Path
 
 import msgspec
 
-from modelport.runtimes._sklearn_plan import Plan
-from modelport.runtimes._sklearn_session import Graph
 from modelport.runtimes.base import LoadOptions
+from modelport.runtimes.sklearn.plan import Plan
+from modelport.runtimes.sklearn.session import Graph
 
 __all__ = ["Entry", "Slot", "slot_for", "version_of"]
 

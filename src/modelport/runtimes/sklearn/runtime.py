@@ -1,6 +1,6 @@
 """scikit-learn files, run through their ONNX conversion where it answers the same. Grade: silver.
 
-A `.skops` file is loaded by a reviewed list of types (`_sklearn_types`); joblib and pickle files
+A `.skops` file is loaded by a reviewed list of types (`trusted`); joblib and pickle files
 run code when loaded, and the operator allows them by digest.
 
 The signature is the estimator's own view, whatever runs it: one input `X` of numbers, or, where
@@ -17,10 +17,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from modelport.runtimes._sklearn_cache import Entry, Slot, slot_for, version_of
-from modelport.runtimes._sklearn_plan import semantics, signature
-from modelport.runtimes._sklearn_session import ConvertedModel
 from modelport.runtimes.base import Description, LoadOptions, Model, Runtime
+from modelport.runtimes.sklearn.cache import Entry, Slot, slot_for, version_of
+from modelport.runtimes.sklearn.plan import semantics, signature
+from modelport.runtimes.sklearn.session import ConvertedModel
 
 __all__ = ["RUNTIME"]
 
@@ -41,27 +41,25 @@ def _load(path: Path, options: LoadOptions) -> Model:
 
 
 def _first_time(path: Path, options: LoadOptions, slot: Slot) -> Model:
-    from modelport.runtimes import _sklearn_files, _sklearn_native, _sklearn_onnx, _sklearn_view
+    from modelport.runtimes.sklearn import conversion, files, native, view
 
-    loaded = _sklearn_files.read(path, options)
-    plan = _sklearn_view.plan_of(loaded.estimator)
-    _sklearn_native.settle(loaded.estimator, keep_names=plan.frame)
-    found = _sklearn_onnx.convert(loaded.estimator, plan, threads=options.threads)
+    loaded = files.read(path, options)
+    plan = view.plan_of(loaded.estimator)
+    native.settle(loaded.estimator, keep_names=plan.frame)
+    found = conversion.convert(loaded.estimator, plan, threads=options.threads)
     entry = Entry(plan=plan, note=found.note, warnings=loaded.warnings, graph=found.graph)
     slot.write(entry, found.model)
     if found.model is not None and found.graph is not None:
         return ConvertedModel(found.model, found.graph, plan, _describe(entry), options.threads)
-    return _sklearn_native.NativeModel(loaded.estimator, plan, _describe(entry), options.threads)
+    return native.NativeModel(loaded.estimator, plan, _describe(entry), options.threads)
 
 
 def _native(path: Path, options: LoadOptions, entry: Entry) -> Model:
-    from modelport.runtimes import _sklearn_files, _sklearn_native
+    from modelport.runtimes.sklearn import files, native
 
-    loaded = _sklearn_files.read(path, options)
-    _sklearn_native.settle(loaded.estimator, keep_names=entry.plan.frame)
-    return _sklearn_native.NativeModel(
-        loaded.estimator, entry.plan, _describe(entry), options.threads
-    )
+    loaded = files.read(path, options)
+    native.settle(loaded.estimator, keep_names=entry.plan.frame)
+    return native.NativeModel(loaded.estimator, entry.plan, _describe(entry), options.threads)
 
 
 def _describe(entry: Entry) -> Description:

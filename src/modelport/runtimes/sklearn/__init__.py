@@ -1,0 +1,7 @@
+"""scikit-learn models; `runtime` says how one is loaded and run."""
+
+from __future__ import annotations
+
+from modelport.runtimes.sklearn.runtime import RUNTIME
+
+__all__ = ["RUNTIME"]
