@@ -77,6 +77,7 @@ def view_of() -> Callable[..., PlainView]:
     def make(
         inputs: Sequence[TensorSpec],
         outputs: Sequence[TensorSpec] = (),
+        /,
         lockstep: bool = True,
         **meaning: Any,
     ) -> PlainView:

@@ -9,7 +9,8 @@ import itertools
 import json
 import socket
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,8 +99,17 @@ class Served:
         """A bare connection."""
         return socket.create_connection(("127.0.0.1", self.port), timeout=20)
 
-    def counted(self, model: str, protocol: str) -> ModelMetrics:
-        return self.metrics[(model, "1", protocol)]
+    def metrics_of(self, model: str, protocol: str, version: str = "1") -> ModelMetrics:
+        """What was counted."""
+        key = (model, version, protocol)
+        return self.metrics.setdefault(key, ModelMetrics(*key))
+
+    def until(self, reached: Callable[[], bool]) -> None:
+        """Wait for what the server does by itself."""
+        end = time.monotonic() + 10
+        while not reached():
+            assert time.monotonic() < end
+            time.sleep(0.005)
 
 
 def source(path: Path, name: str | None = None, version: str = "1", **more: Any) -> Source:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import gc
 import itertools
 import os
 import resource
@@ -150,6 +151,9 @@ class _Worker:
     async def _load(self) -> None:
         await self._engine.load()
         self._shared.forget()
+        # What was imported and loaded stays for good: no collection needs to look at it again.
+        gc.collect()
+        gc.freeze()
 
     async def _announce(self, loading: asyncio.Task[None]) -> None:
         await loading

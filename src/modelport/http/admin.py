@@ -9,6 +9,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from modelport.core.errors import PayloadTooLarge
 from modelport.guard.policy import Permission
 from modelport.http.routes import Route
 
@@ -16,6 +17,8 @@ __all__ = ["AskControl", "admin_routes"]
 
 AskControl: TypeAlias = Callable[[str, bytes], Awaitable[bytes]]
 """From an operation and its JSON to control's JSON; raises `ModelportError`."""
+
+_LARGEST = 64 * 1024
 
 
 def admin_routes(ask: AskControl) -> list[Route]:
@@ -25,7 +28,10 @@ def admin_routes(ask: AskControl) -> list[Route]:
         return _json(await ask("keys.list", b""))
 
     async def create_key(request: Request) -> Response:
-        return _json(await ask("keys.create", await request.body()), 201)
+        body = await request.body()
+        if len(body) > _LARGEST:
+            raise PayloadTooLarge(f"this takes at most {_LARGEST} bytes", limit=_LARGEST)
+        return _json(await ask("keys.create", body), 201)
 
     async def revoke_key(request: Request) -> Response:
         body = msgspec.json.encode({"id": request.path_params["id"]})

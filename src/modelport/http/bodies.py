@@ -44,7 +44,10 @@ def accepted(head: Head, offered: dict[str, str], default: str) -> str:
     Raises:
         UnsupportedMedia: the header names none of them (status 406).
     """
-    value = (head.get(b"accept") or b"*/*").decode("latin-1").lower()
+    given = head.get(b"accept") or b"*/*"
+    if given == b"*/*":
+        return default
+    value = given.decode("latin-1").lower()
     ranges: dict[str, float] = {}
     for item in value.split(","):
         media, _, parameters = item.partition(";")

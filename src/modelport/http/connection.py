@@ -180,8 +180,11 @@ class Connection(asyncio.Protocol):
         self._parser = None
 
     def eof_received(self) -> bool:
-        # A client may close its side after a request and still wait for the answer.
+        # Whether the client has gone or only ended its side cannot be told. What costs little is
+        # answered; a model is not kept at work for somebody who gave up waiting.
         self._deaf = self._ended = True
+        if self._task is not None and self._cycle is None:
+            return False
         return bool(self._busy or self._pending)
 
     def shutdown(self) -> None:

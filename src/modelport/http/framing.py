@@ -25,7 +25,7 @@ def complete_head(
     loopback: bool,
 ) -> Head:
     """The head of the request that the parser is at."""
-    absolute = _ABSOLUTE.fullmatch(target)
+    absolute = None if target.startswith(b"/") else _ABSOLUTE.fullmatch(target)
     if absolute is not None:
         # What a client sends to a proxy: the address it names is the one it means, whatever its
         # Host header says (RFC 9112, section 3.2.2).
@@ -55,20 +55,30 @@ def check_framing(head: Head) -> None:
     """
     if head.version not in ("1.0", "1.1"):
         raise InvalidInput(f"this server speaks HTTP/1.1, not HTTP/{head.version}", status=505)
-    names = [name for name, _ in head.headers]
-    encodings = [value for name, value in head.headers if name == b"transfer-encoding"]
-    lengths = names.count(b"content-length")
+    encodings: list[bytes] = []
+    lengths = hosts = 0
+    for name, value in head.headers:
+        if name == b"host":
+            hosts += 1
+        elif name == b"content-length":
+            lengths += 1
+        elif name == b"transfer-encoding":
+            encodings.append(value)
     if lengths > 1 or (lengths and head.length is None):
         raise InvalidInput("Content-Length is given once, as a number")
-    if encodings and lengths:
-        raise InvalidInput("a request has Content-Length or Transfer-Encoding, not both")
-    if encodings and head.version == "1.0":
-        raise InvalidInput("HTTP/1.0 has no Transfer-Encoding")
-    if encodings and (len(encodings) > 1 or encodings[0].lower() != b"chunked"):
-        raise InvalidInput("the only Transfer-Encoding known is chunked", status=501)
-    hosts = names.count(b"host")
     if hosts > 1 or (hosts == 0 and head.version == "1.1"):
         raise InvalidInput(f"a request has one Host header, and {hosts} came")
+    if encodings:
+        _check_encodings(encodings, lengths, head.version)
+
+
+def _check_encodings(encodings: list[bytes], lengths: int, version: str) -> None:
+    if lengths:
+        raise InvalidInput("a request has Content-Length or Transfer-Encoding, not both")
+    if version == "1.0":
+        raise InvalidInput("HTTP/1.0 has no Transfer-Encoding")
+    if len(encodings) > 1 or encodings[0].lower() != b"chunked":
+        raise InvalidInput("the only Transfer-Encoding known is chunked", status=501)
 
 
 def expects_continue(head: Head) -> bool:

@@ -337,7 +337,8 @@ def _range_words(meaning: Field) -> str:
 
 def _check_choices(field: InputField, values: Sequence[object]) -> None:
     choices = field.meaning.choices
-    allowed = {_as_element(field.dtype, choice) for choice in choices}
+    with np.errstate(over="ignore"):  # no finite value is such a choice
+        allowed = {_as_element(field.dtype, choice) for choice in choices}
     for value in values:
         missing = value == b"" or value != value  # NaN is not itself
         if value not in allowed and not (missing and field.meaning.nullable):

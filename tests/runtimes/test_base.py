@@ -1,0 +1,186 @@
+"""Opening a file: by its ending, only when it is trusted, with one clear sentence when not."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from modelport.core.errors import (
+    CorruptModel,
+    LoadError,
+    MissingLibrary,
+    UnsupportedModel,
+    UntrustedModel,
+)
+from modelport.kit import plugins
+from modelport.runtimes.base import LoadOptions, format_of, known_formats, load
+from modelport.runtimes.names import is_model, known_endings
+
+PROGRAM = "def double(x: float) -> float:\n    return 2 * x\n"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Callable[..., tuple[Path, LoadOptions]]:
+    """A file with that content, and options with its digest."""
+
+    def make(name: str, content: bytes, **options: object) -> tuple[Path, LoadOptions]:
+        path = tmp_path / name
+        path.write_bytes(content)
+        digest = hashlib.sha256(content).hexdigest()
+        return path, LoadOptions(digest=digest, **options)  # type: ignore[arg-type]
+
+    return make
+
+
+Files = Callable[..., tuple[Path, LoadOptions]]
+
+
+@pytest.fixture
+def plugin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str, str], None]:
+    """Register an ending for a module of that source, as an installed package does."""
+
+    def register(ending: str, source: str) -> None:
+        package = tmp_path / "site"
+        info = package / f"plug_{ending}-1.0.dist-info"
+        info.mkdir(parents=True)
+        (package / f"plug_{ending}.py").write_text(source)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: plug-{ending}\nVersion: 1.0")
+        (info / "entry_points.txt").write_text(
+            f"[modelport.formats]\n{ending} = plug_{ending}:RUNTIME [fast]\n"
+        )
+        monkeypatch.syspath_prepend(str(package))
+        plugins.entry_points.cache_clear()
+
+    yield register
+    monkeypatch.undo()
+    plugins.entry_points.cache_clear()
+
+
+def test_the_formats_are_known_by_their_endings() -> None:
+    assert {"onnx", "py", "skops"} <= set(known_formats())
+    assert all(isinstance(entry, EntryPoint) for entry in known_formats().values())
+    assert known_endings() == set(known_formats())
+
+
+@pytest.mark.parametrize(
+    ("name", "ending"), [("a.onnx", "onnx"), ("A.ONNX", "onnx"), ("a.txt", None), ("onnx", None)]
+)
+def test_the_ending_tells_the_format_in_any_case(name: str, ending: str | None) -> None:
+    assert format_of(Path(name)) == ending
+    assert is_model(Path(name)) is (ending is not None)
+
+
+def test_an_unknown_ending_lists_the_known_ones(file: Files) -> None:
+    with pytest.raises(UnsupportedModel, match=r"'m\.h5' is of no known format; known endings.*onnx"):
+        load(*file("m.h5", b"x"))
+
+
+@pytest.mark.parametrize("name", ["m.onnx", "m.py", "m.pkl"])
+def test_an_empty_file_is_told_as_such(file: Files, name: str) -> None:
+    with pytest.raises(CorruptModel, match=f"^'{name}' is empty$"):
+        load(*file(name, b""))
+
+
+def test_a_program_is_not_run_unless_its_digest_is_trusted(file: Files, tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+    source = f"open({str(ran)!r}, 'w').close()\n{PROGRAM}".encode()
+    path, options = file("m.py", source, attribute="double")
+    with pytest.raises(UntrustedModel) as caught:
+        load(path, options)
+    assert not ran.exists()
+    assert f"--trust sha256:{options.digest}" in caught.value.message
+    assert caught.value.detail == {"digest": options.digest}
+    assert str(tmp_path) not in caught.value.message
+    trusted = LoadOptions(
+        digest=options.digest, trusted=frozenset({options.digest}), attribute="double"
+    )
+    assert load(path, trusted).description.signature.inputs[0].name == "x"
+    assert ran.exists()
+
+
+@pytest.mark.parametrize("name", ["m.pkl", "m.pickle", "m.joblib"])
+def test_a_pickle_is_not_opened_unless_its_digest_is_trusted(file: Files, name: str) -> None:
+    pytest.importorskip("sklearn")
+    pytest.importorskip("skops")
+    with pytest.raises(UntrustedModel, match="--trust sha256:"):
+        load(*file(name, b"\x80\x04N."))
+
+
+def test_another_digest_does_not_make_a_file_trusted(file: Files) -> None:
+    path, options = file("m.py", PROGRAM.encode(), trusted=frozenset({"0" * 64}))
+    with pytest.raises(UntrustedModel):
+        load(path, options)
+
+
+def test_another_packages_runtime_is_found_and_used(
+    file: Files, plugin: Callable[[str, str], None]
+) -> None:
+    plugin(
+        "mine",
+        "from modelport.runtimes.base import Runtime\n"
+        "RUNTIME = Runtime(name='Mine', load=lambda path, options: path.read_text())\n",
+    )
+    path, options = file("m.mine", b"content")
+    assert load(path, options) == "content"  # type: ignore[comparison-overlap]
+
+
+def test_whatever_a_library_raises_becomes_one_sentence_without_its_trace(
+    file: Files, plugin: Callable[[str, str], None]
+) -> None:
+    plugin(
+        "raises",
+        "from modelport.runtimes.base import Runtime\n"
+        "def load(path, options):\n    raise KeyError('first line\\nsecond line')\n"
+        "RUNTIME = Runtime(name='Mine', load=load)\n",
+    )
+    with pytest.raises(CorruptModel, match=r"^'m\.raises' could not be read as Mine: KeyError: "):
+        load(*file("m.raises", b"x"))
+
+
+def test_an_error_without_words_is_told_by_its_type(
+    file: Files, plugin: Callable[[str, str], None]
+) -> None:
+    plugin(
+        "silent",
+        "from modelport.runtimes.base import Runtime\n"
+        "def load(path, options):\n    raise ValueError\n"
+        "RUNTIME = Runtime(name='Mine', load=load)\n",
+    )
+    with pytest.raises(CorruptModel, match=r"could not be read as Mine: ValueError$"):
+        load(*file("m.silent", b"x"))
+
+
+@pytest.mark.parametrize(
+    ("ending", "source"),
+    [
+        ("early", "import a_library_that_nobody_has\n"),
+        (
+            "late",
+            "from modelport.runtimes.base import Runtime\n"
+            "def load(path, options):\n    import a_library_that_nobody_has\n"
+            "RUNTIME = Runtime(name='Mine', load=load)\n",
+        ),
+    ],
+)
+def test_a_missing_library_is_named_with_the_command_that_installs_it(
+    file: Files, plugin: Callable[[str, str], None], ending: str, source: str
+) -> None:
+    plugin(ending, source)
+    with pytest.raises(MissingLibrary) as caught:
+        load(*file(f"m.{ending}", b"x"))
+    assert caught.value.message == (
+        f"reading .{ending} files needs the library 'a_library_that_nobody_has':"
+        f" pip install 'plug-{ending}[fast]'"
+    )
+
+
+def test_a_plug_in_that_is_no_runtime_is_refused(
+    file: Files, plugin: Callable[[str, str], None]
+) -> None:
+    plugin("wrong", "RUNTIME = 3\n")
+    with pytest.raises(LoadError, match=r"the plug-in for \.wrong is not a modelport"):
+        load(*file("m.wrong", b"x"))
