@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,25 @@ from modelport.core.signature import Signature, TensorSpec
 from modelport.semantics.fields import PlainView, plain_view
 
 DATA = Path(__file__).parent / "data"
+
+NEEDS = {
+    "runtimes/test_sklearn.py": "skops",
+    "conformance/test_triton_client.py": "tritonclient",
+    "examples/test_views.py": "django",
+}
+"""Modules of tests that are about a library, which the core does without."""
+
+MISSING = {
+    module: library
+    for module, library in NEEDS.items()
+    if importlib.util.find_spec(library) is None
+}
+collect_ignore = list(MISSING)
+
+
+def pytest_report_header() -> list[str]:
+    """Say which tests are left out, and why."""
+    return [f"left out: {module} needs {library}" for module, library in MISSING.items()]
 
 
 @pytest.fixture

@@ -169,6 +169,9 @@ WAYS = {
     "training": field(20, field(1, GRAPH)),
     "training's algorithm": field(20, field(2, GRAPH)),
     "second graph": field(7, b"") + field(7, GRAPH),
+    "more fields in a pair": field(
+        7, field(5, field(13, field(3, b"x") + pair(b"location", b"w.bin")))
+    ),
     "value before key": field(
         7, field(5, field(13, field(2, b"w.bin") + field(1, b"location")))
     ),

@@ -40,6 +40,9 @@ from modelport.runtimes.base import Description, LoadOptions, Runtime
 __all__ = ["RUNTIME"]
 
 _SCALARS = {float: DType.FP64, int: DType.INT64, bool: DType.BOOL, str: DType.BYTES}
+_ELEMENTS = {dtype.numpy.type: dtype for dtype in DType} | dict.fromkeys(
+    (np.str_, np.bytes_), DType.BYTES
+)
 _OUTPUT = "output"
 _NONE = type(None)
 _ANY = Field()
@@ -272,7 +275,7 @@ def _array_spec(what: str, name: str, hint: Any) -> TensorSpec:
     if shape is None or not all(size is None or type(size) is int for size in shape):
         raise UnsupportedModel(
             f"the shape of the {what} is not known: write"
-            f" Annotated[NDArray[np.{dtype.numpy.name}], (None, 3)], with None for rows, or"
+            f" Annotated[NDArray[np.{_type_name(dtype)}], (None, 3)], with None for rows, or"
             f" declare it in model.toml: [inputs.{name}] dtype and shape"
         )
     return TensorSpec(name, dtype, shape)
@@ -283,9 +286,11 @@ def _array_dtype(hint: Any) -> DType | None:
     if typing.get_origin(hint) is not np.ndarray:
         return None
     kind = typing.get_args(typing.get_args(hint)[1])
-    if not kind or not isinstance(kind[0], type):
-        return None
-    return DType.of(np.dtype(kind[0]))
+    return _ELEMENTS.get(kind[0]) if kind else None
+
+
+def _type_name(dtype: DType) -> str:
+    return "str_" if dtype is DType.BYTES else dtype.numpy.type.__name__
 
 
 def _outputs(hint: Any, by_row: bool) -> list[_Result]:
