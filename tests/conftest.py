@@ -54,7 +54,7 @@ def fails_onnx(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def onnx_model(tmp_path: Path) -> Callable[..., Path]:
-    """Write an ONNX file from nodes, `name: (type, shape)` and constants; needs the onnx package."""
+    """Write an ONNX file from nodes, `name: (type, shape)` and constants; needs `onnx`."""
     onnx = pytest.importorskip("onnx")
 
     def values(described: Mapping[str, tuple[int, Sequence[Any] | None]]) -> list[Any]:

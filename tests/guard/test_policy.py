@@ -48,7 +48,7 @@ def test_without_keys_this_machine_may_infer_under_its_own_name(host: str) -> No
     "host", ["evil.example", "127.0.0.1.evil.example:80", "localhost.evil.example", "[::2]", ""]
 )
 def test_without_keys_another_host_name_is_refused(host: str) -> None:
-    with pytest.raises(Forbidden, match="this server is not called .*--allowed-host"):
+    with pytest.raises(Forbidden, match=r"this server is not called .*--allowed-host"):
         admit(OPEN, local(host=host))
 
 
@@ -64,7 +64,7 @@ def test_a_host_name_that_the_operator_allows_is_let_in_whatever_its_case() -> N
 
 def test_without_keys_other_machines_are_refused() -> None:
     for caller in (remote(), remote(host="localhost")):
-        with pytest.raises(Unauthenticated, match="needs a key.*Authorization: Bearer KEY"):
+        with pytest.raises(Unauthenticated, match=r"needs a key.*Authorization: Bearer KEY"):
             admit(OPEN, caller)
 
 
@@ -163,7 +163,7 @@ def test_an_origin_that_the_operator_allows_is_let_in() -> None:
 
 def test_a_page_under_a_name_that_resolves_to_this_machine_is_refused() -> None:
     # DNS rebinding: for the browser, Origin and Host agree.
-    with pytest.raises(Forbidden, match="this server is not called 'evil.example'"):
+    with pytest.raises(Forbidden, match=r"this server is not called 'evil\.example'"):
         admit(OPEN, local(host="evil.example:8080", origin="http://evil.example:8080"))
 
 

@@ -451,6 +451,27 @@ def test_nothing_is_begun_for_a_client_that_does_not_read(server: Server) -> Non
     assert len(client.answers) == 53
 
 
+def test_a_cold_answer_waits_for_its_reader(client: Client) -> None:
+    client.wire.is_read = False
+    client.sends(request("/cold/large", method="GET") + request("/echo", b"x"))
+    assert len(client.wire.unsent) < 130_000
+    for _ in range(10):
+        client.waits(20)
+        client.wire.takes(50_000)
+    assert [len(answer.body) for answer in client.answers] == [240_000, 8]
+
+
+def test_a_cold_answer_is_not_kept_for_nobody(server: Server) -> None:
+    for leave in (lambda c: c.waits(31), lambda c: c.goes()):
+        client = server.connect()
+        client.wire.is_read = False
+        client.sends(request("/cold/large", method="GET"))
+        leave(client)
+        assert client.wire.closed
+        server.clock.passes(1)
+    assert not server.state.connections
+
+
 def test_an_idle_client_that_left_its_answer_is_let_go(client: Client) -> None:
     client.wire.is_read = False
     client.sends(request("/echo", b"x"))
@@ -989,6 +1010,8 @@ def test_a_garbled_stream_never_harms_the_server(
         edges = sorted(min(cut, len(data)) for cut in cuts)
         for start, end in zip([0, *edges], [*edges, len(data)], strict=True):
             client.sends(bytes(data[start:end]))
+        for name in list(server.gates):  # `/wait/x` may have become `/wait/y`
+            server.opens(name)
         client.waits(200)
         assert client.wire.closed
         another = server.connect()

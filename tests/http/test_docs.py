@@ -107,9 +107,9 @@ def test_a_file_that_the_caller_has_is_not_sent_again() -> None:
     assert etag != get("/docs/docs.js").headers["etag"]
 
 
-def test_the_page_asks_for_the_permission_to_read() -> None:
+def test_the_page_itself_is_public_because_browsers_send_no_key_for_pages() -> None:
     assert {route.path: route.permission for route in docs_routes()} == dict.fromkeys(
-        ("/docs", "/docs/docs.css", "/docs/docs.js"), Permission.READ
+        ("/docs", "/docs/docs.css", "/docs/docs.js"), Permission.PUBLIC
     )
 
 

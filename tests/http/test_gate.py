@@ -7,11 +7,13 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
 
 from modelport.core.errors import ModelNotFound, Unauthenticated
 from modelport.guard.auth import KeyRecord, new_key
 from modelport.guard.policy import Permission, Policy
-from modelport.http.routes import Route, Router
+from modelport.http.routes import Gate, Route, Router
 from modelport.http.wire import Head
 from tests.http.serving import FAILS, LINEAR, Served, serving
 
@@ -205,6 +207,23 @@ def test_a_wrong_method_is_told_which_are_right(server: Served) -> None:
 def test_two_routes_for_one_address_are_a_mistake(server: Served) -> None:
     with pytest.raises(ValueError, match="declared wrongly"):
         Router([*server.routes, server.routes[0]])
+
+
+def test_a_fault_in_a_cold_route_is_a_500_that_keeps_its_secret(
+    server: Served, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def ask(request: Request) -> Response:
+        raise RuntimeError("a secret")
+
+    route = Route(method="GET", path="/own", permission=Permission.READ, endpoint=ask)
+    gate = Gate(Router([route]), ADMIN_ONLY)
+    monkeypatch.setattr(server.shared, "resolve", gate.resolve)
+    answer = server.get("/own", X_Request_Id="mine")
+    assert answer.status == 500
+    assert answer.json["code"] == "INTERNAL"
+    assert answer.json["request_id"] == "mine"
+    assert b"secret" not in answer.body
+    assert "request mine failed" in caplog.text
 
 
 # -- browsers

@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 
-from modelport.core.tensors import DType
+from modelport.core.errors import ModelFailed
+from modelport.core.tensors import DType, bytes_tensor
+from modelport.http.oip_data import encode_data
 from tests.http.models import flowers, graph, identity, logarithm, sums, written
 from tests.http.serving import LINEAR, Answer, Served, serving
 
@@ -211,6 +213,11 @@ def test_bytes_that_are_no_text_go_through_as_binary(server: Served) -> None:
     headers = {"Inference-Header-Content-Length": str(len(text))}
     answer = server.ask("POST", "/v2/models/bytes/infer", text + raw, headers)
     assert answer.status == 400
+
+
+def test_output_bytes_that_are_no_text_are_an_error_in_json() -> None:
+    with pytest.raises(ModelFailed, match="binary data"):
+        encode_data("y", bytes_tensor([b"\xff"], (1,)))
 
 
 def test_nan_is_an_error_in_json_and_bits_in_binary(server: Served) -> None:

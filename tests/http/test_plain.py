@@ -210,6 +210,7 @@ def test_labels_come_as_text_in_npy(server: Served) -> None:
         ("text/*", "text/csv"),
         ("image/png, text/csv;q=0.1", "text/csv"),
         ("APPLICATION/X-NPY", "application/x-npy"),
+        ("application/json;q=much, text/csv;level=1;q=0.1", "text/csv"),
         ("text/csv, application/json", "application/json"),
     ],
 )

@@ -328,10 +328,15 @@ async def _cold(scope: Any, receive: Any, send: Any) -> None:
     if path == "/cold/raises":
         raise RuntimeError("a secret")
     body = path.encode() + b":" + bytes(message["body"])
+    if path == "/cold/large":
+        body *= 20_000
     length = len(body) + (10 if path == "/cold/short" else 0)
     headers = [(b"content-length", b"%d" % length)]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": body, "more_body": path == "/cold/short"})
+    half = len(body) // 2
+    await send({"type": "http.response.body", "body": body[:half], "more_body": True})
+    more = path == "/cold/short"
+    await send({"type": "http.response.body", "body": body[half:], "more_body": more})
 
 
 async def _nothing(scope: Any, receive: Any, send: Any) -> None:

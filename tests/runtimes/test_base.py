@@ -75,7 +75,9 @@ def test_the_ending_tells_the_format_in_any_case(name: str, ending: str | None) 
 
 
 def test_an_unknown_ending_lists_the_known_ones(file: Files) -> None:
-    with pytest.raises(UnsupportedModel, match=r"'m\.h5' is of no known format; known endings.*onnx"):
+    with pytest.raises(
+        UnsupportedModel, match=r"'m\.h5' is of no known format; known endings.*onnx"
+    ):
         load(*file("m.h5", b"x"))
 
 

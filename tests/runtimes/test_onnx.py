@@ -122,8 +122,10 @@ def test_a_damaged_model_loads_or_is_a_load_error(
     path.write_bytes(bytes(content))
     try:
         opened(path).close()
+        message = ""
     except LoadError as error:
-        assert str(path.parent) not in error.message
+        message = error.message
+    assert str(path.parent) not in message
 
 
 # -- external data, without the onnx package
@@ -172,9 +174,7 @@ WAYS = {
     "more fields in a pair": field(
         7, field(5, field(13, field(3, b"x") + pair(b"location", b"w.bin")))
     ),
-    "value before key": field(
-        7, field(5, field(13, field(2, b"w.bin") + field(1, b"location")))
-    ),
+    "value before key": field(7, field(5, field(13, field(2, b"w.bin") + field(1, b"location")))),
     "key given twice": field(
         7, field(5, field(13, field(1, b"offset") + pair(b"location", b"w.bin")))
     ),
@@ -211,17 +211,24 @@ def test_a_model_without_external_data_has_none(linear_onnx: Path, tmp_path: Pat
     assert external_locations(empty) == set()
 
 
+def walked(path: Path) -> bool:
+    """Whether the walk ends in places or in the words for a damaged file."""
+    try:
+        return all(isinstance(place, str) for place in external_locations(path))
+    except ValueError as error:
+        return "no ONNX file" in str(error)
+
+
 @settings(max_examples=400)
-@given(st.binary(max_size=200) | st.lists(st.binary(max_size=30)).map(lambda p: field(7, b"".join(p))))
+@given(
+    st.binary(max_size=200) | st.lists(st.binary(max_size=30)).map(lambda p: field(7, b"".join(p)))
+)
 def test_any_bytes_end_in_places_or_a_value_error(
     tmp_path_factory: pytest.TempPathFactory, content: bytes
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "any.onnx"
     path.write_bytes(content)
-    try:
-        assert all(isinstance(place, str) for place in external_locations(path))
-    except ValueError as error:
-        assert "no ONNX file" in str(error)
+    assert walked(path)
 
 
 @settings(max_examples=150)
@@ -233,10 +240,7 @@ def test_a_flipped_byte_never_crashes_the_walk(
     content[at % len(content)] = byte
     path = tmp_path_factory.getbasetemp() / "flipped.onnx"
     path.write_bytes(bytes(content))
-    try:
-        external_locations(path)
-    except ValueError as error:
-        assert "no ONNX file" in str(error)
+    assert walked(path)
 
 
 @pytest.fixture
@@ -379,7 +383,9 @@ def identity(onnx_model: Onnx) -> Callable[..., Path]:
         given, gives = names.get("given", "x"), names.get("gives", "y")
         number = getattr(onnx.TensorProto, kind)
         node = onnx.helper.make_node("Identity", [given], [gives])
-        return onnx_model([node], {given: (number, shape)}, {gives: (number, shape)}, None, metadata)
+        return onnx_model(
+            [node], {given: (number, shape)}, {gives: (number, shape)}, None, metadata
+        )
 
     return make
 
@@ -546,9 +552,7 @@ def test_other_outputs_have_no_classes(
         json.dumps(["\ud800", "\udfff"]),
     ],
 )
-def test_metadata_that_names_nothing_is_a_warning(
-    identity: Callable[..., Path], text: str
-) -> None:
+def test_metadata_that_names_nothing_is_a_warning(identity: Callable[..., Path], text: str) -> None:
     description = opened(identity("FLOAT", [None, 2], {"classes": text})).description
     assert description.semantics.outputs == {}
     assert description.warnings == (

@@ -231,7 +231,9 @@ def test_an_async_method_of_arrays_is_awaited(program: Program) -> None:
     model = program(
         """
         class S:
-            async def predict(self, x: Annotated[NDArray[np.float64], (None,)]) -> NDArray[np.float64]:
+            async def predict(
+                self, x: Annotated[NDArray[np.float64], (None,)]
+            ) -> NDArray[np.float64]:
                 return x + 1
         """,
         "S",
@@ -270,7 +272,8 @@ def test_no_row_of_an_async_function_runs_on_after_another_failed(program: Progr
     [
         "class A(TypedDict):\n    p: float\n    s: str\ndef f(a: float) -> A:\n"
         "    return {'p': a, 's': 'x', 'more': 1}",
-        "@dataclass\nclass A:\n    p: float\n    s: str\ndef f(a: float) -> A:\n    return A(a, 'x')",
+        "@dataclass\nclass A:\n    p: float\n    s: str\n"
+        "def f(a: float) -> A:\n    return A(a, 'x')",
         "class A(TypedDict):\n    p: Annotated[float, 'text']\n    s: Literal['x']\n"
         "def f(a: float) -> A:\n    return {'p': a, 's': 'x'}",
     ],
@@ -413,7 +416,10 @@ def test_a_function_has_nothing_to_close(program: Program) -> None:
         ("def f(a: NDArray[Any]) -> float: ...", "the argument 'a' has the hint"),
         ("def f(a: np.ndarray[Any, Any]) -> float: ...", "the argument 'a' has the hint"),
         ("def f(a: NDArray[np.str_]) -> float: ...", "Annotated[NDArray[np.str_], (None, 3)]"),
-        ("def f(a: NDArray[np.float32]) -> float: ...", "the shape of the argument 'a' is not known"),
+        (
+            "def f(a: NDArray[np.float32]) -> float: ...",
+            "the shape of the argument 'a' is not known",
+        ),
         (
             "def f(a: Annotated[NDArray[np.float32], ('n', 3)]) -> float: ...",
             "Annotated[NDArray[np.float32], (None, 3)], with None for rows, or declare it",

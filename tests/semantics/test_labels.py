@@ -165,9 +165,7 @@ SCORES = np.array([[0.25, 0.75], [0.5, 0.25]])
 
 
 @pytest.mark.parametrize("dtype", [F32, F64])
-def test_without_a_label_the_highest_score_is_the_prediction(
-    view_of: Views, dtype: DType
-) -> None:
+def test_without_a_label_the_highest_score_is_the_prediction(view_of: Views, dtype: DType) -> None:
     view = view_of([], [y(dtype, None, 2)], outputs={"y": meaning("probabilities", CLASSES)})
     scores = SCORES.astype(dtype.numpy)
     assert answer(view, False, y=scores) == {
@@ -256,7 +254,11 @@ def test_further_outputs_of_a_classifier_are_shown_by_name(view_of: Views) -> No
 
 @pytest.mark.parametrize(
     ("classes", "label", "keys"),
-    [((3, 7), 7, ["3", "7"]), ((False, True), True, ["False", "True"]), ((0.5, 1.5), 1.5, ["0.5", "1.5"])],
+    [
+        ((3, 7), 7, ["3", "7"]),
+        ((False, True), True, ["False", "True"]),
+        ((0.5, 1.5), 1.5, ["0.5", "1.5"]),
+    ],
 )
 def test_classes_that_are_no_texts_keep_their_type_as_the_prediction(
     view_of: Views, classes: Any, label: object, keys: list[str]

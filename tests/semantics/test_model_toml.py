@@ -63,7 +63,7 @@ def test_an_absent_file_says_nothing(tmp_path: Path) -> None:
 def test_what_is_no_toml_is_told_as_such(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "model.toml"
     path.write_bytes(content)
-    with pytest.raises(ConfigError, match="^model.toml is not valid TOML"):
+    with pytest.raises(ConfigError, match=r"^model\.toml is not valid TOML"):
         read_model_toml(path)
 
 
@@ -173,12 +173,24 @@ def test_what_the_model_says_itself_may_be_repeated(toml: Toml) -> None:
         ("[outputs.scor]", "[outputs.scor]: the model has no such name; did you mean 'scores'?"),
         ("[inputs.x]\ndtype = 'FP64'", "[inputs.x]: the model's own type is FP32"),
         ("[inputs.x]\nshape = [3]", "[inputs.x]: the model's own shape is [-1, 2]"),
-        ("[inputs.x]\ncolumns = ['a']", "1 columns are named, and the last axis of the tensor has 2"),
-        ("[inputs.city]\ncolumns = ['a']", "columns are named, and the tensor has no axis for them"),
+        (
+            "[inputs.x]\ncolumns = ['a']",
+            "1 columns are named, and the last axis of the tensor has 2",
+        ),
+        (
+            "[inputs.city]\ncolumns = ['a']",
+            "columns are named, and the tensor has no axis for them",
+        ),
         ("[inputs.x]\ncolumns = ['a', 'a']", "[inputs.x]: the name 'a' is given to two inputs"),
         ("[inputs.x]\ncolumns = ['a', 'city']", "the name 'city' is given to two inputs"),
-        ("[inputs.x]\ncolumns = ['a', 'b']\n[inputs.a]\ndtype = 'FP32'", "[inputs.a]: a column has no"),
-        ("[inputs.x]\ncolumns = ['a', 'b']\n[inputs.a]\ncolumns = ['c']", "a column has no columns"),
+        (
+            "[inputs.x]\ncolumns = ['a', 'b']\n[inputs.a]\ndtype = 'FP32'",
+            "[inputs.a]: a column has no",
+        ),
+        (
+            "[inputs.x]\ncolumns = ['a', 'b']\n[inputs.a]\ncolumns = ['c']",
+            "a column has no columns",
+        ),
         ("[inputs.city]\nminimum = 1", "[inputs.city]: BYTES has no range"),
         ("[inputs.x]\nminimum = 2\nmaximum = 1", "[inputs.x]: minimum is above maximum"),
         ("[inputs.x]\nminimum = nan", "[inputs.x]: minimum and maximum are finite numbers"),

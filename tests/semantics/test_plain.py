@@ -292,9 +292,7 @@ def test_no_rows_are_refused(view_of: Views, body: object) -> None:
 
 
 @pytest.mark.parametrize("shape", [(None,), (None, None), (None, 1)])
-def test_an_empty_list_is_told_to_be_empty(
-    view_of: Views, shape: tuple[int | None, ...]
-) -> None:
+def test_an_empty_list_is_told_to_be_empty(view_of: Views, shape: tuple[int | None, ...]) -> None:
     assert "input 'x' is empty" in refused(view_of([x(F64, *shape)]), {"x": []})
 
 
@@ -360,9 +358,7 @@ def test_deep_nesting_is_refused_and_does_not_recurse(view_of: Views) -> None:
         (b"1", "a bytes"),
     ],
 )
-def test_only_numbers_are_numbers(
-    view_of: Views, dtype: DType, value: object, came: str
-) -> None:
+def test_only_numbers_are_numbers(view_of: Views, dtype: DType, value: object, came: str) -> None:
     words = refused(view_of([x(dtype, None)]), {"x": [1, value]})
     kind = "numbers" if dtype.is_float else "whole numbers"
     assert words == f"'x' takes {kind} ({dtype.value}), and {came} came"
@@ -567,9 +563,7 @@ def test_a_missing_value_is_no_choice_unless_the_field_may_be_missing(
     assert "is one of" in refused(with_field(view_of, dtype, choices=choices), {"x": empty})
 
 
-@pytest.mark.parametrize(
-    "body", [{"a": 1, "b": 9}, {"x": [1, 9]}, [1, 9], np.array([[1.0, 9.0]])]
-)
+@pytest.mark.parametrize("body", [{"a": 1, "b": 9}, {"x": [1, 9]}, [1, 9], np.array([[1.0, 9.0]])])
 def test_a_columns_range_holds_in_every_form(view_of: Views, body: object) -> None:
     view = columns(view_of, None, 2, b=Field(maximum=5))
     assert refused(view, body) == "'b' is at most 5, and 9.0 came"

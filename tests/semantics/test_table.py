@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import math
@@ -168,9 +169,7 @@ def test_a_model_without_names_takes_rows_of_numbers(view_of: Views) -> None:
     assert "row 2 of the CSV has 1 cells, others have 3" in refused(view, b"1,2,3\n1\n")
 
 
-@pytest.mark.parametrize(
-    "shapes", [[(None, 2, 2)], [(None, 2), (None, 2)], [(None, 2), (None,)]]
-)
+@pytest.mark.parametrize("shapes", [[(None, 2, 2)], [(None, 2), (None, 2)], [(None, 2), (None,)]])
 def test_a_model_whose_input_is_no_table_asks_for_json(
     view_of: Views, shapes: list[tuple[int | None, ...]]
 ) -> None:
@@ -219,7 +218,9 @@ def test_objects_archives_and_damaged_arrays_are_refused(view_of: Views) -> None
         "no header": good[:20],
         "empty": b"",
         "pickle": b"\x80\x04N.",
-        "too large": good.replace(b"'shape': (4,), }" + b" " * 12, b"'shape': (10000000000000,), }"),
+        "too large": good.replace(
+            b"'shape': (4,), }" + b" " * 12, b"'shape': (10000000000000,), }"
+        ),
         "negative": good.replace(b"(4,), ", b"(-4,),"),
         "text": good.replace(b"(4,)", b"'ab'"),
     }
@@ -234,10 +235,8 @@ def test_damaged_npy_bodies_are_refused_or_read(view_of: Views, data: st.DataObj
     body = bytearray(npy(np.ones(4)))
     for _ in range(data.draw(st.integers(1, 4))):
         body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
-    try:
-        read_npy(view, bytes(body))
-    except InvalidInput as error:
-        assert error.message
+    with contextlib.suppress(InvalidInput):
+        assert read_npy(view, bytes(body)).inputs["x"].dtype == np.float64
 
 
 # -- DataFrames

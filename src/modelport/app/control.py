@@ -19,7 +19,7 @@ from modelport.control.operations import Operations
 from modelport.control.state import StateStore, admin_token, private_folder
 from modelport.monitor.logs import configure_logging
 
-__all__ = ["main"]
+__all__ = ["Running", "main"]
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["app"]
+__all__ = ["RoleName", "app"]
 
 app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
 

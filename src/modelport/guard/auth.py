@@ -57,8 +57,10 @@ def recognise(key: str, records: Mapping[str, KeyRecord]) -> KeyRecord | None:
 def record_of(key: str, role: Role, name: str) -> KeyRecord | None:
     """The record that a key would be stored as; None where it is no key."""
     match = _KEY.fullmatch(key)
-    return None if match is None else KeyRecord(
-        id=match[1], role=role, hash=_hash(match[2]), name=name
+    return (
+        None
+        if match is None
+        else KeyRecord(id=match[1], role=role, hash=_hash(match[2]), name=name)
     )
 
 

@@ -38,7 +38,7 @@ from modelport.http.routes import Route
 from modelport.http.wire import JSON, Handler, Head, Reply, reply
 from modelport.monitor.metrics import ModelMetrics
 
-__all__ = ["infer_routes"]
+__all__ = ["WireInput", "WireOutput", "WireRequest", "infer_routes"]
 
 _HEADER_LENGTH = b"inference-header-content-length"
 _MEDIA = ("", "application/json", "application/octet-stream", "application/x-www-form-urlencoded")

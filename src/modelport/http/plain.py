@@ -137,7 +137,8 @@ def _encoder(head: Head, loaded: LoadedModel) -> tuple[_Encode, bytes]:
     view, answer = loaded.view, loaded.answer
     if kind == "csv":
         content = b"content-type: text/csv; charset=utf-8\r\n"
-        return lambda response, single: answer_csv(view, answer(response.outputs, single)), content
+        # A table has rows, one too: a row of three numbers has three columns.
+        return lambda response, single: answer_csv(view, answer(response.outputs, False)), content
     if kind == "npy":
         content = b"content-type: application/x-npy\r\n"
         return lambda response, single: answer_npy(view, response.outputs), content

@@ -32,7 +32,7 @@ from modelport.runtimes.sklearn.files import first_line
 from modelport.runtimes.sklearn.native import rows_of
 from modelport.runtimes.sklearn.plan import Choice, Column, Output, Plan, example
 
-__all__ = ["TEXT_STEPS", "leaves", "plan_of"]
+__all__ = ["TEXT_STEPS", "leaves", "plan_of", "vars_of"]
 
 TEXT_STEPS = (CountVectorizer, HashingVectorizer)
 _ENCODERS = (OneHotEncoder, OrdinalEncoder, TargetEncoder)

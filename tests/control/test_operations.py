@@ -1,0 +1,102 @@
+"""Operations: what an admin may have done."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modelport.control.operations import Operations
+from modelport.control.state import StateStore
+from modelport.core.errors import InvalidInput, NotFound
+from modelport.guard.auth import recognise
+
+
+class Desk:
+    """Operations on a store of their own, and how often workers were told."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = StateStore(folder)
+        self.told = 0
+        self._table = Operations(self.store, self._changed).table()
+
+    async def _changed(self) -> None:
+        self.told += 1
+
+    def do(self, operation: str, body: object = None) -> Any:
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+
+        async def main() -> bytes:
+            return await self._table[operation](content)
+
+        return json.loads(asyncio.run(main()))
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Callable[[], Desk]]:
+    made: list[Desk] = []
+
+    def make() -> Desk:
+        made.append(Desk(tmp_path / "state"))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.store.close()
+
+
+def test_a_key_is_made_shown_once_and_listed_without_its_secret(desk: Callable[[], Desk]) -> None:
+    one = desk()
+    created = one.do("keys.create", {"role": "infer", "name": "phone"})
+    assert (created["role"], created["name"]) == ("infer", "phone")
+    assert recognise(created["key"], one.store.keys()) is not None
+    assert one.told == 1
+    (listed,) = one.do("keys.list")
+    assert set(listed) == {"id", "role", "name", "created"}
+    assert listed["id"] == created["id"]
+    assert created["key"].split("_", 2)[2] not in json.dumps(listed)
+    assert one.told == 1
+
+
+def test_a_revoked_key_is_gone_and_the_workers_are_told(desk: Callable[[], Desk]) -> None:
+    one = desk()
+    created = one.do("keys.create", {"role": "admin"})
+    assert one.do("keys.revoke", {"id": created["id"]}) == {}
+    assert one.do("keys.list") == []
+    assert one.told == 2
+    with pytest.raises(NotFound):
+        one.do("keys.revoke", {"id": created["id"]})
+    assert one.told == 2
+
+
+def test_what_another_process_wrote_is_brought_to_the_workers(desk: Callable[[], Desk]) -> None:
+    one = desk()
+    assert one.do("refresh") == {}
+    assert one.told == 1
+
+
+@pytest.mark.parametrize(
+    ("operation", "body"),
+    [
+        ("keys.create", b""),
+        ("keys.create", b"{"),
+        ("keys.create", {}),
+        ("keys.create", {"role": "root"}),
+        ("keys.create", {"role": "infer", "hash": "x"}),
+        ("keys.create", {"role": "infer", "name": 3}),
+        ("keys.revoke", {}),
+        ("keys.revoke", {"id": 3}),
+    ],
+)
+def test_a_body_of_another_form_changes_nothing(
+    desk: Callable[[], Desk], operation: str, body: object
+) -> None:
+    one = desk()
+    with pytest.raises(InvalidInput, match="the body does not have the right form"):
+        one.do(operation, body)
+    assert one.store.keys() == {}
+    assert one.told == 0

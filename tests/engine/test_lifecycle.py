@@ -1,0 +1,198 @@
+"""The life of a version: load, warm, ready; or failed, with the reason."""
+
+from __future__ import annotations
+
+import logging
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modelport.core.errors import ConfigError, NotReady
+from modelport.engine.lifecycle import LoadedModel, Settings, State, Version, open_version, warm_up
+from modelport.repository.layout import Source
+
+Sources = Callable[..., Source]
+Trusted = Callable[[Source], frozenset[str]]
+Served = Callable[..., tuple[Version, LoadedModel]]
+LINEAR = (Path(__file__).parent.parent / "data" / "linear.onnx").read_bytes()
+FAILS = (Path(__file__).parent.parent / "data" / "fails.onnx").read_bytes()
+
+
+@pytest.fixture
+def program(source: Sources, tmp_path: Path) -> Callable[..., Source]:
+    """A class with that body of `predict`, which leaves a mark when it is closed."""
+
+    def make(body: str, toml: str | None = None) -> Source:
+        mark = str(tmp_path / "closed")
+        text = f"""
+        class S:
+            async def wait(self): ...
+            def predict(self, a: float) -> float:
+                {body}
+            def close(self) -> None:
+                open({mark!r}, "w").close()
+        """
+        return source(textwrap.dedent(text), "app.py", toml, attribute="S")
+
+    return make
+
+
+def loaded(source: Source, **settings: Any) -> Version:
+    version = Version(source)
+    version.load(Settings(**settings))
+    return version
+
+
+def test_a_version_begins_loading_and_ends_ready(source: Sources) -> None:
+    version = Version(source(LINEAR))
+    assert version.state is State.LOADING
+    with pytest.raises(NotReady, match="model 'm' is being loaded; try again in a moment") as e:
+        _ = version.loaded
+    assert e.value.retry_after_s == 1
+    version.load(Settings())
+    assert version.state is State.READY
+    assert 0 < version.seconds_per_row < 0.05
+    assert version.loaded.view.signature.inputs[0].name == "x"
+    assert len(version.loaded.digest) == 64
+
+
+def test_what_the_owner_says_is_in_its_fields(source: Sources) -> None:
+    toml = "[inputs.x]\ncolumns = ['a', 'b', 'c']\n[inputs.b]\nmaximum = 5"
+    version = loaded(source(LINEAR, toml=toml))
+    request = version.loaded.decode_json(b'{"a": 1, "b": 2, "c": 3}')
+    outputs: Any = version.loaded.model.predict(request.inputs)
+    assert version.loaded.answer(outputs, request.single) == {"prediction": 1.8}
+
+
+@pytest.mark.parametrize(
+    ("content", "toml", "words"),
+    [
+        (b"damaged", None, "'model.onnx' is not a usable ONNX file"),
+        (b"", None, "'model.onnx' is empty"),
+        (LINEAR, "[inputs.z]", "model.toml, [inputs.z]: the model has no such name"),
+        (LINEAR, "[inputs", "model.toml is not valid TOML"),
+        (LINEAR, "[[examples]]\ninput = { x = [1] }", "'x' takes one row as [3]"),
+    ],
+)
+def test_a_version_that_cannot_be_served_says_why(
+    source: Sources, content: bytes, toml: str | None, words: str
+) -> None:
+    version = loaded(source(content, toml=toml))
+    assert version.state is State.FAILED
+    with pytest.raises(NotReady) as caught:
+        _ = version.loaded
+    assert caught.value.message.startswith("model 'm' could not be loaded: ")
+    assert words in caught.value.message
+    assert caught.value.retry_after_s is None
+
+
+def test_a_problem_of_its_folder_is_its_reason() -> None:
+    version = loaded(Source(name="m", version="1", path="", toml="", problem="two files"))
+    assert (version.state, version.reason) == (State.FAILED, "two files")
+
+
+def test_what_nobody_expected_is_logged_and_named_by_its_type(
+    source: Sources, caplog: pytest.LogCaptureFixture
+) -> None:
+    missing = source(LINEAR)
+    Path(missing.path).unlink()
+    with caplog.at_level(logging.ERROR):
+        version = loaded(missing)
+    assert (version.state, version.reason) == (State.FAILED, "FileNotFoundError while loading")
+    assert "model 'm' could not be loaded" in caplog.text
+
+
+def test_a_row_is_timed_by_its_example(program: Callable[..., Source], trusted: Trusted) -> None:
+    source = program(
+        "import time; time.sleep(0.01); return a", "[[examples]]\ninput = {a = [1, 2]}"
+    )
+    version = loaded(source, trusted=trusted(source))
+    assert version.state is State.READY
+    assert 0.009 < version.seconds_per_row < 0.2
+
+
+def test_an_example_that_the_model_refuses_fails_the_version_and_closes_the_model(
+    program: Callable[..., Source], trusted: Trusted, tmp_path: Path
+) -> None:
+    source = program("raise ValueError('no')", "[[examples]]\ninput = { a = 1 }")
+    version = loaded(source, trusted=trusted(source))
+    assert (version.state, version.reason) == (State.FAILED, "ValueError while loading")
+    assert (tmp_path / "closed").exists()
+
+
+def test_a_generated_row_that_the_model_refuses_is_a_warning(
+    source: Sources, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        version = loaded(source(FAILS))
+    assert (version.state, version.seconds_per_row) == (State.READY, 1.0)
+    assert "did not take a generated row" in caplog.text
+
+
+def test_a_wrong_model_toml_closes_the_model(
+    program: Callable[..., Source], trusted: Trusted, tmp_path: Path
+) -> None:
+    source = program("return a", "[inputs.b]")
+    with pytest.raises(ConfigError):
+        open_version(source, Settings(trusted=trusted(source)))
+    assert (tmp_path / "closed").exists()
+
+
+def test_a_program_is_run_only_when_it_is_trusted(program: Callable[..., Source]) -> None:
+    version = loaded(program("return a"))
+    assert version.state is State.FAILED
+    assert "--trust sha256:" in str(version.reason)
+
+
+def test_an_asynchronous_model_is_not_run_to_warm_up(served: Served) -> None:
+    async def function(x: Any) -> Any:
+        raise AssertionError
+
+    assert warm_up(served(function, "async")[1]) == 1.0
+
+
+def test_a_slow_model_is_not_run_five_times(served: Served) -> None:
+    runs: list[Any] = []
+    assert warm_up(served(lambda x: runs.append(x) or x)[1]) < 0.1
+    assert len(runs) == 5
+    slow: list[Any] = []
+
+    def function(x: Any) -> Any:
+        import time
+
+        slow.append(x)
+        time.sleep(0.3)
+        return x
+
+    assert 0.3 <= warm_up(served(function)[1]) < 1
+    assert len(slow) == 1
+
+
+def test_a_closed_version_is_closed_once(
+    program: Callable[..., Source], trusted: Trusted, tmp_path: Path
+) -> None:
+    source = program("return a")
+    version = loaded(source, trusted=trusted(source))
+    version.close()
+    assert (tmp_path / "closed").exists()
+    (tmp_path / "closed").unlink()
+    version.close()
+    assert not (tmp_path / "closed").exists()
+
+
+def test_a_model_that_cannot_be_closed_is_logged(
+    source: Sources, trusted: Trusted, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = (
+        "class S:\n    def predict(self, a: float) -> float:\n        return a\n"
+        "    def close(self) -> None:\n        raise RuntimeError('stuck')\n"
+    )
+    made = source(text, "app.py", attribute="S")
+    version = loaded(made, trusted=trusted(made))
+    with caplog.at_level(logging.ERROR):
+        version.close()
+    assert "model 'm' could not be closed" in caplog.text
+    assert "stuck" in caplog.text
