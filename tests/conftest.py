@@ -9,10 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from modelport.core.semantics import Semantics
 from modelport.core.signature import Signature, TensorSpec
 from modelport.semantics.fields import PlainView, plain_view
+
+# A busy machine makes an example slow, not wrong; each test has pytest's own timeout.
+settings.register_profile("modelport", deadline=None)
+settings.load_profile("modelport")
 
 DATA = Path(__file__).parent / "data"
 

@@ -25,8 +25,9 @@ from modelport.engine import lifecycle
 from modelport.engine.facade import Engine
 from modelport.guard.policy import Policy
 from modelport.http.api import api_routes
-from modelport.http.connection import Connection, Shared
+from modelport.http.connection import Connection
 from modelport.http.routes import Gate, Route, Router
+from modelport.http.shared import Shared
 from modelport.monitor.metrics import Gathered, ModelMetrics, Report
 from modelport.repository import integrity
 from modelport.repository.layout import Source

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from modelport.core.settings import HttpLimits
-from modelport.http.connection import Shared
+from modelport.http.shared import Shared
 from modelport.http.wire import Head
 from tests.http.wires import Client, Clock, Server, chunked, parsed, request
 

@@ -15,7 +15,8 @@ from uvicorn.server import ServerState
 
 from modelport.core.errors import Forbidden, InvalidInput, ModelportError
 from modelport.core.settings import HttpLimits
-from modelport.http.connection import Connection, Shared
+from modelport.http.connection import Connection
+from modelport.http.shared import Shared
 from modelport.http.wire import Asgi, Head, Reply, reply
 
 HIGH_WATER = 64 * 1024

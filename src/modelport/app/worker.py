@@ -33,8 +33,9 @@ from modelport.engine.lifecycle import Settings as LoadSettings
 from modelport.engine.lifecycle import State, Version
 from modelport.guard.policy import Policy
 from modelport.http.api import api_routes
-from modelport.http.connection import Connection, Shared
+from modelport.http.connection import Connection
 from modelport.http.routes import Gate, Router
+from modelport.http.shared import Shared
 from modelport.kit.cpus import available_cpus
 from modelport.monitor.logs import configure_logging
 from modelport.monitor.metrics import ModelMetrics, Report

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
@@ -207,7 +208,7 @@ def _limits(max_connections: int) -> httpx.Limits:
 def _request(http: httpx.Client | httpx.AsyncClient, url: str, send: Send) -> httpx.Request:
     asked = send.request
     left = _left(send)
-    headers = {**asked.headers, "X-Request-Timeout": f"{left:.3f}"}
+    headers = {**asked.headers, "X-Request-Timeout": _tenths(left)}
     return http.build_request(
         asked.method,
         url + asked.path,
@@ -220,6 +221,11 @@ def _request(http: httpx.Client | httpx.AsyncClient, url: str, send: Send) -> ht
 def _left(send: Send) -> float:
     # A sleep can end late; httpx takes no time-out below zero.
     return max(send.deadline - time.monotonic(), 0.001)
+
+
+def _tenths(seconds: float) -> str:
+    """Rounded up to tenths: a head that is the same for most calls is one the server remembers."""
+    return f"{math.ceil(seconds * 10) / 10:g}"
 
 
 def _by(deadline: float, pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -32,7 +32,6 @@ from modelport.core.errors import (
     Overloaded,
     PayloadTooLarge,
 )
-from modelport.core.settings import HttpLimits
 from modelport.http.asgi import asgi_cycle
 from modelport.http.errors import error_reply
 from modelport.http.framing import (
@@ -42,9 +41,10 @@ from modelport.http.framing import (
     refusal,
     without_offer,
 )
+from modelport.http.shared import Shared
 from modelport.http.wire import Asgi, Head, Reply
 
-__all__ = ["Connection", "Shared"]
+__all__ = ["Connection"]
 
 _log = logging.getLogger(__name__)
 
@@ -56,56 +56,9 @@ _DRAIN_IDLE_S = 0.5
 """How long an idle connection is kept when draining, for a request that is on its way."""
 _PIPELINE = 16
 """Requests that may wait in one connection before reading stops, or be answered in one turn."""
-_MEMO_HEADS = 512
 _MEMO_BYTES = 2048
+"""Longer heads are not remembered."""
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-
-
-class Shared:
-    """What all connections of one worker have in common."""
-
-    def __init__(
-        self,
-        limits: HttpLimits,
-        resolve: Callable[[Head], None],
-        rejected: Callable[[ModelportError], None],
-        request_ids: Callable[[], bytes],
-    ) -> None:
-        """
-        Args:
-            limits: bounds and deadlines.
-            resolve: the gate and the router; sets the head's handler, or raises.
-            rejected: told of each error that is answered and that no route counts.
-            request_ids: a new id for each request that has none.
-        """
-        self.limits = limits
-        self.resolve = resolve
-        self.rejected = rejected
-        self.request_ids = request_ids
-        self.memos: dict[bool, dict[bytes, Head]] = {True: {}, False: {}}
-        """By whether the peer is on this machine: the bytes of a head to the head."""
-        self.draining = False
-        self._stamped: list[tuple[bytes, bytes]] | None = None
-        self._stamp = b""
-
-    def forget(self) -> None:
-        """Drop every memo: what is served, or who may call, has changed."""
-        for memo in self.memos.values():
-            memo.clear()
-
-    def remember(self, raw: bytes, head: Head) -> None:
-        """Keep a head that was parsed, admitted and routed."""
-        memo = self.memos[head.loopback]
-        if len(memo) >= _MEMO_HEADS:
-            memo.clear()
-        memo[raw] = head
-
-    def stamp(self, headers: list[tuple[bytes, bytes]]) -> bytes:
-        """The lines of uvicorn's default headers (the date), encoded once a second."""
-        if headers is not self._stamped:
-            self._stamped = headers
-            self._stamp = b"".join(b"%b: %b\r\n" % header for header in headers)
-        return self._stamp
 
 
 class Connection(asyncio.Protocol):

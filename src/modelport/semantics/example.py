@@ -63,11 +63,10 @@ def _element(dtype: DType, meaning: Field, at: int) -> object:
     ends = [end for end in (meaning.minimum, meaning.maximum) if end is not None]
     if not ends:
         return at % 10 + 1
-    middle = sum(ends) / len(ends)
+    assert dtype.bounds is not None  # a range is of numbers
+    low, high = dtype.bounds
+    middle = min(max(sum(ends) / len(ends), low), high)
     if dtype.is_float:
         return middle
-    return (
-        math.floor(middle)
-        if meaning.minimum is None
-        else max(math.floor(middle), math.ceil(meaning.minimum))
-    )
+    least = math.floor(middle) if meaning.minimum is None else math.ceil(meaning.minimum)
+    return max(least, math.floor(middle))
