@@ -31,7 +31,7 @@ def rows_per_s(workload: Workload, processes: int, seconds: float) -> float:
 
 @contextlib.contextmanager
 def _loop(command: list[str]) -> Iterator[subprocess.Popen[str]]:
-    with subprocess.Popen(  # noqa: S603 - our own program
+    with subprocess.Popen(
         command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as loop:
         try:

@@ -79,9 +79,7 @@ def run(url: str, script: Path, connections: int, seconds: int) -> Load:
     command += [f"--timeout={_ANSWER_LIMIT_S}s", f"--script={script}", url]
     limit_s = seconds + _GRACE_S
     try:
-        done = subprocess.run(  # noqa: S603 - wrk with arguments of our own
-            command, capture_output=True, text=True, timeout=limit_s, check=False
-        )
+        done = subprocess.run(command, capture_output=True, text=True, timeout=limit_s, check=False)
     except subprocess.TimeoutExpired as error:
         raise BenchError(f"wrk did not end within {limit_s:.0f} s") from error
     if done.returncode != 0:

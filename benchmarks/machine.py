@@ -58,8 +58,8 @@ def _cpu_model() -> str:
 
 
 def _git(*arguments: str) -> str:
-    done = subprocess.run(  # noqa: S603
-        ["git", *arguments],  # noqa: S607 - whichever git the user has
+    done = subprocess.run(
+        ["git", *arguments],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -34,7 +34,7 @@ def started(
     kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
     try:
         with log.open("wb") as output:
-            process = subprocess.Popen(  # noqa: S603 - one of our servers' commands
+            process = subprocess.Popen(
                 command,
                 cwd=ROOT,
                 env=kept | dict(environment),

@@ -42,7 +42,7 @@ def prepare(folder: Path, names: Sequence[str]) -> list[Workload]:
     """Build the models under `folder`, which is relative to the repository."""
     command = [sys.executable, "-m", "benchmarks.models", str(folder)]
     try:
-        built = subprocess.run(  # noqa: S603 - our own program
+        built = subprocess.run(
             command, cwd=ROOT, capture_output=True, text=True, timeout=_BUILD_LIMIT_S, check=False
         )
     except subprocess.TimeoutExpired as error:
