@@ -67,6 +67,8 @@ def _tabular() -> tuple[bytes, bytes, list[float]]:
         options={"zipmap": False},
         target_opset={"": _OPSET, "ai.onnx.ml": 3},
     )
+    # The converter writes no names; with them the answer is a label with probabilities by name.
+    helper.set_model_props(model, {"classes": json.dumps(forest.classes_.tolist())})
     row = table[:1]
     body = json.dumps({"X": row[0].tolist()}, separators=(",", ":")).encode()
     # The framework's own answer, not the one of the converted file.

@@ -145,9 +145,12 @@ class Signature(msgspec.Struct, frozen=True):
 
 def fits(shape: tuple[int, ...], expected: Shape) -> bool:
     """Whether a concrete shape is one of those that `expected` allows."""
-    return len(shape) == len(expected) and all(
-        want is None or have == want for have, want in zip(shape, expected, strict=True)
-    )
+    if len(shape) != len(expected):
+        return False
+    for have, want in zip(shape, expected, strict=True):  # `all` costs a generator
+        if have != want and want is not None:
+            return False
+    return True
 
 
 def show_shape(shape: Shape) -> str:

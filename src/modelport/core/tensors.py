@@ -26,6 +26,23 @@ Array: TypeAlias = npt.NDArray[np.generic]
 Batch: TypeAlias = Mapping[str, Array]
 
 
+_NUMPY_NAMES = {
+    "BOOL": "bool",
+    "UINT8": "uint8",
+    "UINT16": "uint16",
+    "UINT32": "uint32",
+    "UINT64": "uint64",
+    "INT8": "int8",
+    "INT16": "int16",
+    "INT32": "int32",
+    "INT64": "int64",
+    "FP16": "float16",
+    "FP32": "float32",
+    "FP64": "float64",
+    "BYTES": "object",
+}
+
+
 class DType(Enum):
     """The element type of a tensor, named as in the Open Inference Protocol."""
 
@@ -43,10 +60,12 @@ class DType(Enum):
     FP64 = "FP64"
     BYTES = "BYTES"
 
-    @property
-    def numpy(self) -> np.dtype[np.generic]:
-        """The numpy dtype of an array that holds this type (`object` for BYTES)."""
-        return _NUMPY[self]
+    numpy: np.dtype[np.generic]
+    """The numpy dtype of an array that holds this type (`object` for BYTES)."""
+
+    def __init__(self, name: str) -> None:
+        # An attribute, not a look-up: it is asked in every request.
+        self.numpy = np.dtype(_NUMPY_NAMES[name])
 
     @property
     def is_float(self) -> bool:
@@ -82,22 +101,7 @@ class DType(Enum):
         return found
 
 
-_NUMPY: dict[DType, np.dtype[np.generic]] = {
-    DType.BOOL: np.dtype(np.bool_),
-    DType.UINT8: np.dtype(np.uint8),
-    DType.UINT16: np.dtype(np.uint16),
-    DType.UINT32: np.dtype(np.uint32),
-    DType.UINT64: np.dtype(np.uint64),
-    DType.INT8: np.dtype(np.int8),
-    DType.INT16: np.dtype(np.int16),
-    DType.INT32: np.dtype(np.int32),
-    DType.INT64: np.dtype(np.int64),
-    DType.FP16: np.dtype(np.float16),
-    DType.FP32: np.dtype(np.float32),
-    DType.FP64: np.dtype(np.float64),
-    DType.BYTES: np.dtype(np.object_),
-}
-_BY_NUMPY = {dtype: name for name, dtype in _NUMPY.items()}
+_BY_NUMPY = {dtype.numpy: dtype for dtype in DType}
 _FLOATS = frozenset({DType.FP16, DType.FP32, DType.FP64})
 
 

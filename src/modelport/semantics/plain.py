@@ -15,8 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,8 +28,7 @@ from modelport.semantics.fields import InputField, PlainView
 __all__ = ["PlainRequest", "cast", "read"]
 
 
-@dataclass(frozen=True)
-class PlainRequest:
+class PlainRequest(NamedTuple):
     """The tensors of a plain request, and whether it was one row without a list around it."""
 
     inputs: dict[str, Array]
