@@ -272,3 +272,47 @@ def test_every_model_of_a_folder_is_served(tmp_path: Path) -> None:
         unnamed = httpx.post(f"{served.url}/predict", json={"x": [1, 2, 3]})
         assert unnamed.status_code == 404
         assert "/models/NAME/predict" in unnamed.json()["error"]
+
+
+def test_a_worker_whose_model_forked_is_replaced_and_leaves_nothing(tmp_path: Path) -> None:
+    program = tmp_path / "forks.py"
+    program.write_text(
+        "import os, pathlib, time\n"
+        "def answer(x: float) -> float:\n"
+        "    pid = os.fork()\n"
+        "    if pid == 0:\n"
+        "        time.sleep(120)\n"
+        "        os._exit(0)\n"
+        "    pathlib.Path(__file__).with_suffix('.pid').write_text(str(pid))\n"
+        "    return x\n"
+    )
+    with serving(f"{program}:answer", state=tmp_path / "state", workers=1) as served:
+        (worker,) = served.children()["worker"]
+        httpx.post(f"{served.url}/predict", json={"x": 1})
+        forked = int(program.with_suffix(".pid").read_text())
+        os.kill(worker, signal.SIGKILL)
+        assert eventually(lambda: served.children()["worker"] not in ([], [worker]))
+        assert eventually(lambda: not _lives(forked))
+        assert served.stop() == 0
+
+
+def test_a_server_that_does_not_confirm_a_revoked_key_is_named(tmp_path: Path) -> None:
+    with serving(LINEAR, state=tmp_path, workers=1) as served:
+        made = run(tmp_path, "keys", "create", "--role", "infer")
+        (worker,) = served.children()["worker"]
+        os.kill(worker, signal.SIGSTOP)
+        try:
+            revoked = run(tmp_path, "keys", "revoke", made.stdout.split("_")[1])
+        finally:
+            os.kill(worker, signal.SIGCONT)
+        assert revoked.returncode == 1
+        assert "worker 0 did not confirm" in revoked.stderr
+        assert served.url in revoked.stderr
+        assert eventually(lambda: predicted(served.url) == ANSWER), "it does when it goes on"
+
+
+def test_a_state_folder_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    ended = run(tmp_path / "file" / "state", "serve", str(LINEAR), "--port", "0")
+    assert ended.returncode == 2
+    assert "cannot be made private" in ended.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from modelport.control.hub import Hub
 from modelport.control.messages import (
     Answer,
+    Applied,
     Ask,
     FromControl,
     Hello,
@@ -25,6 +27,8 @@ from modelport.core.errors import Forbidden
 from modelport.kit.ipc import Channel
 from modelport.monitor.metrics import Gathered, ModelMetrics, Report
 from modelport.repository.layout import Source
+
+PIDS = itertools.count(1)
 
 
 def snapshot(name: str = "m") -> Snapshot:
@@ -43,6 +47,7 @@ class Peer:
     def __init__(self, channel: Channel[FromControl], writer: asyncio.StreamWriter) -> None:
         self.channel = channel
         self.report: Report | None = None
+        self.obedient = True
         self.snapshots: asyncio.Queue[Snapshot] = asyncio.Queue()
         self.answers: asyncio.Queue[Answer] = asyncio.Queue()
         self.asked = asyncio.Event()
@@ -53,6 +58,8 @@ class Peer:
         while (message := await self.channel.receive()) is not None:
             if isinstance(message, Snapshot):
                 self.snapshots.put_nowait(message)
+                if self.obedient:
+                    await self.channel.send(Applied(message.number))
             elif isinstance(message, Answer):
                 self.answers.put_nowait(message)
             else:
@@ -86,7 +93,7 @@ class Control:
         reader, writer = await self.open()
         peer = Peer(Channel(reader, writer, FromControl), writer)
         peer.report = counted
-        await peer.channel.send(Hello(index, pid=1))
+        await peer.channel.send(Hello(index, pid=next(PIDS)))
         if index >= 0:
             assert await peer.snapshots.get() is not None
         return peer
@@ -140,14 +147,45 @@ def test_a_worker_is_told_what_should_be_true_and_every_change(conversation: Con
         await peer.channel.send(Hello(0, pid=1))
         assert await peer.snapshots.get() == snapshot()
         other = await control.join(1)
-        await control.hub.publish(snapshot("n"))
-        assert await peer.snapshots.get() == await other.snapshots.get() == snapshot("n")
+        assert await control.hub.publish(snapshot("n")) == []
+        changed = msgspec.structs.replace(snapshot("n"), number=1)
+        assert await peer.snapshots.get() == await other.snapshots.get() == changed
         late = await control.open()
         third = Peer(Channel(*late, FromControl), late[1])
         await third.channel.send(Hello(2, pid=1))
-        assert await third.snapshots.get() == snapshot("n")
+        assert await third.snapshots.get() == changed
         for one in (peer, other, third):
             await one.close()
+
+    conversation(talk)
+
+
+def test_a_worker_that_does_not_confirm_a_change_is_named(conversation: Conversation) -> None:
+    async def talk(control: Control) -> None:
+        deaf, good = await control.join(3), await control.join(4)
+        deaf.obedient = False
+        assert await control.hub.publish(snapshot("n")) == [3]
+        assert (await good.snapshots.get()).number == 1
+        for one in (deaf, good):
+            await one.close()
+
+    conversation(talk)
+
+
+def test_a_worker_that_comes_back_is_no_restart_and_counts_once(conversation: Conversation) -> None:
+    async def talk(control: Control) -> None:
+        tool = await control.join(-1)
+        for requests in (3, 5):
+            reader, writer = await control.open()
+            peer = Peer(Channel(reader, writer, FromControl), writer)
+            peer.report = report(requests)
+            await peer.channel.send(Hello(0, pid=77))
+            await peer.snapshots.get()
+            gathered = await control.gathered(tool)
+            assert gathered.report.models[0].requests == requests
+            assert gathered.restarts == 0
+            await peer.close()
+        await tool.close()
 
     conversation(talk)
 

@@ -12,7 +12,7 @@ import pytest
 
 from modelport.control.operations import Operations
 from modelport.control.state import StateStore
-from modelport.core.errors import InvalidInput, NotFound
+from modelport.core.errors import InvalidInput, NotFound, NotReady
 from modelport.guard.auth import recognise
 
 
@@ -22,10 +22,12 @@ class Desk:
     def __init__(self, folder: Path) -> None:
         self.store = StateStore(folder)
         self.told = 0
+        self.missing: list[int] = []
         self._table = Operations(self.store, self._changed).table()
 
-    async def _changed(self) -> None:
+    async def _changed(self) -> list[int]:
         self.told += 1
+        return self.missing
 
     def do(self, operation: str, body: object = None) -> Any:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -100,3 +102,13 @@ def test_a_body_of_another_form_changes_nothing(
         one.do(operation, body)
     assert one.store.keys() == {}
     assert one.told == 0
+
+
+def test_a_change_that_a_worker_did_not_confirm_is_told(desk: Callable[[], Desk]) -> None:
+    one = desk()
+    made = one.do("keys.create", {"role": "infer"})
+    one.missing = [1]
+    with pytest.raises(NotReady, match="worker 1 did not confirm"):
+        one.do("keys.revoke", {"id": made["id"]})
+    assert one.store.keys() == {}
+    assert one.do("keys.create", {"role": "infer"})["key"], "a key that was made is not lost"

@@ -31,6 +31,12 @@ def main() -> None:
 
 
 async def _run(spec: Spec, life: socket.socket, listener: socket.socket) -> None:
+    with _announced(spec):
+        await _serve(spec, life, listener)
+
+
+async def _serve(spec: Spec, life: socket.socket, listener: socket.socket) -> None:
+    # Announced before this reads the store: a change that is made in between is told.
     store = StateStore(Path(spec.state))
     token = admin_token(Path(spec.state))
 
@@ -50,8 +56,7 @@ async def _run(spec: Spec, life: socket.socket, listener: socket.socket) -> None
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_reader(life.fileno(), stop.set)  # the supervisor says nothing: readable means gone
-    with _announced(spec):
-        await stop.wait()
+    await stop.wait()
     server.close()
     await hub.close()
     store.close()
@@ -69,7 +74,9 @@ def _announced(spec: Spec) -> contextlib.ExitStack:
     """Leave word in the state folder for as long as the server runs."""
     path = private_folder(Path(spec.state) / "servers") / f"{os.getpid()}.json"
     running = Running(os.getpid(), f"http://{spec.host}:{spec.port}", spec.control)
-    path.write_bytes(msgspec.json.encode(running))
+    draft = path.with_suffix(".draft")
+    draft.write_bytes(msgspec.json.encode(running))
+    draft.replace(path)
     stack = contextlib.ExitStack()
     stack.callback(path.unlink, missing_ok=True)
     return stack

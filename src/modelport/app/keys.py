@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
 
@@ -13,17 +12,16 @@ from modelport.app.control import Running
 from modelport.app.link import ask_control
 from modelport.app.spec import state_folder
 from modelport.control.state import StateStore
+from modelport.core.errors import NotReady
 from modelport.guard.auth import KeyRecord, Role
 
-__all__ = ["all_keys", "create_key", "revoke_key"]
+__all__ = ["all_keys", "create_key", "revoke_key", "tell_servers"]
 
 
 def create_key(role: Role, name: str) -> tuple[str, KeyRecord]:
-    """A new key, shown once, and its record; every running server knows it when this returns."""
+    """A new key, shown once, and its record; `tell_servers` makes it known."""
     with _store() as store:
-        made = store.create_key(role, name)
-    _tell_servers()
-    return made
+        return store.create_key(role, name)
 
 
 def all_keys() -> list[KeyRecord]:
@@ -37,10 +35,11 @@ def revoke_key(key_id: str) -> None:
 
     Raises:
         NotFound: there is none of that id.
+        NotReady: a server did not confirm it, and may still accept the key.
     """
     with _store() as store:
         store.revoke_key(key_id)
-    _tell_servers()
+    tell_servers()
 
 
 @contextlib.contextmanager
@@ -52,17 +51,19 @@ def _store() -> Iterator[StateStore]:
         store.close()
 
 
-def _tell_servers() -> None:
-    """Have each running server of this user read the store; one that is gone is forgotten."""
+def tell_servers() -> None:
+    """Have each running server of this user read the store; one that is gone is forgotten.
+
+    Raises:
+        NotReady: a server did not confirm that it did.
+    """
     for path in (state_folder() / "servers").glob("*.json"):
-        if not _told(path):
-            path.unlink(missing_ok=True)
-
-
-def _told(path: Path) -> bool:
-    try:
         running = msgspec.json.decode(path.read_bytes(), type=Running)
-        asyncio.run(ask_control(running.control, "refresh"))
-    except (OSError, msgspec.DecodeError):
-        return False
-    return True
+        try:
+            asyncio.run(ask_control(running.control, "refresh"))
+        except (ConnectionRefusedError, FileNotFoundError):
+            path.unlink(missing_ok=True)  # it was killed, and could not do so itself
+        except NotReady as error:
+            raise NotReady(
+                f"the server on {running.url} (process {running.pid}): {error.message}"
+            ) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import logging
 import os
 from collections.abc import Callable
 
@@ -12,6 +13,7 @@ import msgspec
 
 from modelport.control.messages import (
     Answer,
+    Applied,
     Ask,
     FromControl,
     Hello,
@@ -27,6 +29,7 @@ __all__ = ["ControlLink", "ask_control"]
 
 _REPORT_EVERY_S = 1.0
 _ANSWER_S = 10.0
+_log = logging.getLogger(__name__)
 _RETRY_S = (0.05, 0.1, 0.2, 0.5, 1.0)
 
 
@@ -47,8 +50,10 @@ class ControlLink:
         self._channel: Channel[FromControl] | None = None
         self._ids = itertools.count()
         self._asked: dict[int, asyncio.Future[bytes]] = {}
-        self.first: asyncio.Future[Snapshot] = asyncio.get_running_loop().create_future()
-        """The first snapshot."""
+        self.informed = asyncio.Event()
+        """Set as soon as there is a snapshot."""
+        self.snapshot: Snapshot
+        """The latest one."""
 
     async def run(self) -> None:
         """Connect, and connect again whenever the connection breaks; ends when cancelled."""
@@ -95,10 +100,11 @@ class ControlLink:
         try:
             await channel.send(Hello(self._index, os.getpid()))
             self._channel = channel
+            self._newest = -1  # another control process counts from the start
             while (message := await channel.receive()) is not None:
                 await self._take(channel, message)
-        except ConnectionError:
-            pass
+        except (ConnectionError, msgspec.DecodeError) as error:
+            _log.warning("the connection to control broke: %s", error)
         finally:
             self._channel = None
             channel.close()
@@ -109,9 +115,11 @@ class ControlLink:
     async def _take(self, channel: Channel[FromControl], message: FromControl) -> None:
         match message:
             case Snapshot():
-                if not self.first.done():
-                    self.first.set_result(message)
-                self._on_snapshot(message)
+                if message.number > self._newest:
+                    self._newest, self.snapshot = message.number, message
+                    self._on_snapshot(message)
+                    self.informed.set()
+                await channel.send(Applied(self._newest))
             case ReportNow():
                 await channel.send(Reported(self._report()))
             case Answer():
@@ -130,20 +138,23 @@ async def ask_control(path: str, operation: str, body: bytes = b"") -> bytes:
     """Ask once, from a process that is no worker.
 
     Raises:
-        OSError: nobody listens there.
+        ConnectionRefusedError, FileNotFoundError: nobody listens there.
+        NotReady: somebody does, and did not answer in time.
         ModelportError: as control raised it.
     """
     reader, writer = await asyncio.open_unix_connection(path)
     channel: Channel[FromControl] = Channel(reader, writer, FromControl)
+    answer: FromControl | None = None
     try:
-        await channel.send(Hello(-1, os.getpid()))
-        await channel.send(Ask(0, operation, body))
-        async with asyncio.timeout(_ANSWER_S):
-            answer = await channel.receive()
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            async with asyncio.timeout(_ANSWER_S):
+                await channel.send(Hello(-1, os.getpid()))
+                await channel.send(Ask(0, operation, body))
+                answer = await channel.receive()
     finally:
         channel.close()
     if not isinstance(answer, Answer):
-        raise ConnectionError("control did not answer")
+        raise NotReady(f"the control process did not answer within {_ANSWER_S:g} s")
     if answer.error is not None:
         raise error_from_code(*answer.error, detail={})
     return answer.body

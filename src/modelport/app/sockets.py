@@ -23,10 +23,12 @@ def reserve(host: str, port: int) -> socket.socket:
         ConfigError: the port is taken, or the address is not this machine's.
     """
     try:
-        # Without SO_REUSEPORT first: with it, two servers of one user would share a port unseen.
-        with _bound(host, port, shared=False) as probe:
+        # With SO_REUSEPORT two servers of one user would share a port unseen: so a socket without
+        # it asks first, and the one that stays has no SO_REUSEADDR, which would let others ask
+        # in vain.
+        with _bound(host, port, socket.SO_REUSEADDR) as probe:
             free = probe.getsockname()[1]
-        return _bound(host, free, shared=True)
+        return _bound(host, free, socket.SO_REUSEPORT)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             reason = f"port {port} is taken by another program: choose one with --port"
@@ -39,7 +41,7 @@ def reserve(host: str, port: int) -> socket.socket:
 
 def listening(host: str, port: int, backlog: int) -> socket.socket:
     """A socket of this process on a port that `reserve` holds; the kernel spreads connections."""
-    sock = _bound(host, port, shared=True)
+    sock = _bound(host, port, socket.SO_REUSEADDR, socket.SO_REUSEPORT)
     if hasattr(socket, "TCP_NOTSENT_LOWAT"):
         # Inherited by the connections. Without it the kernel takes megabytes of answers for a
         # client that reads none of them, and its requests go on being worked on.
@@ -65,15 +67,14 @@ def refuse_new_connections(sock: socket.socket) -> None:
     sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
 
 
-def _bound(host: str, port: int, *, shared: bool) -> socket.socket:
+def _bound(host: str, port: int, *options: int) -> socket.socket:
     family, kind, protocol, _, address = socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]
     sock = socket.socket(family, kind, protocol)
     try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if shared:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        for option in options:
+            sock.setsockopt(socket.SOL_SOCKET, option, 1)
         sock.bind(address)
     except BaseException:
         sock.close()

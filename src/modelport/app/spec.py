@@ -55,8 +55,9 @@ class Ready(msgspec.Struct):
 
 def receive_spec(fd: int) -> tuple[Spec, socket.socket]:
     """The spec, and the socket that lives as long as the supervisor does."""
-    # A terminal's Ctrl-C reaches every process of the group; only the supervisor acts on it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # What a terminal sends to every process is for the supervisor to act on.
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     life = socket.socket(fileno=fd)
     text = b""
     while not text.endswith(b"\n"):

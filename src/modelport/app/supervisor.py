@@ -65,7 +65,12 @@ class _Child:
         ours, theirs = socket.socketpair()
         fds = [theirs.fileno(), *(sock.fileno() for sock in self.extra)]
         command = [sys.executable, "-P", "-m", self.module, *map(str, fds)]
-        self.process = subprocess.Popen(command, pass_fds=fds, stdin=subprocess.DEVNULL)  # noqa: S603  # our own interpreter and module
+        self.process = subprocess.Popen(  # noqa: S603  # our own interpreter and module
+            command,
+            pass_fds=fds,
+            stdin=subprocess.DEVNULL,
+            process_group=0,  # so that what a model forks can be ended with it
+        )
         theirs.close()
         ours.sendall(msgspec.json.encode(self.spec) + b"\n")
         ours.setblocking(False)
@@ -156,7 +161,8 @@ class _Supervisor:
         control = asyncio.create_task(self._keep(self._control))
         workers = [asyncio.create_task(self._keep(child)) for child in self._workers]
         await self._stopping.wait()
-        await self._end(self._workers, workers, self._template.settings.server.drain_s)
+        server = self._template.settings.server
+        await self._end(self._workers, workers, server.drain_delay_s + server.drain_s)
         await self._end([self._control], [control], 0.0)
         return self._exit_code
 
@@ -173,8 +179,11 @@ class _Supervisor:
             process, life = child.start()
             listening = asyncio.create_task(self._listen(child, life))
             code = await _ended(process)
-            await listening
+            listening.cancel()  # what the process forked may still hold the other end
+            await asyncio.wait({listening})
             life.close()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             if self._stopping.is_set():
                 break
             delay = child.delay()
@@ -229,7 +238,7 @@ class _Supervisor:
         if late:
             for child in children:
                 child.signal(signal.SIGKILL)
-            await asyncio.wait(late)
+            await asyncio.wait(late, timeout=_GRACE_S)
 
 
 def _ended(process: subprocess.Popen[bytes]) -> Awaitable[int]:

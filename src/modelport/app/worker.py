@@ -53,9 +53,10 @@ def main() -> None:
     spec, life = receive_spec(int(sys.argv[1]))
     configure_logging()
     _raise_file_limit()
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_Worker(spec, life).run())
-    # A model that hangs in a thread must not keep the process: everything owed is answered.
+    runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+    runner.run(_Worker(spec, life).run())
+    # Closing the runner would wait for threads; everything owed is answered, and a model that
+    # hangs, in a run or while it is loaded, must not keep the process.
     sys.stderr.flush()
     os._exit(0)
 
@@ -75,15 +76,21 @@ class _Worker:
         """Serve until the supervisor says stop, or is gone."""
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self._stop.set)
-        loop.add_reader(self._life.fileno(), self._stop.set)
+        loop.add_reader(self._life.fileno(), self._on_supervisor_gone)
         self._link = ControlLink(
             self._spec.control, self._spec.index, self._report, self._on_snapshot
         )
         self._gate: Gate | None = None
         linked = loop.create_task(self._link.run())
-        if await self._unless_stopped(self._link.first):
-            await self._serve(self._link.first.result())
+        informed = loop.create_task(self._link.informed.wait())
+        if await self._unless_stopped(informed):
+            await self._serve(self._link.snapshot)
         linked.cancel()
+
+    def _on_supervisor_gone(self) -> None:
+        # The supervisor says nothing more: readable means gone, and stays readable.
+        asyncio.get_running_loop().remove_reader(self._life.fileno())
+        self._stop.set()
 
     async def _unless_stopped(self, awaited: asyncio.Future[Any]) -> bool:
         """Wait for it, or for the word to stop; whether it came first."""

@@ -28,7 +28,7 @@ def create(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Make a key and print it, for the only time; from then on callers need one."""
-    from modelport.app.keys import create_key
+    from modelport.app.keys import create_key, tell_servers
 
     key, record = create_key(role.value, name)
     if as_json:
@@ -38,6 +38,8 @@ def create(
         sys.stderr.write(
             "Keep it: it is not shown again. Callers send it as 'Authorization: Bearer KEY'.\n"
         )
+    sys.stdout.flush()
+    tell_servers()  # after it was printed: a server that hangs does not cost the key
 
 
 @app.command(name="list")

@@ -11,6 +11,7 @@ import msgspec
 
 from modelport.control.messages import (
     Answer,
+    Applied,
     Ask,
     FromWorker,
     Hello,
@@ -26,6 +27,8 @@ __all__ = ["Hub", "Operation"]
 
 _log = logging.getLogger(__name__)
 _REPORT_S = 1.0
+_APPLY_S = 3.0
+"""How long a change waits for a worker to act on it, before that worker is named."""
 
 Operation = Callable[[bytes], Awaitable[bytes]]
 """An operation that control offers: JSON in, JSON out; raises `ModelportError`."""
@@ -34,9 +37,11 @@ Operation = Callable[[bytes], Awaitable[bytes]]
 class _Worker:
     """One connected worker."""
 
-    def __init__(self, channel: Channel[FromWorker], index: int) -> None:
+    def __init__(self, channel: Channel[FromWorker], hello: Hello) -> None:
         self.channel = channel
-        self.index = index
+        self.index, self.pid = hello.index, hello.pid
+        self.applied = -1
+        self.confirmed = asyncio.Event()
         self.report = Report(models=[], rejected={})
         self.reported = asyncio.Event()
 
@@ -47,8 +52,8 @@ class Hub:
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
         self._workers: set[_Worker] = set()
-        self._seen: set[int] = set()
-        self._gone = Report(models=[], rejected={})
+        self._seen: dict[int, int] = {}
+        self._gone: dict[int, Report] = {}
         self._restarts = 0
         self._conversations: dict[asyncio.Task[None], Channel[FromWorker]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -78,21 +83,35 @@ class Hub:
             task.cancel()
         await asyncio.gather(*self._conversations, *self._tasks, return_exceptions=True)
 
-    async def publish(self, snapshot: Snapshot) -> None:
-        """Tell every worker what should be true from now on."""
-        self._snapshot = snapshot
-        for worker in list(self._workers):
-            with contextlib.suppress(ConnectionError):
+    async def publish(self, snapshot: Snapshot) -> list[int]:
+        """Have every worker act on what should be true from now on.
+
+        Returns:
+            the workers that did not confirm it in time; they may still act on what was true before.
+        """
+        self._snapshot = msgspec.structs.replace(snapshot, number=self._snapshot.number + 1)
+        workers = list(self._workers)
+        told = await asyncio.gather(*(self._tell(worker, self._snapshot) for worker in workers))
+        return [worker.index for worker, done in zip(workers, told, strict=True) if not done]
+
+    async def _tell(self, worker: _Worker, snapshot: Snapshot) -> bool:
+        """Whether the worker acts on the snapshot, or is gone."""
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            async with asyncio.timeout(_APPLY_S):
                 await worker.channel.send(snapshot)
+                while worker.applied < snapshot.number and worker in self._workers:
+                    worker.confirmed.clear()
+                    await worker.confirmed.wait()
+        return worker.applied >= snapshot.number or worker not in self._workers
 
     async def _converse(self, channel: Channel[FromWorker], hello: Hello) -> None:
         if hello.index < 0:
             await self._answer_all(channel, None)
             return
-        worker = _Worker(channel, hello.index)
-        if hello.index in self._seen:
-            self._restarts += 1
-        self._seen.add(hello.index)
+        worker = _Worker(channel, hello)
+        self._restarts += self._seen.get(hello.index, hello.pid) != hello.pid
+        self._seen[hello.index] = hello.pid
+        self._gone.pop(hello.pid, None)  # it was away, and counts on from where it was
         self._workers.add(worker)
         try:
             await channel.send(self._snapshot)
@@ -100,14 +119,18 @@ class Hub:
         finally:
             self._workers.discard(worker)
             worker.reported.set()  # whoever waits for a report has the last one
+            worker.confirmed.set()
             worker.report.connections = 0
-            self._gone = add_reports([self._gone, worker.report])
+            self._gone[worker.pid] = worker.report
 
     async def _answer_all(self, channel: Channel[FromWorker], worker: _Worker | None) -> None:
         while (message := await channel.receive()) is not None:
             if isinstance(message, Reported) and worker is not None:
                 worker.report = message.report
                 worker.reported.set()
+            elif isinstance(message, Applied) and worker is not None:
+                worker.applied = message.number
+                worker.confirmed.set()
             elif isinstance(message, Ask):
                 # Answered beside the reading: an operation may itself wait for this worker.
                 task = asyncio.create_task(self._answer(channel, message))
@@ -132,7 +155,7 @@ class Hub:
     async def _metrics(self, body: bytes) -> bytes:
         await asyncio.gather(*(self._fresh(worker) for worker in self._workers))
         # One that left in the meantime is counted among the gone, and only there.
-        total = add_reports([self._gone, *(worker.report for worker in self._workers)])
+        total = add_reports([*self._gone.values(), *(worker.report for worker in self._workers)])
         return msgspec.json.encode(Gathered(total, len(self._workers), self._restarts))
 
     async def _fresh(self, worker: _Worker) -> None:

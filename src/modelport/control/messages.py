@@ -13,6 +13,7 @@ from modelport.repository.layout import Source
 
 __all__ = [
     "Answer",
+    "Applied",
     "Ask",
     "FromControl",
     "FromWorker",
@@ -30,6 +31,8 @@ class Snapshot(msgspec.Struct, tag=True, frozen=True, kw_only=True):
     trusted: frozenset[str]
     keys: Mapping[str, KeyRecord]
     admin_key_id: str
+    number: int = 0
+    """Rises with each change, as long as the control process lives."""
 
 
 class ReportNow(msgspec.Struct, tag=True, frozen=True):
@@ -57,6 +60,12 @@ class Reported(msgspec.Struct, tag=True, frozen=True):
     report: Report
 
 
+class Applied(msgspec.Struct, tag=True, frozen=True):
+    """A worker acts on the snapshot of this number."""
+
+    number: int
+
+
 class Ask(msgspec.Struct, tag=True, frozen=True):
     """A process asks control to do something or to tell something."""
 
@@ -67,4 +76,4 @@ class Ask(msgspec.Struct, tag=True, frozen=True):
 
 
 FromControl: TypeAlias = Snapshot | ReportNow | Answer
-FromWorker: TypeAlias = Hello | Reported | Ask
+FromWorker: TypeAlias = Hello | Reported | Applied | Ask

@@ -10,7 +10,7 @@ import msgspec
 
 from modelport.control.hub import Operation
 from modelport.control.state import StateStore
-from modelport.core.errors import InvalidInput
+from modelport.core.errors import InvalidInput, NotReady
 from modelport.guard.auth import KeyRecord, Role
 
 __all__ = ["KeyCreated", "KeyNamed", "KeyShown", "NewKey", "Operations"]
@@ -50,7 +50,12 @@ class KeyNamed(msgspec.Struct, forbid_unknown_fields=True):
 class Operations:
     """The operations on a state store; `changed` brings what follows to the workers."""
 
-    def __init__(self, store: StateStore, changed: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, store: StateStore, changed: Callable[[], Awaitable[list[int]]]) -> None:
+        """
+        Args:
+            store: what the operations read and write.
+            changed: brings it to the workers; returns those that did not confirm it in time.
+        """
         self._store = store
         self._changed = changed
 
@@ -78,12 +83,19 @@ class Operations:
     async def revoke_key(self, body: bytes) -> bytes:
         """Forget a key; it stops working at once."""
         await asyncio.to_thread(self._store.revoke_key, _parsed(body, KeyNamed).id)
-        await self._changed()
-        return b"{}"
+        return await self._confirmed()
 
     async def refresh(self, body: bytes) -> bytes:
         """Read the state store anew, because another process wrote to it."""
-        await self._changed()
+        return await self._confirmed()
+
+    async def _confirmed(self) -> bytes:
+        missing = ", ".join(map(str, await self._changed()))
+        if missing:
+            raise NotReady(
+                f"the change is stored, and worker {missing} did not confirm it in time: it may"
+                " still act on what was true before; restart the server if it hangs"
+            )
         return b"{}"
 
 
