@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from pathlib import Path
 
@@ -97,6 +98,35 @@ def test_an_asynchronous_function_is_awaited(tmp_path: Path) -> None:
     text = "async def add(x: float) -> float:\n    return x + 1\n"
     with modelport.load(program(tmp_path, text, "add")) as model:
         assert model.predict({"x": [1, 2]}) == {"prediction": [2.0, 3.0]}
+
+
+def test_an_asynchronous_function_is_awaited_where_a_loop_runs_already(tmp_path: Path) -> None:
+    text = "async def add(x: float) -> float:\n    return x + 1\n"
+
+    async def cell() -> object:
+        return model.predict({"x": [1, 2]})
+
+    with modelport.load(program(tmp_path, text, "add")) as model:
+        assert asyncio.run(cell()) == {"prediction": [2.0, 3.0]}
+
+
+def test_conversions_are_kept_in_folders_of_this_user_alone(tmp_path: Path) -> None:
+    cache = tmp_path / "state" / "cache"
+    cache.mkdir(parents=True)
+    cache.chmod(0o777)
+    modelport.load(LINEAR).close()
+    assert [path.stat().st_mode & 0o777 for path in (cache, cache.parent)] == [0o700, 0o700]
+
+
+def test_without_a_private_folder_conversions_are_not_kept_and_the_log_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "state").symlink_to(tmp_path / "elsewhere")
+    with modelport.load(LINEAR) as model:
+        assert model.predict({"x": [1, 2, 3]}) == {"prediction": 1.8}
+    assert "conversions of models are not kept: the state folder" in caplog.text
+    assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
 def test_a_failure_of_the_model_is_chained(tmp_path: Path) -> None:

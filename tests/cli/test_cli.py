@@ -140,3 +140,18 @@ def test_each_command_explains_itself(cli) -> None:
         assert shown.returncode == 0
         assert "Usage: " in shown.stdout
     assert "--drain-s" in cli("serve", "--help").stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["--port", "99999"], "'port' is at least 0 and at most 65535, and 99999 came"),
+        (["--workers", "-1"], "'workers' is at least 0"),
+        (["--threads", "-3"], "'threads' is at least 0"),
+        (["--timeout-s", "nan"], "'timeout_s' is at least 0.001"),
+    ],
+)
+def test_a_setting_out_of_its_range_is_refused(cli, args: list[str], words: str) -> None:
+    ended = cli("serve", str(LINEAR), *args)
+    assert ended.returncode == 2
+    assert words in ended.stderr

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from modelport.control.state import StateStore, admin_token, private_folder
+from modelport.control.state import StateStore, admin_token
 from modelport.core.errors import ConfigError, NotFound
 from modelport.guard.auth import recognise
+from modelport.kit.storage import private_folder
 
 PROGRAM = """
 import sys

@@ -12,7 +12,7 @@ import pytest
 from modelport.core.semantics import Semantics
 from modelport.core.signature import Signature, TensorSpec
 from modelport.core.tensors import Batch, DType
-from modelport.engine.lifecycle import LoadedModel, State, Version
+from modelport.engine.lifecycle import LoadedModel, State, Version, size_measure
 from modelport.repository.integrity import digest
 from modelport.repository.layout import Source
 from modelport.runtimes.base import Description
@@ -29,9 +29,11 @@ SIGNATURE = Signature(
 class FunctionModel:
     """A model that calls a function with `x` and gives its answer as `y`, and `x` as `z`."""
 
-    def __init__(self, function: Callable[[Any], Any], execution: Any) -> None:
+    def __init__(
+        self, function: Callable[[Any], Any], execution: Any, signature: Signature
+    ) -> None:
         self.description = Description(
-            runtime="test", signature=SIGNATURE, semantics=Semantics(), execution=execution
+            runtime="test", signature=signature, semantics=Semantics(), execution=execution
         )
         self._function = function
         self.closed = False
@@ -56,14 +58,16 @@ def served() -> Callable[..., tuple[Version, LoadedModel]]:
     def make(
         function: Callable[[Any], Any],
         execution: str = "compute",
-        seconds_per_row: float = 0.0,
+        seconds_per_unit: float = 0.0,
         name: str = "m",
+        signature: Signature = SIGNATURE,
     ) -> tuple[Version, LoadedModel]:
-        model = FunctionModel(function, execution)
+        model = FunctionModel(function, execution, signature)
         version = Version(Source(name=name, version="1", path="", toml=""))
         version.state = State.READY
-        version.seconds_per_row = seconds_per_row
-        view = plain_view(SIGNATURE, Semantics())
+        version.size_of = size_measure(signature)
+        version.seconds_per_unit = seconds_per_unit
+        view = plain_view(signature, Semantics())
         loaded = LoadedModel(
             model=model,
             digest="",

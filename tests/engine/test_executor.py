@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -217,6 +218,66 @@ def test_cancelled_work_that_waits_is_never_run_and_gives_its_place_back(
 
     within(main())
     assert gate.seen == [1.0, 3.0]
+
+
+def test_cancelled_work_behind_a_model_that_hangs_gives_its_memory_back_at_once(
+    served: Served, line: Any
+) -> None:
+    threads, gate = line(), Gate()
+    _, loaded = served(gate)
+
+    async def main() -> None:
+        hangs = asyncio.create_task(threads.run(loaded.model, BATCH, None))
+        await gate.wait_started()
+        array = np.array([2.0])
+        batch = weakref.ref(array)
+        late = asyncio.create_task(threads.run(loaded.model, {"x": array}, None))
+        del array
+        await asyncio.sleep(0)
+        late.cancel()
+        await asyncio.wait([late])
+        del late
+        assert batch() is None
+        gate.open.set()
+        await hangs
+
+    within(main())
+
+
+def test_a_run_that_nobody_awaits_any_more_keeps_its_place_until_it_ends(
+    served: Served, line: Any
+) -> None:
+    threads, gate = line(limit=1), Gate()
+    _, loaded = served(gate)
+
+    async def main() -> None:
+        hangs = asyncio.create_task(threads.run(loaded.model, BATCH, None))
+        await gate.wait_started()
+        hangs.cancel()
+        await asyncio.wait([hangs])
+        for _ in range(3):
+            with pytest.raises(Overloaded, match="1 requests wait already"):
+                await threads.run(loaded.model, BATCH, None)
+        gate.open.set()
+        while True:
+            try:
+                await threads.run(loaded.model, BATCH, None)
+            except Overloaded:
+                await asyncio.sleep(0.001)
+            else:
+                break
+
+    within(main())
+
+
+def test_several_threads_work_at_once(served: Served, line: Any) -> None:
+    threads, meet = line(threads=3), threading.Barrier(3, timeout=20)
+    _, loaded = served(lambda x: meet.wait() * 0 + x)
+
+    async def main() -> None:
+        await asyncio.gather(*(threads.run(loaded.model, BATCH, None) for _ in range(6)))
+
+    within(main())
 
 
 def test_closing_drops_what_waits_and_not_what_runs(served: Served) -> None:

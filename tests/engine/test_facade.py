@@ -22,6 +22,8 @@ from modelport.core.errors import (
     Overloaded,
 )
 from modelport.core.messages import InferRequest, InferResponse
+from modelport.core.signature import Signature, TensorSpec
+from modelport.core.tensors import DType
 from modelport.engine.facade import Engine
 from modelport.engine.lifecycle import LoadedModel, Settings, State, Version
 from modelport.repository.layout import Source
@@ -161,13 +163,13 @@ def test_a_long_run_has_a_thread_and_many_rows_make_a_run_long(
 ) -> None:
     seen: list[int] = []
     version, loaded = served(
-        lambda x: seen.append(threading.get_ident()) or x, seconds_per_row=0.0002
+        lambda x: seen.append(threading.get_ident()) or x, seconds_per_unit=0.0002
     )
     made = engine()
 
     async def main() -> InferResponse:
         assert isinstance(made.infer(version, loaded, request(1, 2)), InferResponse)
-        version.seconds_per_row = 0.0002
+        version.seconds_per_unit = 0.0002
         later = made.infer(version, loaded, request(1, 2, 3))
         assert not isinstance(later, InferResponse)
         return await later
@@ -176,6 +178,32 @@ def test_a_long_run_has_a_thread_and_many_rows_make_a_run_long(
     assert response.outputs["y"].tolist() == [1, 2, 3]
     assert response.queue_s > 0
     assert seen[0] == threading.get_ident() != seen[1]
+
+
+def test_one_long_row_of_a_free_shape_makes_a_run_long(
+    engine: Callable[..., Engine], served: Served
+) -> None:
+    seen: list[int] = []
+    version, loaded = served(
+        lambda x: seen.append(threading.get_ident()) or x,
+        seconds_per_unit=0.0002,  # as measured with a row of one element
+        signature=Signature(
+            (TensorSpec("x", DType.FP64, (None, None)),),
+            (TensorSpec("y", DType.FP64, (None, None)),),
+        ),
+    )
+    made = engine()
+
+    async def main() -> None:
+        long = made.infer(version, loaded, InferRequest(inputs={"x": np.ones((1, 9000))}))
+        assert not isinstance(long, InferResponse)
+        await long
+        version.seconds_per_unit = 0.0002
+        short = made.infer(version, loaded, InferRequest(inputs={"x": np.ones((1, 2))}))
+        assert isinstance(short, InferResponse)
+
+    asyncio.run(main())
+    assert seen[0] != threading.get_ident() == seen[1]
 
 
 def test_a_blocking_model_always_has_a_thread_of_its_own(
@@ -233,15 +261,15 @@ def test_the_time_of_a_row_follows_the_runs_slowly(
     made = engine()
     for _ in range(3):
         made.infer(version, loaded, request(1))
-    assert 0 < version.seconds_per_row < 0.0001
+    assert 0 < version.seconds_per_unit < 0.0001
 
     async def main() -> None:
-        version.seconds_per_row = 0.01
+        version.seconds_per_unit = 0.01
         for _ in range(20):
             await answered(made.infer(version, loaded, request(1)))
 
     asyncio.run(main())
-    assert 0.001 < version.seconds_per_row < 0.009
+    assert 0.001 < version.seconds_per_unit < 0.009
 
 
 # -- what is asked for
@@ -279,19 +307,19 @@ def test_inputs_that_do_not_fit_are_refused_before_the_model_sees_them(
 # -- what goes wrong
 
 
-@pytest.mark.parametrize("seconds_per_row", [0.0, SLOW])
+@pytest.mark.parametrize("seconds_per_unit", [0.0, SLOW])
 @pytest.mark.parametrize("execution", ["compute", "blocking", "async"])
 def test_a_models_exception_is_in_the_log_and_not_in_the_answer(
     engine: Callable[..., Engine],
     served: Served,
     caplog: pytest.LogCaptureFixture,
     execution: str,
-    seconds_per_row: float,
+    seconds_per_unit: float,
 ) -> None:
     def function(x: Any) -> Any:
         raise KeyError("s3cret")
 
-    version, loaded = served(function, execution, seconds_per_row)
+    version, loaded = served(function, execution, seconds_per_unit)
 
     async def main() -> None:
         await answered(engine().infer(version, loaded, request(1)))
@@ -303,14 +331,14 @@ def test_a_models_exception_is_in_the_log_and_not_in_the_answer(
     assert "s3cret" in caplog.text
 
 
-@pytest.mark.parametrize("seconds_per_row", [0.0, SLOW])
+@pytest.mark.parametrize("seconds_per_unit", [0.0, SLOW])
 def test_an_input_that_the_model_itself_refuses_is_the_callers_mistake(
-    engine: Callable[..., Engine], served: Served, seconds_per_row: float
+    engine: Callable[..., Engine], served: Served, seconds_per_unit: float
 ) -> None:
     def function(x: Any) -> Any:
         raise InvalidInput("too odd")
 
-    version, loaded = served(function, seconds_per_row=seconds_per_row)
+    version, loaded = served(function, seconds_per_unit=seconds_per_unit)
 
     async def main() -> None:
         await answered(engine().infer(version, loaded, request(1)))
@@ -323,7 +351,7 @@ def test_too_many_waiting_requests_are_refused_with_the_time_to_wait(
     engine: Callable[..., Engine], served: Served
 ) -> None:
     gate = threading.Event()
-    version, loaded = served(lambda x: gate.wait(20) and x, seconds_per_row=SLOW)
+    version, loaded = served(lambda x: gate.wait(20) and x, seconds_per_unit=SLOW)
     made = engine(queue_limit=3)
 
     async def main() -> None:
@@ -385,14 +413,14 @@ def test_a_deadline_that_passed_before_is_told_and_the_model_never_runs(
     engine: Callable[..., Engine], served: Served
 ) -> None:
     seen: list[Any] = []
-    version, loaded = served(seen.append, seconds_per_row=SLOW)
+    version, loaded = served(seen.append, seconds_per_unit=SLOW)
     made = engine()
 
     async def main() -> None:
         late = request(1, deadline=time.monotonic() - 1)
         with pytest.raises(DeadlineExceeded):
             await answered(made.infer(version, loaded, late))
-        await answered(made.infer(*served(lambda x: x, seconds_per_row=SLOW), request(1)))
+        await answered(made.infer(*served(lambda x: x, seconds_per_unit=SLOW), request(1)))
 
     asyncio.run(main())
     assert seen == []
@@ -401,7 +429,7 @@ def test_a_deadline_that_passed_before_is_told_and_the_model_never_runs(
 def test_a_deadline_in_the_future_changes_nothing(
     engine: Callable[..., Engine], served: Served
 ) -> None:
-    version, loaded = served(lambda x: x, seconds_per_row=SLOW)
+    version, loaded = served(lambda x: x, seconds_per_unit=SLOW)
 
     async def main() -> InferResponse:
         soon = request(1, deadline=time.monotonic() + 20)

@@ -8,10 +8,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from modelport.core.errors import ConfigError, NotReady
-from modelport.engine.lifecycle import LoadedModel, Settings, State, Version, open_version, warm_up
+from modelport.core.signature import Signature, TensorSpec
+from modelport.core.tensors import DType
+from modelport.engine.lifecycle import (
+    LoadedModel,
+    Settings,
+    State,
+    Version,
+    by_elements,
+    by_rows,
+    open_version,
+    size_measure,
+    warm_up,
+)
 from modelport.repository.layout import Source
 
 Sources = Callable[..., Source]
@@ -54,7 +67,7 @@ def test_a_version_begins_loading_and_ends_ready(source: Sources) -> None:
     assert e.value.retry_after_s == 1
     version.load(Settings())
     assert version.state is State.READY
-    assert 0 < version.seconds_per_row < 0.05
+    assert 0 < version.seconds_per_unit < 0.05
     assert version.loaded.view.signature.inputs[0].name == "x"
     assert len(version.loaded.digest) == 64
 
@@ -111,7 +124,7 @@ def test_a_row_is_timed_by_its_example(program: Callable[..., Source], trusted: 
     )
     version = loaded(source, trusted=trusted(source))
     assert version.state is State.READY
-    assert 0.009 < version.seconds_per_row < 0.2
+    assert 0.009 < version.seconds_per_unit < 0.2
 
 
 def test_an_example_that_the_model_refuses_fails_the_version_and_closes_the_model(
@@ -128,7 +141,7 @@ def test_a_generated_row_that_the_model_refuses_is_a_warning(
 ) -> None:
     with caplog.at_level(logging.WARNING):
         version = loaded(source(FAILS))
-    assert (version.state, version.seconds_per_row) == (State.READY, 1.0)
+    assert (version.state, version.seconds_per_unit) == (State.READY, 1.0)
     assert "did not take a generated row" in caplog.text
 
 
@@ -151,12 +164,12 @@ def test_an_asynchronous_model_is_not_run_to_warm_up(served: Served) -> None:
     async def function(x: Any) -> Any:
         raise AssertionError
 
-    assert warm_up(served(function, "async")[1]) == 1.0
+    assert warm_up(served(function, "async")[1], by_rows) == 1.0
 
 
 def test_a_slow_model_is_not_run_five_times(served: Served) -> None:
     runs: list[Any] = []
-    assert warm_up(served(lambda x: runs.append(x) or x)[1]) < 0.1
+    assert warm_up(served(lambda x: runs.append(x) or x)[1], by_rows) < 0.1
     assert len(runs) == 5
     slow: list[Any] = []
 
@@ -167,7 +180,7 @@ def test_a_slow_model_is_not_run_five_times(served: Served) -> None:
         time.sleep(0.3)
         return x
 
-    assert 0.3 <= warm_up(served(function)[1]) < 1
+    assert 0.3 <= warm_up(served(function)[1], by_rows) < 1
     assert len(slow) == 1
 
 
@@ -196,3 +209,30 @@ def test_a_model_that_cannot_be_closed_is_logged(
         version.close()
     assert "model 'm' could not be closed" in caplog.text
     assert "stuck" in caplog.text
+
+
+def spec(*shape: int | None) -> TensorSpec:
+    return TensorSpec("x", DType.FP64, shape)
+
+
+@pytest.mark.parametrize(
+    ("signature", "measure"),
+    [
+        (Signature((spec(None, 3),), ()), by_rows),
+        (Signature((spec(3),), ()), by_rows),
+        (Signature((spec(None, None),), ()), by_elements),
+        (Signature((spec(None, 3), spec(None, 3, None)), ()), by_elements),
+        (Signature((spec(None, 3),), (), lockstep=False), by_elements),
+        (Signature((spec(3),), (), lockstep=False), by_rows),
+        (Signature((), ()), by_rows),
+    ],
+)
+def test_rows_of_one_shape_are_counted_and_of_any_length_measured(
+    signature: Signature, measure: Any
+) -> None:
+    assert size_measure(signature) is measure
+
+
+def test_sizes() -> None:
+    inputs = {"a": np.ones((2, 3)), "b": np.ones((2, 4))}
+    assert (by_rows(inputs, 2), by_elements(inputs, 2)) == (2, 14)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -144,28 +145,56 @@ def test_reading_stops_while_a_large_body_waits_for_its_turn(server: Server) -> 
     assert [len(answer.body) for answer in client.answers] == [2, 70_007]
 
 
+# -- errors of a model's own
+
+
+def test_a_model_s_own_error_is_answered_as_the_nearest_of_ours(
+    server: Server, client: Client
+) -> None:
+    client.sends(request("/own", b"x"))
+    assert client.only.status == 400
+    assert json.loads(client.only.body)["error"] == "the model's own"
+    assert server.counted == {"INVALID_INPUT": 1}
+
+
+@pytest.mark.parametrize("what", ["status", "retry", "detail", "bare"])
+def test_an_error_that_cannot_be_written_is_a_logged_500(
+    server: Server, client: Client, caplog: pytest.LogCaptureFixture, what: str
+) -> None:
+    client.sends(request(f"/unsaid/{what}", b"x") + request("/echo", b"x"))
+    failed, good = client.answers
+    assert failed.status == 500
+    assert set(json.loads(failed.body)) == {"error", "code", "detail", "request_id"}
+    assert json.loads(failed.body)["code"] == "INTERNAL"
+    assert "secret" not in failed.body.decode()
+    assert good.status == 200
+    assert server.counted == {"INTERNAL": 1}
+    assert "request r1 failed" in caplog.text
+    assert "Traceback" in caplog.text
+
+
 # -- the memo
 
 
 def test_a_remembered_head_is_answered_byte_for_byte_as_a_parsed_one(serve: Serve) -> None:
     requests = [
-        request("/echo", b"same", "X-Request-Id: me", "Authorization: a"),
-        request("/echo", b"", "X-Request-Id: me"),
-        request("/bad", b"x", "X-Request-Id: me"),
-        request("/fault", b"x", "X-Request-Id: me"),
-        request("/wait/x", b"x", "X-Request-Id: me"),
-        request("/echo", b"x", "X-Request-Id: me", "Connection: keep-alive", version="1.0"),
-        request("/echo", b"x", "X-Request-Id: me", "Connection: close"),
+        request("/echo", b"same", "Authorization: a"),
+        request("/echo", b""),
+        request("/bad", b"x"),
+        request("/fault", b"x"),
+        request("/wait/x", b"x"),
+        request("/echo", b"x", "Connection: keep-alive", version="1.0"),
+        request("/echo", b"x", "Connection: close"),
     ]
-    server = serve()
-    server.opens(b"x")
     for sent in requests:
+        server = serve()
+        server.opens(b"x")
         answers = []
-        for _ in range(3):
+        for number in range(1, 4):
             client = server.connect()
             client.sends(sent)
             client.ends()
-            answers.append(client.sent)
+            answers.append(client.sent.replace(b"r%d" % number, b"ID"))
         asked = len(server.resolved)
         assert answers[0] == answers[1] == answers[2]
         client = server.connect()
@@ -234,6 +263,18 @@ def test_what_must_not_be_remembered_is_not(server: Server, poison: bytes) -> No
     for raw in server.shared.memos[True]:
         assert raw.startswith(b"POST ")
         assert raw == b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
+
+
+@pytest.mark.parametrize("name", ["X-Request-ID", "traceparent", "Idempotency-Key"])
+def test_heads_that_are_met_once_leave_the_memo_to_the_others(
+    server: Server, client: Client, name: str
+) -> None:
+    client.sends(request("/echo", b"x"))
+    for number in range(600):
+        client.sends(request("/echo", b"x", f"{name}: {number}"))
+    assert [answer.status for answer in client.answers] == [200] * 601
+    (raw,) = server.shared.memos[True]
+    assert name.encode() not in raw
 
 
 def test_an_empty_line_and_a_body_are_no_request(server: Server) -> None:

@@ -558,12 +558,13 @@ def test_fields_have_type_range_choices_and_unit(everything: Engine) -> None:
 
 def test_a_classifier_answers_one_of_its_classes(everything: Engine) -> None:
     schemas = document_of(everything)["components"]["schemas"]
-    for name, classes in (
-        ("flowers", ["setosa", "versicolor", "virginica"]),
-        ("labelled", ["no", "maybe", "yes"]),
+    unknown = {"type": ["string", "null"], "enum": ["setosa", "versicolor", "virginica", None]}
+    for name, classes, prediction in (
+        ("flowers", ["setosa", "versicolor", "virginica"], unknown),
+        ("labelled", ["no", "maybe", "yes"], {"type": "string", "enum": ["no", "maybe", "yes"]}),
     ):
         one, many = schemas[f"{name}.Answer"]["anyOf"]
-        assert one["properties"]["prediction"] == {"type": "string", "enum": classes}
+        assert one["properties"]["prediction"] == prediction
         assert list(one["properties"]["probabilities"]["properties"]) == classes
         assert many["properties"]["probabilities"]["type"] == "array"
 
@@ -596,6 +597,35 @@ def test_a_label_is_described_as_it_is_answered(
         assert valid(root, made, json.loads(answer_json(answer)))
     one = made["anyOf"][0]["properties"]["prediction"]  # type: ignore[index]
     assert {key: one[key] for key in one if key != "x-datatype"} == kind
+
+
+@pytest.mark.parametrize(
+    ("spec", "made"),
+    [
+        ((None,), (1,)),
+        ((None, 1), (1, 1)),
+        ((None, None), (1, 1)),
+        ((None, None, 1), (1, 3, 1)),
+        ((None, 1, None), (1, 1, 1)),
+        ((None, 1, 1), (1, 1, 1)),
+        ((1,), (1,)),
+        ((1, 1), (1, 1)),
+        ((2, 1), (2, 1)),
+    ],
+)
+def test_a_dimension_of_one_is_in_the_schema_exactly_where_it_is_in_the_answer(
+    spec: tuple[int | None, ...], made: tuple[int, ...]
+) -> None:
+    view = plain_view(Signature((), (TensorSpec("y", DType.FP32, spec),)), Semantics())
+    schema = answer_schema(view)
+    schemas: list[Json] = schema.get("anyOf", [schema, schema])  # type: ignore[assignment]
+    for form, single in zip(schemas, (True, False), strict=True):
+        answer = plain_answer(view)({"y": np.zeros(made, np.float32)}, single)
+        value = json.loads(answer_json(answer))["prediction"]
+        assert valid({}, form, {"prediction": value})
+        assert not valid({}, form, {"prediction": [value]})
+        if isinstance(value, list):
+            assert not valid({}, form, {"prediction": value[0]})
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import selectors
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -261,7 +262,7 @@ class Server:
         self.counted[error.code] += 1
 
     def _resolve(self, head: Head) -> None:
-        """`/echo`, `/wait/NAME`, `/large`, `/bad`, `/fault`, `/crash`, `/refused`, `/cold`."""
+        """`/echo`, `/wait/NAME`, `/large`, `/bad`, `/refused`, `/cold`, and more that fails."""
         self.resolved.append(head.target)
         path = head.path
         if path.startswith(b"/wait/"):
@@ -306,6 +307,15 @@ def _raises(make: Callable[[], Exception]) -> Callable[[Head], Callable[[bytes],
     return prepare
 
 
+class _Own(InvalidInput):
+    """As a model's author may write one."""
+
+
+class _Bare(ModelportError):
+    def __init__(self) -> None:
+        """Without what an error needs."""
+
+
 class _Hot(dict[bytes, Any]):
     def __missing__(self, path: bytes) -> Any:
         return _echo
@@ -316,6 +326,11 @@ _HOT = _Hot(
         b"/large": _large,
         b"/bad": _raises(lambda: InvalidInput("bad")),
         b"/fault": _raises(lambda: RuntimeError("a secret")),
+        b"/own": _raises(lambda: _Own("the model's own", status=204)),
+        b"/unsaid/status": _raises(lambda: InvalidInput("a secret", status=499)),
+        b"/unsaid/retry": _raises(lambda: InvalidInput("a secret", retry_after_s=math.inf)),
+        b"/unsaid/detail": _raises(lambda: InvalidInput("a secret", **{"\ud800": object()})),
+        b"/unsaid/bare": _raises(_Bare),
     }
 )
 

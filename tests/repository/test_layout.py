@@ -69,7 +69,20 @@ def test_a_file_in_a_versions_folder_has_its_models_toml(repository: Callable[..
     assert source.toml == str(root / "iris/model.toml")
     repository("iris/3/model.toml")
     (source,) = find_sources(str(root / "iris/3/model.onnx"), is_model)
-    assert source.toml == str(root / "iris/3/model.toml")
+    assert source.toml == str(root / "iris/model.toml"), "where the whole folder is read too"
+
+
+def test_a_loose_file_has_a_toml_of_its_own_where_others_lie_beside_it(
+    repository: Callable[..., Path],
+) -> None:
+    root = repository("a.onnx", "script.py")
+    (source,) = find_sources(str(root / "a.onnx"), is_model)
+    assert source.toml == str(root / "model.toml")
+    repository("b.onnx")
+    (source,) = find_sources(str(root / "a.onnx"), is_model)
+    assert source.toml == str(root / "a.toml")
+    tomls = {source.name: source.toml for source in find_sources(str(root), is_model)}
+    assert tomls["a"] == str(root / "a.toml")
 
 
 def test_an_attribute_of_a_program_follows_a_colon(repository: Callable[..., Path]) -> None:
@@ -104,7 +117,7 @@ def test_a_folder_holds_files_and_versions(repository: Callable[..., Path]) -> N
     root = repository("a b.onnx", "iris/1/iris.onnx", "iris/2/model.onnx", "readme.md")
     sources = found(root)
     assert set(sources) == {("a-b", "1"), ("iris", "1"), ("iris", "2")}
-    assert sources["a-b", "1"].toml == str(root / "a b.toml")
+    assert sources["a-b", "1"].toml == str(root / "model.toml")
     assert sources["iris", "2"].path == str(root / "iris/2/model.onnx")
     assert sources["iris", "2"].toml == str(root / "iris/model.toml")
 

@@ -17,7 +17,7 @@ from modelport.core.errors import (
     UntrustedModel,
 )
 from modelport.kit import plugins
-from modelport.runtimes.base import LoadOptions, format_of, known_formats, load
+from modelport.runtimes.base import LoadOptions, format_of, known_formats, load, without_paths
 from modelport.runtimes.names import is_model, known_endings
 
 PROGRAM = "def double(x: float) -> float:\n    return 2 * x\n"
@@ -186,3 +186,48 @@ def test_a_plug_in_that_is_no_runtime_is_refused(
     plugin("wrong", "RUNTIME = 3\n")
     with pytest.raises(LoadError, match=r"the plug-in for \.wrong is not a modelport"):
         load(*file("m.wrong", b"x"))
+
+
+def test_a_plug_in_that_cannot_be_imported_is_told_without_its_path(
+    file: Files, plugin: Callable[[str, str], None], tmp_path: Path
+) -> None:
+    plugin("torn", "from json import nothing_of_that_name\n")
+    with pytest.raises(
+        LoadError, match=r"^the plug-in for \.torn could not be imported: "
+    ) as caught:
+        load(*file("m.torn", b"x"))
+    assert caught.value.message.endswith(" from 'json' (__init__.py)")
+    assert str(caught.value) == caught.value.message
+
+
+@pytest.mark.parametrize("kind", ["ValueError", "LoadError", "UnsupportedModel"])
+def test_no_error_that_leaves_loading_shows_a_path(
+    file: Files, plugin: Callable[[str, str], None], kind: str
+) -> None:
+    plugin(
+        "open",
+        "from modelport.core.errors import LoadError, UnsupportedModel\n"
+        "from modelport.runtimes.base import Runtime\n"
+        f"def load(path, options):\n    raise {kind}(f'{{path}} needs /srv/a/w.bin')\n"
+        "RUNTIME = Runtime(name='Mine', load=load)\n",
+    )
+    with pytest.raises(LoadError, match=r"my m\.open needs w\.bin$") as caught:
+        load(*file("my m.open", b"x"))
+    assert "/" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("[Errno 2] No such file: '/srv/my models/w.bin'", "[Errno 2] No such file: 'w.bin'"),
+        ('[Errno 2] No such file: "/srv/it\'s/w.bin"', '[Errno 2] No such file: "w.bin"'),
+        ("no name 'x' from 'a' (/srv/my models/a.py)", "no name 'x' from 'a' (a.py)"),
+        ("/srv/a.so: cannot open, see /var/log/a/", "a.so: cannot open, see a"),
+        ("PATH=/usr/bin:/srv/b, file:///srv/c", "PATH=bin:b, file:c"),
+        ("~/models/w.bin and '~/models/w.bin'", "w.bin and 'w.bin'"),
+        ("see https://example.org/a/b and s3://c/d", "see https://example.org/a/b and s3://c/d"),
+        ("yes/no, 3 / 4, a//b, float32/64, ./a/b", "yes/no, 3 / 4, a//b, float32/64, ./a/b"),
+    ],
+)
+def test_an_absolute_path_is_told_by_its_last_name(text: str, shown: str) -> None:
+    assert without_paths(text) == shown

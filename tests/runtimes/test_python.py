@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import inspect
+import re
 import sys
 import textwrap
 from collections.abc import Callable
@@ -26,6 +27,7 @@ from modelport.core.semantics import Field
 from modelport.core.signature import TensorSpec
 from modelport.core.tensors import DType, bytes_tensor
 from modelport.runtimes.base import LoadOptions, Model, load
+from modelport.runtimes.python import RUNTIME
 
 F32, F64, I64, BOOL, BYTES = DType.FP32, DType.FP64, DType.INT64, DType.BOOL, DType.BYTES
 
@@ -473,6 +475,25 @@ def test_a_program_that_does_not_start_is_told(
     assert "modelport_model_app" not in sys.modules or kind is CorruptModel or "f()" in words
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "open('/nowhere/of mine/w.bin')",
+        "from json import nothing_of_that_name",
+        "class f:\n    def __init__(self):\n        open('/nowhere/of mine/w.bin')",
+        "def f(a: open('/nowhere/of mine/w.bin')) -> float: ...",
+        "raise SystemExit(__file__)",
+    ],
+)
+def test_why_a_program_does_not_start_shows_no_path(
+    program: Program, tmp_path: Path, source: str
+) -> None:
+    with pytest.raises(LoadError) as caught:
+        program(source)
+    assert "/" not in caught.value.message
+    assert re.search(r"'w\.bin'|\(__init__\.py\)|app\.py", caught.value.message)
+
+
 def test_a_program_needs_the_name_of_what_to_serve(program: Program) -> None:
     with pytest.raises(UnsupportedModel, match=r"'app\.py' is a program: say which"):
         program("def f(a: float) -> float: ...", name="")
@@ -496,3 +517,42 @@ def test_a_program_imports_its_neighbours_and_leaves_the_path_as_it_was(
     )
     assert run(model, a=[2])["output"] == [6]
     assert sys.path == before
+
+
+def loaded_from(tmp_path: Path, text: str, name: str) -> Any:
+    (tmp_path / "program.py").write_text(
+        "from typing import Annotated\nimport numpy as np\nfrom numpy.typing import NDArray\n"
+        + text
+    )
+    return RUNTIME.load(tmp_path / "program.py", LoadOptions(digest="", attribute=name))
+
+
+ROWS = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], dtype=np.float32)
+HINTS = "(x: Annotated[NDArray[np.float32], (None, 3)]) -> NDArray[np.float32]:\n"
+
+
+@pytest.mark.parametrize("answer", ["x[:1].sum(axis=1)", "np.float32(x.sum())"])
+def test_an_answer_with_another_number_of_rows_is_a_failure(tmp_path: Path, answer: str) -> None:
+    model = loaded_from(tmp_path, f"def f{HINTS}    return {answer}\n", "f")
+    with pytest.raises(ModelFailed, match="2 rows were asked for"):
+        model.predict({"x": ROWS})
+
+
+def test_a_function_may_write_to_its_arguments(tmp_path: Path) -> None:
+    model = loaded_from(tmp_path, f"def f{HINTS}    x += 1\n    return x.sum(axis=1)\n", "f")
+    sent = np.frombuffer(ROWS.tobytes(), dtype=np.float32).reshape(2, 3)
+    assert model.predict({"x": sent})["output"].tolist() == [9.0, 18.0]
+    assert sent.tolist() == ROWS.tolist()
+
+
+@pytest.mark.parametrize("kind", ["def", "async def"])
+def test_a_model_that_exits_fails_and_the_process_goes_on(tmp_path: Path, kind: str) -> None:
+    text = f"import sys\n{kind} f(x: float) -> float:\n    sys.exit(3)\n"
+    model = loaded_from(tmp_path, text, "f")
+
+    async def asked() -> object:
+        answer = model.predict({"x": np.array([[1.0]])})
+        return await answer if inspect.isawaitable(answer) else answer
+
+    with pytest.raises(RuntimeError, match=r"sys\.exit"):
+        asyncio.run(asked())

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
+import os
 import subprocess
 import sys
+import threading
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -817,6 +820,74 @@ def test_a_cache_that_cannot_be_written_costs_only_time(tmp_path: Path) -> None:
     blocked.write_text("not a folder")
     model = load_file(path, cache_dir=blocked / "cache")
     same(ask(model, rows)["label"], estimator.predict(rows))
+
+
+def test_a_link_in_the_locks_place_is_not_followed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, kept, precious = tmp_path / "model.skops", tmp_path / "cache", tmp_path / "precious"
+    skops.io.dump(fitted("bayes")[0], path)
+    load_file(path, cache_dir=kept)
+    precious.write_text("data")
+    (lock,) = kept.glob("*.lock")
+    lock.unlink()
+    lock.symlink_to(precious)
+    lock.with_suffix(".json").unlink()
+    load_file(path, cache_dir=kept)
+    assert precious.read_text() == "data"
+    assert "the cache of conversions cannot be used" in caplog.text
+
+
+def test_an_entry_of_another_user_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, kept = tmp_path / "model.skops", tmp_path / "cache"
+    estimator, rows = fitted("bayes")
+    skops.io.dump(estimator, path)
+    load_file(path, cache_dir=kept)
+    other = path.stat().st_uid + 1
+    monkeypatch.setattr(os, "geteuid", lambda: other)
+    same(ask(load_file(path, cache_dir=kept), rows)["label"], estimator.predict(rows))
+    assert "it belongs to another user" in caplog.text
+
+
+@pytest.mark.parametrize("ending", ["skops", "joblib"])
+def test_a_file_that_was_replaced_since_its_digest_is_not_loaded(
+    tmp_path: Path, ending: str
+) -> None:
+    path = tmp_path / f"model.{ending}"
+    dump = skops.io.dump if ending == "skops" else joblib.dump
+    dump(fitted("bayes")[0], path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    dump(fitted("two labels")[0], path)
+    options = base.LoadOptions(digest=digest, trusted=frozenset({digest}))
+    with pytest.raises(CorruptModel, match="was changed while it was being loaded"):
+        base.load(path, options)
+
+
+def test_threads_that_predict_at_once_leave_the_warning_filters_as_they_were(load: Any) -> None:
+    pipeline = make_pipeline(FunctionTransformer(np.log1p), GaussianNB())
+    model = load(pipeline.fit(IRIS.data, IRIS.target), trust=True)
+    second_came, first_left = threading.Event(), threading.Event()
+    others: list[Any] = []
+
+    def meet(values: Any) -> Any:
+        if threading.current_thread() is not threading.main_thread():
+            second_came.set()
+            assert first_left.wait(20)
+            warnings.warn("about a value", stacklevel=1)
+        elif not others:
+            others.append(pool.submit(ask, model, IRIS.data[:2]))
+            assert second_came.wait(20)
+        return values
+
+    model._estimator.steps[0][1].func = meet
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(1) as pool:
+        ask(model, IRIS.data[:2])
+        first_left.set()
+        others[0].result()
+    assert warnings.filters == before
 
 
 def _load_and_time(path: Path, kept: Path, started: Any, done: Any) -> None:

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelport.core.errors import ModelFailed
-from modelport.core.semantics import OutputMeaning
-from modelport.core.signature import TensorSpec
+from modelport.core.semantics import OutputMeaning, Semantics
+from modelport.core.signature import Signature, TensorSpec
 from modelport.core.tensors import DType, bytes_tensor
-from modelport.semantics.fields import PlainView
+from modelport.semantics.fields import PlainView, plain_view
 from modelport.semantics.labels import answer_json, plain_answer, predictions
 
 Views = Callable[..., PlainView]
@@ -294,3 +294,15 @@ def test_the_main_answer_without_classes_is_the_first_output(view_of: Views) -> 
     view = view_of([], [y(F64, None), y(F64, None, name="z")])
     outputs = {"y": np.array([1.0]), "z": np.array([2.0])}
     assert predictions(view, outputs) is outputs["y"]
+
+
+def test_a_score_that_is_nan_gives_no_label() -> None:
+    classes = ("no", "yes")
+    view = plain_view(
+        Signature((), (TensorSpec("p", DType.FP32, (None, 2)),)),
+        Semantics(outputs={"p": OutputMeaning(kind="probabilities", classes=classes)}),
+    )
+    scores = np.array([[0.25, 0.75], [math.nan, 0.5]], dtype=np.float32)
+    answer = json.loads(answer_json(plain_answer(view)({"p": scores}, False)))
+    assert answer["prediction"] == ["yes", None]
+    assert answer["probabilities"][1] == {"no": None, "yes": 0.5}

@@ -16,7 +16,8 @@ from modelport.app.spec import Spec, receive_spec
 from modelport.control.hub import Hub
 from modelport.control.messages import Snapshot
 from modelport.control.operations import Operations
-from modelport.control.state import StateStore, admin_token, private_folder
+from modelport.control.state import StateStore, admin_token
+from modelport.kit.storage import private_folder
 from modelport.monitor.logs import configure_logging
 
 __all__ = ["Running", "main"]

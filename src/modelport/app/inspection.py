@@ -11,6 +11,8 @@ import msgspec
 from modelport.app.local import open_path
 from modelport.core.errors import ConfigError
 from modelport.http.catalog import describe
+from modelport.repository.layout import find_sources
+from modelport.runtimes.names import is_model
 from modelport.semantics.model_toml import write_model_toml
 
 __all__ = ["Inspection", "inspect_model", "write_starting_toml"]
@@ -35,12 +37,13 @@ def inspect_model(argument: str, trusted: frozenset[str]) -> Inspection:
 
 
 def write_starting_toml(argument: str, found: Inspection) -> Path:
-    """Write the `model.toml` beside the model.
+    """Write the `model.toml` where serving will read it.
 
     Raises:
         ConfigError: there is one already.
     """
-    path = _file(argument).parent / "model.toml"
+    (source,) = find_sources(argument, is_model)
+    path = Path(source.toml)
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(found.toml)

@@ -13,6 +13,7 @@ from modelport.app.spec import state_folder
 from modelport.app.supervisor import Serving, serve
 from modelport.core.errors import ConfigError
 from modelport.core.settings import Settings
+from modelport.kit.storage import private_folder
 from modelport.repository import integrity
 from modelport.repository.layout import Source, find_sources
 from modelport.runtimes.names import is_model
@@ -31,7 +32,7 @@ def launch(
         ConfigError: nothing to serve, an unsafe address, a port that is taken.
     """
     sources = find_sources(argument, is_model, name)
-    state = state_folder()
+    state = private_folder(state_folder())
     _check_exposure(settings, state)
     trusted = trusted_digests(settings.security.trust) | _named_programs(sources)
     return serve(settings, sources, trusted, state, on_serving)

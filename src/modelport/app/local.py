@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -12,11 +14,12 @@ from typing import Any, Self
 import numpy as np
 
 from modelport.app.spec import state_folder
-from modelport.core.errors import ModelFailed, ModelportError
+from modelport.core.errors import ConfigError, ModelFailed, ModelportError
 from modelport.core.signature import Signature
 from modelport.core.tensors import Batch
 from modelport.engine.lifecycle import LoadedModel, Settings, open_version
 from modelport.kit.cpus import available_cpus
+from modelport.kit.storage import private_folder
 from modelport.repository import integrity
 from modelport.repository.layout import find_sources
 from modelport.runtimes.base import format_of
@@ -25,6 +28,8 @@ from modelport.semantics.plain import read
 from modelport.semantics.table import frame_columns
 
 __all__ = ["LocalModel", "load", "open_path"]
+
+_log = logging.getLogger(__name__)
 
 
 def load(path: str | Path, *, trust: str | None = None, threads: int = 0) -> LocalModel:
@@ -53,9 +58,17 @@ def open_path(argument: str, trusted: frozenset[str], threads: int = 0) -> Loade
     if source.attribute is not None:  # naming a class in a program is consent to run it
         trusted |= {integrity.digest(Path(source.path))}
     settings = Settings(
-        threads=threads or available_cpus(), trusted=trusted, cache_dir=state_folder() / "cache"
+        threads=threads or available_cpus(), trusted=trusted, cache_dir=_cache_folder()
     )
     return open_version(source, settings)
+
+
+def _cache_folder() -> Path | None:
+    try:
+        return private_folder(private_folder(state_folder()) / "cache")
+    except ConfigError as error:
+        _log.warning("conversions of models are not kept: %s", error.message)
+        return None
 
 
 class LocalModel:
@@ -92,11 +105,10 @@ class LocalModel:
         answer = self._loaded.answer(self.run(request.inputs), request.single)
         if frame is not None:
             return _as_frame(data, answer)
-        if isinstance(data, np.ndarray):
-            return np.asarray(answer["prediction"])
-        keeps_arrays = isinstance(data, dict) and any(
-            isinstance(value, np.ndarray) for value in data.values()
-        )
+        if isinstance(data, np.ndarray) and len(answer) == 1:
+            return np.asarray(*answer.values())
+        given = data.values() if isinstance(data, dict) else [data]
+        keeps_arrays = any(isinstance(value, np.ndarray) for value in given)
         return answer if keeps_arrays else _python(answer)
 
     def close(self) -> None:
@@ -130,7 +142,12 @@ def _awaited(outputs: Any) -> Batch:
     async def wait() -> Batch:
         return await outputs  # type: ignore[no-any-return]  # by the Model protocol
 
-    return asyncio.run(wait())
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(wait())
+    with ThreadPoolExecutor(1) as thread:  # a notebook's loop cannot run another one inside
+        return thread.submit(asyncio.run, wait()).result()
 
 
 def _python(value: Any) -> Any:

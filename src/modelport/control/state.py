@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import stat
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,8 +11,9 @@ import sqlalchemy as sa
 
 from modelport.core.errors import ConfigError, NotFound
 from modelport.guard.auth import KeyRecord, Role, new_key, record_of
+from modelport.kit.storage import private_folder
 
-__all__ = ["StateStore", "admin_token", "private_folder"]
+__all__ = ["StateStore", "admin_token"]
 
 _KEYS = sa.Table(
     "keys",
@@ -76,24 +76,6 @@ class StateStore:
     def close(self) -> None:
         """Close the connections."""
         self._engine.dispose()
-
-
-def private_folder(folder: Path) -> Path:
-    """The folder, made if it is not there, readable by this user alone.
-
-    Raises:
-        ConfigError: it cannot be made, or is a folder that users share, such as `/tmp`.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if folder.stat().st_mode & stat.S_ISVTX:
-            raise ConfigError(f"the state folder '{folder}' is shared by users: name one below it")
-        folder.chmod(0o700)
-    except OSError as error:
-        raise ConfigError(
-            f"the state folder '{folder}' cannot be made private: {error.strerror}"
-        ) from error
-    return folder
 
 
 def admin_token(folder: Path) -> KeyRecord:

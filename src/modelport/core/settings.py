@@ -15,7 +15,14 @@ _MIB = 1024 * 1024
 
 
 def option(default: Any, help: str, **metadata: Any) -> Any:
-    """A field with its help text; `file_only=True` keeps it off the command line."""
+    """A field with its help text.
+
+    Args:
+        default: its value where nobody sets it.
+        help: one sentence for people.
+        metadata: `file_only=True` keeps it off the command line; `least` and `most` are the
+            smallest and the largest number allowed.
+    """
     return field(default=default, metadata={"help": help, **metadata})
 
 
@@ -24,14 +31,17 @@ class Server:
     """Where and with how many processes."""
 
     host: str = option("127.0.0.1", "Address to listen on.")
-    port: int = option(8080, "Port to listen on; 0 picks a free one.")
-    workers: int = option(0, "Worker processes; 0 means one for each CPU that is granted.")
+    port: int = option(8080, "Port to listen on; 0 picks a free one.", least=0, most=65535)
+    workers: int = option(
+        0, "Worker processes; 0 means one for each CPU that is granted.", least=0, most=1024
+    )
     drain_s: float = option(
-        30.0, "Seconds that requests in the air are given when the server is told to stop."
+        30.0, "Seconds that requests in the air are given when the server is told to stop.", least=0
     )
     drain_delay_s: float = option(
         0.0,
         "Seconds between turning not ready and closing the port, for load balancers to notice.",
+        least=0,
     )
 
 
@@ -58,10 +68,15 @@ class Inference:
     """How models run."""
 
     threads: int = option(
-        0, "CPU threads for one inference in each worker; 0 shares the CPUs among the workers."
+        0,
+        "CPU threads for one inference in each worker; 0 shares the CPUs among the workers.",
+        least=0,
+        most=1024,
     )
-    queue_limit: int = option(1024, "Requests that may wait for the models of one worker.")
-    timeout_s: float = option(60.0, "Seconds after which a request that got no answer gets 504.")
+    queue_limit: int = option(1024, "Requests that may wait for the models of one worker.", least=1)
+    timeout_s: float = option(
+        60.0, "Seconds after which a request that got no answer gets 504.", least=0.001
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,19 +84,24 @@ class HttpLimits:
     """What one connection and one request may take."""
 
     max_body_bytes: int = option(
-        100 * _MIB, "Largest body, as sent and as unpacked.", file_only=True
+        100 * _MIB, "Largest body, as sent and as unpacked.", file_only=True, least=1
     )
-    max_line_bytes: int = option(8192, "Longest request line.", file_only=True)
-    max_head_bytes: int = option(32768, "Largest head: request line and headers.", file_only=True)
-    max_headers: int = option(100, "Most headers in one request.", file_only=True)
-    max_connections: int = option(8192, "Most connections that a worker holds.", file_only=True)
-    head_s: float = option(10.0, "Seconds for a head to arrive.", file_only=True)
-    body_s: float = option(60.0, "Seconds for a body to arrive.", file_only=True)
-    idle_s: float = option(75.0, "Seconds a connection may be idle.", file_only=True)
+    max_line_bytes: int = option(8192, "Longest request line.", file_only=True, least=64)
+    max_head_bytes: int = option(
+        32768, "Largest head: request line and headers.", file_only=True, least=256
+    )
+    max_headers: int = option(100, "Most headers in one request.", file_only=True, least=8)
+    max_connections: int = option(
+        8192, "Most connections that a worker holds.", file_only=True, least=1
+    )
+    head_s: float = option(10.0, "Seconds for a head to arrive.", file_only=True, least=0.1)
+    body_s: float = option(60.0, "Seconds for a body to arrive.", file_only=True, least=0.1)
+    idle_s: float = option(75.0, "Seconds a connection may be idle.", file_only=True, least=0.1)
     write_s: float = option(
         30.0,
         "Seconds a client may leave an answer unread once the buffers are full.",
         file_only=True,
+        least=0.1,
     )
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import TypeAlias
 
 from modelport.core.errors import DeadlineExceeded, ModelFailed, ModelportError, Overloaded
@@ -53,12 +57,22 @@ async def run_async(model: Model, batch: Batch) -> Run:
 
 
 class Threads:
-    """A bounded line of work in front of a few threads."""
+    """A bounded line of work in front of a few threads.
+
+    The line is not the pool's own, which would keep work that was cancelled, with its batch, until
+    a thread comes to it; behind a model that hangs none ever does.
+    """
 
     def __init__(self, threads: int, limit: int, name: str) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self._threads = threads
         self._limit = limit
-        self._waiting = 0
+        self._lock = threading.Lock()
+        self._line: OrderedDict[Future[Run], Callable[[], Run]] = OrderedDict()
+        self._held = 0
+        """What waits or runs; a run that nobody awaits any more counts until it ends."""
+        self._busy = 0
+        """Threads that take work from the line."""
 
     async def run(self, model: Model, batch: Batch, deadline: float | None) -> Run:
         """Run in a thread, in the order of arrival; dropped if cancelled before it started.
@@ -68,21 +82,56 @@ class Threads:
             DeadlineExceeded: the deadline passed before the run began.
             ModelportError: as `run_in_place`.
         """
-        if self._waiting >= self._limit:
-            raise Overloaded(
-                f"{self._waiting} requests wait for this model already; try again later",
-                retry_after_s=1,
-            )
-        self._waiting += 1
-        try:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._pool, _unless_late, model, batch, deadline)
-        finally:
-            self._waiting -= 1
+        future: Future[Run] = Future()
+        with self._lock:
+            if self._held >= self._limit:
+                raise Overloaded(
+                    f"{self._held} requests wait already; try again later", retry_after_s=1
+                )
+            self._held += 1
+            self._line[future] = partial(_unless_late, model, batch, deadline)
+            is_thread_free = self._busy < self._threads
+            self._busy += is_thread_free
+        future.add_done_callback(self._leave)
+        if is_thread_free:
+            self._pool.submit(self._work)
+        return await asyncio.wrap_future(future)
+
+    def _leave(self, future: Future[Run]) -> None:
+        with self._lock:
+            self._line.pop(future, None)
+            self._held -= 1
+
+    def _work(self) -> None:
+        while (taken := self._next()) is not None:
+            _settle(*taken)
+
+    def _next(self) -> tuple[Future[Run], Callable[[], Run]] | None:
+        with self._lock:
+            while self._line:
+                future, job = self._line.popitem(last=False)
+                # False in the moment between a cancellation and `_leave`.
+                if future.set_running_or_notify_cancel():  # pragma: no branch
+                    return future, job
+            self._busy -= 1
+            return None
 
     def close(self) -> None:
         """Drop what waits; a run that has begun ends on its own."""
+        with self._lock:
+            waiting = list(self._line)
+        for future in waiting:
+            future.cancel()
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _settle(future: Future[Run], job: Callable[[], Run]) -> None:
+    try:
+        future.set_result(job())
+    except BaseException as error:
+        future.set_exception(error)
+    finally:
+        del future, job  # the error's traceback holds this frame, and the future the error
 
 
 def _unless_late(model: Model, batch: Batch, deadline: float | None) -> Run:

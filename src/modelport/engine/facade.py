@@ -88,17 +88,18 @@ class Engine:
         rows = loaded.view.signature.check(request.inputs)
         if request.outputs:
             loaded.view.signature.check_outputs(request.outputs)
-        quick = version.seconds_per_row * rows < HAND_OVER_S
+        size = version.size_of(request.inputs, rows)
+        quick = version.seconds_per_unit * size < HAND_OVER_S
         if quick and loaded.description.execution == "compute":
             try:
                 run = run_in_place(loaded.model, request.inputs)
             except ModelFailed as error:
                 raise _logged(version, error) from error
-            return _response(version, request, run, rows, run[1])
-        return self._elsewhere(version, loaded, request, rows)
+            return _response(version, request, run, size, run[1])
+        return self._elsewhere(version, loaded, request, size)
 
     async def _elsewhere(
-        self, version: Version, loaded: LoadedModel, request: InferRequest, rows: int
+        self, version: Version, loaded: LoadedModel, request: InferRequest, size: int
     ) -> InferResponse:
         arrived = time.perf_counter()
         left = None if request.deadline is None else request.deadline - time.monotonic()
@@ -111,7 +112,7 @@ class Engine:
             ) from error
         except ModelFailed as error:
             raise _logged(version, error) from error
-        return _response(version, request, run, rows, arrived)
+        return _response(version, request, run, size, arrived)
 
     async def _run(self, version: Version, loaded: LoadedModel, request: InferRequest) -> Run:
         if loaded.description.execution == "async":
@@ -132,10 +133,10 @@ class Engine:
 
 
 def _response(
-    version: Version, request: InferRequest, run: Run, rows: int, arrived: float
+    version: Version, request: InferRequest, run: Run, size: int, arrived: float
 ) -> InferResponse:
     outputs, started, ended = run
-    _learn(version, (ended - started) / rows)
+    _learn(version, (ended - started) / size)
     return InferResponse(
         model=version.name,
         version=version.version,
@@ -151,8 +152,8 @@ def _chosen(outputs: Batch, names: tuple[str, ...]) -> Batch:
 
 def _learn(version: Version, seconds: float) -> None:
     # A single slow run (a page fault, a neighbour) moves the estimate by a fifth at most.
-    known = version.seconds_per_row
-    version.seconds_per_row = known + 0.05 * (min(seconds, 5 * known + 1e-6) - known)
+    known = version.seconds_per_unit
+    version.seconds_per_unit = known + 0.05 * (min(seconds, 5 * known + 1e-6) - known)
 
 
 def _logged(version: Version, error: ModelFailed) -> ModelFailed:

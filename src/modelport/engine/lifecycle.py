@@ -14,6 +14,7 @@ import numpy as np
 
 from modelport.core.errors import ConfigError, ModelportError, NotReady
 from modelport.core.semantics import Semantics
+from modelport.core.signature import Signature
 from modelport.core.tensors import Batch
 from modelport.repository import integrity
 from modelport.repository.layout import Source
@@ -25,7 +26,17 @@ from modelport.semantics.labels import Answer, plain_answer
 from modelport.semantics.model_toml import declared_inputs, merge, read_model_toml
 from modelport.semantics.plain import read
 
-__all__ = ["LoadedModel", "Settings", "State", "Version", "open_version", "warm_up"]
+__all__ = [
+    "LoadedModel",
+    "Settings",
+    "State",
+    "Version",
+    "by_elements",
+    "by_rows",
+    "open_version",
+    "size_measure",
+    "warm_up",
+]
 
 _log = logging.getLogger(__name__)
 _WARM_UP_RUNS = 5
@@ -73,8 +84,10 @@ class Version:
         self.version = source.version
         self.state = State.LOADING
         self.reason: str | None = None
-        self.seconds_per_row = 0.0
-        """Measured; follows the last runs slowly."""
+        self.size_of: Callable[[Batch, int], int] = by_rows
+        """The size of a request, from its inputs and its number of rows."""
+        self.seconds_per_unit = 0.0
+        """Of size; measured, and follows the last runs slowly."""
         self._loaded: LoadedModel | None = None
 
     @property
@@ -101,7 +114,8 @@ class Version:
         try:
             self._loaded = open_version(self.source, settings)
             self.state = State.WARMING
-            self.seconds_per_row = warm_up(self._loaded)
+            self.size_of = size_measure(self._loaded.view.signature)
+            self.seconds_per_unit = warm_up(self._loaded, self.size_of)
             self.state = State.READY
         except ModelportError as error:
             self._fail(error.message)
@@ -164,8 +178,24 @@ def open_version(source: Source, settings: Settings) -> LoadedModel:
     )
 
 
-def warm_up(loaded: LoadedModel) -> float:
-    """Run the owner's example, else a generated row, a few times; the seconds that a row takes.
+def by_rows(inputs: Batch, rows: int) -> int:
+    """The number of rows: the measure where all rows are of one shape."""
+    return rows
+
+
+def by_elements(inputs: Batch, rows: int) -> int:
+    """The number of elements: the measure where a row may be of any length."""
+    return sum(tensor.size for tensor in inputs.values())
+
+
+def size_measure(signature: Signature) -> Callable[[Batch, int], int]:
+    """What the cost of a request is taken to grow with."""
+    shapes = [spec.row_shape if signature.lockstep else spec.shape for spec in signature.inputs]
+    return by_elements if any(None in shape for shape in shapes) else by_rows
+
+
+def warm_up(loaded: LoadedModel, size_of: Callable[[Batch, int], int]) -> float:
+    """Run the owner's example, else a generated row, a few times; the seconds per unit of size.
 
     A generated row may be one that the model refuses: that is logged, and 1 second assumed.
 
@@ -180,7 +210,7 @@ def warm_up(loaded: LoadedModel) -> float:
             else read(loaded.view, example_request(loaded.view)).inputs
         )
         rows = loaded.view.signature.check(batch)
-        return _timed(loaded.model, batch) / rows
+        return _timed(loaded.model, batch) / size_of(batch, rows)
     except Exception as error:
         if not generated:
             raise

@@ -6,11 +6,17 @@ import asyncio
 import gzip
 import math
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from inspect import isawaitable
 
 import msgspec
 
-from modelport.core.errors import InvalidInput, PayloadTooLarge, UnsupportedMedia
+from modelport.core.errors import (
+    DeadlineExceeded,
+    InvalidInput,
+    PayloadTooLarge,
+    UnsupportedMedia,
+)
 from modelport.http.wire import Handler, Head, Reply
 
 __all__ = [
@@ -28,6 +34,9 @@ NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 _MEMBERS = 64
 """Parts that a gzip body may be joined from; each costs a copy of what follows it."""
+_INFLATERS = ThreadPoolExecutor(4, "modelport-inflate")
+"""Few, and of their own: a small body may unpack to the largest that is taken, and a thread goes
+on after its client has left. No thread starts before it is needed."""
 _AUTO = 32 + zlib.MAX_WBITS  # gzip or zlib, by the first bytes
 _RAW = -zlib.MAX_WBITS
 
@@ -80,8 +89,10 @@ def time_allowed(head: Head, longest_s: float) -> float:
     return min(asked, longest_s)
 
 
-def unpacked(head: Head, handler: Handler, limit: int) -> Handler:
+def unpacked(head: Head, handler: Handler, limit: int, timeout_s: float) -> Handler:
     """The handler behind what `Content-Encoding` asks for; unpacking runs in a thread.
+
+    The time for the answer counts from before the unpacking, a wait for a thread included.
 
     Raises:
         UnsupportedMedia: an encoding that is not understood.
@@ -95,9 +106,14 @@ def unpacked(head: Head, handler: Handler, limit: int) -> Handler:
         )
 
     async def unpack(body: bytes) -> Reply:
-        plain = await asyncio.to_thread(_inflate, body, limit)
-        answer = handler(plain)
-        return await answer if isawaitable(answer) else answer
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(timeout_s):
+                plain = await loop.run_in_executor(_INFLATERS, _inflate, body, limit)
+                answer = handler(plain)
+                return await answer if isawaitable(answer) else answer
+        except TimeoutError as error:
+            raise DeadlineExceeded("there was no answer before the request's deadline") from error
 
     return unpack
 

@@ -58,7 +58,10 @@ _PIPELINE = 16
 """Requests that may wait in one connection before reading stops, or be answered in one turn."""
 _MEMO_BYTES = 2048
 """Longer heads are not remembered."""
+_ONCE = frozenset((b"x-request-id", b"traceparent", b"idempotency-key"))
+"""Headers that are another in each request: a head with one of them would never be met again."""
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_FAULT = "something failed inside the server; its log has the request's id"
 
 
 class Connection(asyncio.Protocol):
@@ -275,7 +278,7 @@ class Connection(asyncio.Protocol):
         self._body = b""
 
     def _is_memorable(self, head: Head, raw: bytes) -> bool:
-        """Whether the same bytes will mean the same head, and the body of the same length."""
+        """Whether the same bytes may come again, and will mean the same head and body length."""
         # `raw` ends at the first empty line. It is the whole head if the request starts with its
         # first byte, and if nothing but CR LF ends a line in it.
         return (
@@ -283,6 +286,7 @@ class Connection(asyncio.Protocol):
             and head.length is not None
             and raw.startswith(head.method + b" ")
             and raw.count(b"\n") == raw.count(b"\r\n") == raw.count(b"\r")
+            and _ONCE.isdisjoint(name for name, _ in head.headers)
         )
 
     def _continue(self) -> None:
@@ -373,12 +377,23 @@ class Connection(asyncio.Protocol):
         request_id = head.request_id or self._shared.request_ids()
         if not isinstance(error, ModelportError):
             _log.error("request %s failed", request_id.decode(), exc_info=error)
-            error = Internal("something failed inside the server; its log has the request's id")
+            error = Internal(_FAULT)
+        try:
+            answer = self._error_answer(head, error, request_id)
+        except Exception:
+            # A model's own error may have a code, a detail or a status that nobody can write.
+            _log.exception("request %s failed, and so did its answer", request_id.decode())
+            answer = self._error_answer(head, Internal(_FAULT), request_id)
+        self._send(head, answer, request_id)
+
+    def _error_answer(self, head: Head, error: ModelportError, request_id: bytes) -> Reply:
+        """The answer for an error, which is counted once it could be made."""
+        answer = error_reply(error, request_id)
         if head.failed is not None:
             head.failed(error.code)
         else:
             self._shared.rejected(error)
-        self._send(head, error_reply(error, request_id), request_id)
+        return answer
 
     def _send(self, head: Head, answer: Reply, request_id: bytes) -> None:
         prefix, body = answer

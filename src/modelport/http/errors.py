@@ -42,7 +42,10 @@ STATUS: dict[type[ModelportError], int] = {
 def status_of(error: ModelportError) -> int:
     """The status of an error; `detail["status"]` says it where HTTP itself has a finer one."""
     finer = error.detail.get("status")
-    return finer if isinstance(finer, int) else STATUS[type(error)]
+    if isinstance(finer, int) and 400 <= finer < 600:
+        return finer
+    # A model may raise a class of its own, which is what the nearest of ours is.
+    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
 
 
 def error_headers(error: ModelportError) -> dict[str, str]:

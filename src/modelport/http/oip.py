@@ -86,7 +86,7 @@ def infer_routes(
         _check_media(head)
         seconds = time_allowed(head, timeout_s)
         handler = _handler(engine, version, loaded, _header_length(head), metrics, seconds)
-        return unpacked(head, compressed(head, handler), max_body_bytes)
+        return unpacked(head, compressed(head, handler), max_body_bytes, seconds)
 
     paths = ("/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer")
     return [

@@ -69,8 +69,11 @@ def _shape(output: OutputField, single: bool) -> Shape:
 
 
 def _predicted(label: OutputField | None, scores: OutputField) -> Schema:
-    if label is None:
-        return one_of(scores.meaning.classes)
+    if label is None:  # the class of the largest score, null where one of them is NaN
+        schema = one_of(scores.meaning.classes)
+        if "type" in schema:
+            schema["type"] = [schema["type"], "null"]
+        return schema | {"enum": [*scores.meaning.classes, None]}
     return _known_labels(label, label.meaning.classes or scores.meaning.classes)
 
 

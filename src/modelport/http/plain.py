@@ -63,7 +63,7 @@ def plain_routes(
         )
         seconds = time_allowed(head, timeout_s)
         handler = _handler(engine, version, loaded, decode, encode, prefix, metrics, seconds)
-        return unpacked(head, handler, max_body_bytes)
+        return unpacked(head, handler, max_body_bytes, seconds)
 
     paths = ("/predict", "/models/{name}/predict", "/models/{name}/versions/{version}/predict")
     return [

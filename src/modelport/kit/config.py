@@ -7,9 +7,10 @@ groups. The file has a table for each group; a variable is the prefix and the fi
 from __future__ import annotations
 
 import difflib
+import math
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import Field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
@@ -42,7 +43,8 @@ def build(
         reserved: variables with the prefix that are no settings.
 
     Raises:
-        ConfigError: an unknown key (names the nearest), or a value of the wrong type.
+        ConfigError: an unknown key (names the nearest), a value of the wrong type, or one outside
+            of what its field's metadata allow as `least` and `most`.
     """
     groups = {f.name: _group_type(settings, f.name) for f in fields(settings)}  # type: ignore[arg-type]  # a dataclass
     _check_known("modelport.toml", file, groups)
@@ -57,6 +59,9 @@ def build(
             values[name] = _typed(f"modelport.toml, [{group}] {name}", value, types[name])
     values |= _from_environment(groups, environment, prefix, set(reserved))
     values |= {name: value for name, value in flags.items() if value is not None}
+    for kind in groups.values():
+        for declared in fields(kind):
+            _check_range(declared, values.get(declared.name, declared.default))
     made = {
         group: kind(**{n: v for n, v in values.items() if n in types_of(kind)})
         for group, kind in groups.items()
@@ -129,6 +134,14 @@ def _typed(where: str, value: Any, kind: Any) -> Any:
     elif kind is float and type(value) is int:
         return float(value)
     raise ConfigError(f"{where} is {_name(kind)}, and {value!r} came")
+
+
+def _check_range(declared: Field[Any], value: Any) -> None:
+    least = declared.metadata.get("least", -math.inf)
+    most = declared.metadata.get("most", math.inf)
+    if isinstance(value, int | float) and not (least <= value <= most and math.isfinite(value)):
+        bounds = f"at least {least:g}" + ("" if most == math.inf else f" and at most {most:g}")
+        raise ConfigError(f"the setting '{declared.name}' is {bounds}, and {value} came")
 
 
 def _name(kind: Any) -> str:

@@ -50,7 +50,7 @@ def find_sources(
     """
     base, separator, attribute = argument.rpartition(":")
     if separator and base.endswith(".py"):
-        return [_single(Path(base), name, attribute)]
+        return [_single(Path(base), is_model, name, attribute)]
     path = Path(argument)
     if path.is_dir():
         sources = _distinct(_folder(path, is_model))
@@ -62,7 +62,7 @@ def find_sources(
         if name is not None:
             raise ConfigError("--name names a single file; a folder's models have their own names")
         return sources
-    return [_single(path, name, None)]
+    return [_single(path, is_model, name, None)]
 
 
 def latest(versions: list[str]) -> str:
@@ -76,7 +76,9 @@ def model_name(text: str) -> str:
     return name[:128] or "model"
 
 
-def _single(path: Path, name: str | None, attribute: str | None) -> Source:
+def _single(
+    path: Path, is_model: Callable[[Path], bool], name: str | None, attribute: str | None
+) -> Source:
     if not path.is_file():
         raise ConfigError(f"there is no file or folder '{path}'")
     if name is not None and not _NAME.fullmatch(name):
@@ -87,15 +89,22 @@ def _single(path: Path, name: str | None, attribute: str | None) -> Source:
         name=name or model_name(attribute if attribute else path.stem),
         version="1",
         path=str(path.resolve()),
-        toml=str(_toml_of(path.resolve())),
+        toml=_toml_of(path.resolve(), is_model),
         attribute=attribute,
     )
 
 
-def _toml_of(path: Path) -> Path:
-    """Beside the file; for a file in a version's folder, beside that folder."""
-    in_version = path.parent.name.isdigit() and not (path.parent / "model.toml").is_file()
-    return (path.parent.parent if in_version else path.parent) / "model.toml"
+def _toml_of(path: Path, is_model: Callable[[Path], bool]) -> str:
+    """Where the owner's words for a file are: `model.toml` above a version's folder or beside the
+    file, or, where several models lie in one folder, a file of its own name."""
+    if path.parent.name.isdigit():
+        return str(path.parent.parent / "model.toml")
+    own = path.with_suffix(".toml")
+    others = any(
+        other != path and other.suffix != ".py" and other.is_file() and is_model(other)
+        for other in path.parent.iterdir()
+    )
+    return str(own if others or own.is_file() else path.parent / "model.toml")
 
 
 def _folder(root: Path, is_model: Callable[[Path], bool]) -> Iterator[Source]:
@@ -105,7 +114,7 @@ def _folder(root: Path, is_model: Callable[[Path], bool]) -> Iterator[Source]:
         if entry.is_dir():
             yield from _versions(entry, is_model)
         elif is_model(entry):
-            name, toml = model_name(entry.stem), str(entry.with_suffix(".toml"))
+            name, toml = model_name(entry.stem), _toml_of(entry, is_model)
             if entry.is_file():
                 yield Source(name=name, version="1", path=str(entry), toml=toml)
             else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint
@@ -22,7 +23,25 @@ from modelport.core.tensors import Batch
 from modelport.kit import plugins
 from modelport.runtimes.names import GROUP
 
-__all__ = ["Description", "LoadOptions", "Model", "Runtime", "format_of", "known_formats", "load"]
+__all__ = [
+    "Description",
+    "LoadOptions",
+    "Model",
+    "Runtime",
+    "format_of",
+    "known_formats",
+    "load",
+    "without_paths",
+]
+
+_ADDRESS = r"\b(?!file:)[a-z][a-z0-9+.-]*://\S+"  # stays as it is
+_PATHS = (
+    r"(?<=')~?/[^'\n]*(?=')",  # quoted, so that it may hold spaces
+    r'(?<=")~?/[^"\n]*(?=")',
+    r"(?<=\()~?/[^()\n]*(?=\))",
+    r"(?<![\w.~/])~?/[^\s'\"`()<>,;:]*",
+)
+_PATH = re.compile(f"(?P<address>{_ADDRESS})|{'|'.join(_PATHS)}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +134,27 @@ def load(path: Path, options: LoadOptions) -> Model:
         UntrustedModel: loading could run code, and the digest is not trusted.
         MissingLibrary: the runtime's library is not installed; names the extra.
         CorruptModel: the file is empty, damaged, or not what its name says.
+        LoadError: anything else; its message, too, shows no path, as callers may read it.
     """
+    try:
+        return _load(path, options)
+    except ModelportError as error:
+        error.message = without_paths(error.message.replace(str(path), path.name))
+        error.args = (error.message,)
+        raise
+
+
+def without_paths(text: str) -> str:
+    """The text with the last name in place of each absolute path."""
+    return _PATH.sub(_last_name, text)
+
+
+def _last_name(found: re.Match[str]) -> str:
+    path = found[0]
+    return path if found["address"] else path.rstrip("/").rpartition("/")[2] or path
+
+
+def _load(path: Path, options: LoadOptions) -> Model:
     ending = format_of(path)
     if ending is None:
         known = ", ".join(f".{known}" for known in sorted(known_formats()))
@@ -141,6 +180,10 @@ def _runtime(ending: str) -> Runtime:
         runtime = known_formats()[ending].load()
     except ModuleNotFoundError as error:
         raise _missing(ending, error) from error
+    except Exception as error:
+        raise LoadError(
+            f"the plug-in for .{ending} could not be imported: {_first_line(error)}"
+        ) from error
     if not isinstance(runtime, Runtime):
         raise LoadError(f"the plug-in for .{ending} is not a modelport.runtimes.base.Runtime")
     return runtime

@@ -104,16 +104,31 @@ class _PythonModel:
             close()
 
     def _predict(self, batch: Batch) -> Batch:
-        return self._tensors([self._function(**call) for call in self._calls(batch)])
+        try:
+            answers = [self._function(**call) for call in self._calls(batch)]
+        except SystemExit as error:
+            raise _exited() from error
+        return self._tensors(answers, self._rows(batch))
 
     async def _predict_async(self, batch: Batch) -> Batch:
-        calls = [self._function(**call) for call in self._calls(batch)]
+        async def answered(call: dict[str, Any]) -> Any:
+            try:
+                return await self._function(**call)
+            except SystemExit as error:  # would end the event loop
+                raise _exited() from error
+
+        calls = [answered(call) for call in self._calls(batch)]
         # None is left running when another fails.
         answers = await asyncio.gather(*calls, return_exceptions=True)
         for answer in answers:
             if isinstance(answer, BaseException):
                 raise answer
-        return self._tensors(answers)
+        return self._tensors(answers, self._rows(batch))
+
+    def _rows(self, batch: Batch) -> int | None:
+        """How many rows an answer has; None where the inputs do not say it."""
+        signature = self.description.signature
+        return batch[signature.inputs[0].name].shape[0] if signature.is_batched else None
 
     def _calls(self, batch: Batch) -> list[dict[str, Any]]:
         """The arguments of each call: one for each row, or one with the whole batch."""
@@ -123,7 +138,7 @@ class _PythonModel:
             return [dict(zip(columns, row, strict=True)) for row in rows]
         return [{a.spec.name: _array(a.spec, batch[a.spec.name]) for a in self._arguments}]
 
-    def _tensors(self, answers: Sequence[Any]) -> Batch:
+    def _tensors(self, answers: Sequence[Any], rows: int | None) -> Batch:
         named = [_named(answer) for answer in answers]
         outputs: dict[str, Array] = {}
         for result in self._results:
@@ -132,7 +147,13 @@ class _PythonModel:
                 values = [answer[name] for answer in named]
             except KeyError as error:
                 raise ModelFailed(f"the model's answer has no '{name}'") from error
-            outputs[name] = _tensor(result, values if self._by_row else values[0])
+            tensor = _tensor(result, values if self._by_row else values[0])
+            if rows is not None and result.spec.is_batched and tensor.shape[:1] != (rows,):
+                raise ModelFailed(
+                    f"the model's answer '{name}' has the shape {show_shape(tensor.shape)}, and"
+                    f" {rows} rows were asked for"
+                )
+            outputs[name] = tensor
         return outputs
 
 
@@ -195,7 +216,7 @@ def _attribute(path: Path, name: str) -> Any:
 def _instance(target: type, name: str) -> object:
     try:
         return target()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise LoadError(f"{name}() raised {type(error).__name__}: {error}") from error
 
 
@@ -333,8 +354,15 @@ def _promised(spec: TensorSpec) -> _Result:
 # -- from tensors to arguments, and from answers to tensors
 
 
+def _exited() -> RuntimeError:
+    return RuntimeError("the model called sys.exit()")
+
+
 def _array(spec: TensorSpec, tensor: Array) -> Array:
-    return decode_text(spec.name, tensor) if spec.dtype is DType.BYTES else tensor
+    if spec.dtype is DType.BYTES:
+        return decode_text(spec.name, tensor)
+    # The function may write to what it is given; bytes of a request cannot be written to.
+    return tensor if tensor.flags.writeable else tensor.copy()
 
 
 def _column(argument: _Argument, tensor: Array) -> list[Any]:

@@ -74,8 +74,11 @@ def _labels(view: PlainView, outputs: Batch) -> list[Any]:
     assert view.scores is not None
     if view.label is None:
         classes = view.scores.meaning.classes
-        best = np.argmax(outputs[view.scores.name].reshape(-1, len(classes)), axis=-1)
-        return [classes[at] for at in best.tolist()]
+        rows: Any = outputs[view.scores.name].reshape(-1, len(classes))
+        # Where a score is NaN nobody knows which is the largest: the label is null then.
+        unknown = np.isnan(rows.max(axis=-1)).tolist()
+        best = np.argmax(rows, axis=-1).tolist()
+        return [None if nan else classes[at] for nan, at in zip(unknown, best, strict=True)]
     tensor = outputs[view.label.name]
     if _is_named(view.label):
         return _class_names(view.label, tensor)

@@ -7,6 +7,7 @@ which is written last and holds the model's digest. What cannot be read is conve
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import logging
@@ -61,7 +62,8 @@ class Slot:
             if self._base is not None:
                 try:
                     self._base.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                    handle = stack.enter_context(self._base.with_suffix(".lock").open("wb"))
+                    handle = _open(self._base.with_suffix(".lock"), os.O_RDWR | os.O_CREAT)
+                    stack.callback(os.close, handle)
                     fcntl.flock(handle, fcntl.LOCK_EX)
                 except OSError as error:
                     _log.warning("the cache of conversions cannot be used: %s", error.strerror)
@@ -73,8 +75,8 @@ class Slot:
             return None
         model = self._base.with_suffix(".onnx")
         try:
-            entry = msgspec.json.decode(self._base.with_suffix(".json").read_bytes(), type=Entry)
-            if entry.graph is not None and _digest(model.read_bytes()) != entry.model_digest:
+            entry = msgspec.json.decode(_content(self._base.with_suffix(".json")), type=Entry)
+            if entry.graph is not None and _digest(_content(model)) != entry.model_digest:
                 raise ValueError("the model has another digest")
         except FileNotFoundError:
             return None
@@ -95,6 +97,20 @@ class Slot:
             _put(self._base.with_suffix(".json"), msgspec.json.encode(entry))
         except OSError as error:
             _log.warning("a conversion could not be kept: %s", error.strerror)
+
+
+def _open(path: Path, flags: int) -> int:
+    """A handle to a file of this user; another's, or a link, could lead to any content."""
+    handle = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    if os.fstat(handle).st_uid != os.geteuid():
+        os.close(handle)
+        raise PermissionError(errno.EPERM, "it belongs to another user", str(path))
+    return handle
+
+
+def _content(path: Path) -> bytes:
+    with open(_open(path, os.O_RDONLY), "rb") as file:
+        return file.read()
 
 
 def _put(path: Path, data: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import warnings
@@ -79,11 +80,19 @@ def _open(path: Path, options: LoadOptions) -> object:
 
 
 def _read_pickle(path: Path, options: LoadOptions) -> object:
-    return joblib.load(path)
+    return joblib.load(io.BytesIO(_content(path, options)))
+
+
+def _content(path: Path, options: LoadOptions) -> bytes:
+    """What is read is what was trusted: the file may have been replaced since its digest."""
+    data = path.read_bytes()
+    if hashlib.sha256(data).hexdigest() != options.digest:
+        raise CorruptModel(f"'{path.name}' was changed while it was being loaded; load it again")
+    return data
 
 
 def _read_skops(path: Path, options: LoadOptions) -> object:
-    data = path.read_bytes()
+    data = _content(path, options)
     trusted = options.digest in options.trusted
     if not trusted:
         _review(path, data, options)

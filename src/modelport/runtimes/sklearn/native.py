@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -60,12 +61,40 @@ class NativeModel:
         del self._estimator
 
 
+class _Quiet:
+    """No warnings while any thread is inside: the filters are the whole process's.
+
+    They would be about values that the caller gave, such as an overflow: the answer tells them.
+    With `catch_warnings` for each thread, the last to leave could restore another's filters.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._outer = warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._outer = warnings.catch_warnings()
+                self._outer.__enter__()
+                warnings.simplefilter("ignore")
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._outer.__exit__(None, None, None)
+
+
+_quiet = _Quiet()
+
+
 @contextlib.contextmanager
 def _caller_is_told() -> Iterator[None]:
     try:
-        with warnings.catch_warnings():
-            # About values that the caller gave, such as an overflow: the answer tells them.
-            warnings.simplefilter("ignore")
+        with _quiet:
             yield
     except NotFittedError:
         raise  # a ValueError too, but not about the caller's values
