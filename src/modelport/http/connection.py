@@ -15,6 +15,8 @@ import asyncio
 import ipaddress
 import logging
 import math
+import socket
+import struct
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
@@ -527,7 +529,16 @@ class Connection(asyncio.Protocol):
             self._unsent = left
             self._wait(self._limits.write_s)
         else:
-            self._transport.abort()
+            self._reset()
+
+    def _reset(self) -> None:
+        """Close at once, and let the client know."""
+        # Without a linger time of zero the kernel keeps what is unsent and its FIN behind it, for
+        # a client that reads neither (`socket(7)`, SO_LINGER).
+        sock = self._transport.get_extra_info("socket")
+        if sock is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._transport.abort()
 
     def pause_writing(self) -> None:
         """The transport holds more than it likes: the client does not read."""
