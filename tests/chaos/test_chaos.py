@@ -58,7 +58,7 @@ def test_500_slow_clients_cost_the_others_nothing_and_are_closed_at_their_deadli
     lived: list[float] = []
     with serving(LINEAR, "--config", str(config), state=tmp_path / "state") as served:
         asyncio.run(latency_p99(served.url, 1.0))
-        for _ in range(2):
+        for _ in range(3):
             without.append(asyncio.run(latency_p99(served.url, 2.0)))
             slow = slow_clients(served.url, 500, kind)
             beside.append(asyncio.run(latency_p99(served.url, 2.0)))
@@ -72,7 +72,7 @@ def test_500_slow_clients_cost_the_others_nothing_and_are_closed_at_their_deadli
         f" closed after {min(lived):.1f} to {max(lived):.1f} s\n"
     )
     assert ratio < 2
-    assert len(lived) == 1000
+    assert len(lived) == 1500
     assert max(lived) < DEADLINES_S * 2 + 4
 
 
