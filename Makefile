@@ -33,6 +33,6 @@ clean:  ## remove what the other recipes made
 %/.installed:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Modelport needs Python 3.11 or newer")'
 	rm -rf $* && $(PYTHON) -m venv $*
-	$*/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
