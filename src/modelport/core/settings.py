@@ -103,6 +103,14 @@ class HttpLimits:
         file_only=True,
         least=0.1,
     )
+    busy_poll_s: float = option(
+        0.0001,
+        "Seconds that a worker looks for the next request before it sleeps, while requests come"
+        " that fast; 0 is never.",
+        file_only=True,
+        least=0,
+        most=0.01,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -432,6 +432,7 @@ class Connection(asyncio.Protocol):
             self._continue()
         elif not self._write_paused:
             # As `_await_request`, where it matters that it is short.
+            self._shared.busy_poll.expect(self._loop)
             deadline = self._deadline = self._loop.time() + self._limits.idle_s
             if self._timer_at > deadline:
                 self._wait(self._limits.idle_s)

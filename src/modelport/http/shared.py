@@ -7,6 +7,7 @@ from collections.abc import Callable
 from modelport.core.errors import ModelportError
 from modelport.core.settings import HttpLimits
 from modelport.http.wire import Head
+from modelport.kit.busy_poll import BusyPoll
 
 __all__ = ["Shared"]
 
@@ -37,6 +38,7 @@ class Shared:
         self.request_ids = request_ids
         self.memos: dict[bool, dict[bytes, Head]] = {True: {}, False: {}}
         """By whether the peer is on this machine: the bytes of a head to the head."""
+        self.busy_poll = BusyPoll(limits.busy_poll_s)
         self.draining = False
         self._stamped: list[tuple[bytes, bytes]] | None = None
         self._stamp = b""
