@@ -575,3 +575,12 @@ def test_missing_values_of_pandas_are_null(view_of: Views) -> None:
     view = with_field(view_of, F64, nullable=True)
     assert np.isnan(tensor(view, {"x": [1.0, pandas.NA, pandas.NaT]})[1:]).all()
     assert "a NAType came" in refused(with_field(view_of, F64), {"x": [pandas.NA]})
+
+
+@pytest.mark.parametrize("values", [math.nan, [1.0, math.nan], np.array([1.0, math.nan])])
+def test_nan_is_refused_where_the_model_takes_no_missing_value(
+    view_of: Views, values: object
+) -> None:
+    view = view_of([x(F32, None)], inputs={"x": InputMeaning(field=Field(nullable=False))})
+    with pytest.raises(InvalidInput, match="'x' holds NaN, and the model does not accept"):
+        read(view, {"x": values})

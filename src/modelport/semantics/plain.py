@@ -298,6 +298,11 @@ def _is_missing(value: object) -> bool:
 
 def _check_meaning(field: InputField, array: Array) -> None:
     meaning = field.meaning
+    if field.dtype.is_float and meaning.nullable is False and np.isnan(array).any():
+        raise InvalidInput(
+            f"'{field.name}' holds NaN, and the model does not accept a missing value there",
+            tensor=field.name,
+        )
     if meaning.minimum is not None or meaning.maximum is not None:
         _check_range(field, array, meaning.minimum, meaning.maximum)
     if meaning.choices:
