@@ -32,7 +32,7 @@ from modelport.http.openapi import document
 from modelport.http.openapi_answers import answer_schema
 from modelport.http.routes import Route, Router
 from modelport.repository.layout import find_sources
-from modelport.runtimes.names import is_model
+from modelport.runtimes.formats import is_model
 from modelport.semantics.fields import plain_view
 from modelport.semantics.labels import answer_json, plain_answer
 from modelport.semantics.table import read_csv

@@ -1,10 +1,11 @@
-"""Digests name a file's content."""
+"""Digests name the content of a file or a folder."""
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
-from modelport.repository.integrity import digest
+from modelport.repository.integrity import digest, size_bytes
 
 
 def test_the_digest_is_the_sha_256_of_the_content(tmp_path: Path) -> None:
@@ -19,3 +20,22 @@ def test_one_changed_byte_changes_the_digest(tmp_path: Path) -> None:
     one.write_bytes(bytes(100_000))
     other.write_bytes(bytes(99_999) + b"\x01")
     assert digest(one) != digest(other)
+
+
+def test_a_folders_digest_is_that_of_what_sha256sum_prints(tmp_path: Path) -> None:
+    for name in ("b/x.bin", "a.json", "b/a.bin"):
+        path = tmp_path / "model" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    (tmp_path / "model" / "link").symlink_to("a.json")
+    listing = subprocess.run(
+        ["sh", "-c", "find . -type f | LC_ALL=C sort | sed s:^./:: | xargs sha256sum | sha256sum"],
+        cwd=tmp_path / "model",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert digest(tmp_path / "model") == listing.stdout.split()[0]
+    assert size_bytes(tmp_path / "model") == len("b/x.bina.jsonb/a.bin")
+    (tmp_path / "model" / "a.json").write_text("other")
+    assert digest(tmp_path / "model") != listing.stdout.split()[0]

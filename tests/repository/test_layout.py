@@ -194,3 +194,33 @@ def test_the_newest_version_has_the_highest_number(versions: list[str], newest: 
 )
 def test_any_text_makes_a_name(text: str, name: str) -> None:
     assert model_name(text) == name
+
+
+@pytest.mark.parametrize(
+    ("names", "path"),
+    [
+        (("tower/1/saved.pb",), "tower/1"),  # as TensorFlow Serving lays it out
+        (("tower/1/model.savedmodel/saved.pb",), "tower/1/model.savedmodel"),  # as Triton does
+        (("tower/saved.pb",), "tower"),
+    ],
+)
+def test_a_folder_can_be_one_model(
+    repository: Callable[..., Path], names: tuple[str, ...], path: str
+) -> None:
+    root = repository(*names)
+
+    def is_folder_model(entry: Path) -> bool:
+        return (entry / "saved.pb").is_file()
+
+    (source,) = find_sources(str(root), is_folder_model)
+    assert (source.name, source.version, source.problem) == ("tower", "1", None)
+    assert source.path == str((root / path).resolve())
+    assert Path(source.toml) == (root / "tower/model.toml").resolve()
+    (alone,) = find_sources(str(root / path), is_folder_model)
+    assert alone.path == source.path
+
+
+def test_a_folder_that_is_a_model_keeps_its_whole_name(repository: Callable[..., Path]) -> None:
+    root = repository("encoder-v1.5/saved.pb")
+    (source,) = find_sources(str(root), lambda entry: (entry / "saved.pb").is_file())
+    assert source.name == "encoder-v1.5"

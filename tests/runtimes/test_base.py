@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
@@ -17,8 +16,8 @@ from modelport.core.errors import (
     UntrustedModel,
 )
 from modelport.kit import plugins
-from modelport.runtimes.base import LoadOptions, format_of, known_formats, load, without_paths
-from modelport.runtimes.names import is_model, known_endings
+from modelport.runtimes.base import LoadOptions, load, without_paths
+from modelport.runtimes.formats import known_formats
 
 PROGRAM = "def double(x: float) -> float:\n    return 2 * x\n"
 
@@ -48,35 +47,29 @@ def plugin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str, st
         info = package / f"plug_{ending}-1.0.dist-info"
         info.mkdir(parents=True)
         (package / f"plug_{ending}.py").write_text(source)
+        (package / f"plug_{ending}_format.py").write_text(
+            "from modelport.runtimes.formats import Format\n"
+            f"FORMAT = Format(name='Mine', runtime='plug_{ending}:RUNTIME', grade='bronze',\n"
+            f"    endings=('{ending}',), safe=True, why='data',\n"
+            f"    package='plug-{ending}', extra='fast')\n"
+        )
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: plug-{ending}\nVersion: 1.0")
         (info / "entry_points.txt").write_text(
-            f"[modelport.formats]\n{ending} = plug_{ending}:RUNTIME [fast]\n"
+            f"[modelport.formats]\n{ending} = plug_{ending}_format:FORMAT\n"
         )
         monkeypatch.syspath_prepend(str(package))
         plugins.entry_points.cache_clear()
+        known_formats.cache_clear()
 
     yield register
     monkeypatch.undo()
     plugins.entry_points.cache_clear()
-
-
-def test_the_formats_are_known_by_their_endings() -> None:
-    assert {"onnx", "py", "skops"} <= set(known_formats())
-    assert all(isinstance(entry, EntryPoint) for entry in known_formats().values())
-    assert known_endings() == set(known_formats())
-
-
-@pytest.mark.parametrize(
-    ("name", "ending"), [("a.onnx", "onnx"), ("A.ONNX", "onnx"), ("a.txt", None), ("onnx", None)]
-)
-def test_the_ending_tells_the_format_in_any_case(name: str, ending: str | None) -> None:
-    assert format_of(Path(name)) == ending
-    assert is_model(Path(name)) is (ending is not None)
+    known_formats.cache_clear()
 
 
 def test_an_unknown_ending_lists_the_known_ones(file: Files) -> None:
     with pytest.raises(
-        UnsupportedModel, match=r"'m\.h5' is of no known format; known endings.*onnx"
+        UnsupportedModel, match=r"'m\.h5' is of no known format; known are .*\.onnx"
     ):
         load(*file("m.h5", b"x"))
 
@@ -175,7 +168,7 @@ def test_a_missing_library_is_named_with_the_command_that_installs_it(
     with pytest.raises(MissingLibrary) as caught:
         load(*file(f"m.{ending}", b"x"))
     assert caught.value.message == (
-        f"reading .{ending} files needs the library 'a_library_that_nobody_has':"
+        f"reading Mine (.{ending}) needs the library 'a_library_that_nobody_has':"
         f" pip install 'plug-{ending}[fast]'"
     )
 
@@ -184,7 +177,7 @@ def test_a_plug_in_that_is_no_runtime_is_refused(
     file: Files, plugin: Callable[[str, str], None]
 ) -> None:
     plugin("wrong", "RUNTIME = 3\n")
-    with pytest.raises(LoadError, match=r"the plug-in for \.wrong is not a modelport"):
+    with pytest.raises(LoadError, match=r"the runtime of Mine is not a modelport"):
         load(*file("m.wrong", b"x"))
 
 
@@ -192,9 +185,7 @@ def test_a_plug_in_that_cannot_be_imported_is_told_without_its_path(
     file: Files, plugin: Callable[[str, str], None], tmp_path: Path
 ) -> None:
     plugin("torn", "from json import nothing_of_that_name\n")
-    with pytest.raises(
-        LoadError, match=r"^the plug-in for \.torn could not be imported: "
-    ) as caught:
+    with pytest.raises(LoadError, match=r"^the runtime of Mine could not be imported: ") as caught:
         load(*file("m.torn", b"x"))
     assert caught.value.message.endswith(" from 'json' (__init__.py)")
     assert str(caught.value) == caught.value.message

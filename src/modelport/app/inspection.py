@@ -11,8 +11,9 @@ import msgspec
 from modelport.app.local import open_path
 from modelport.core.errors import ConfigError
 from modelport.http.catalog import describe
+from modelport.repository.integrity import size_bytes
 from modelport.repository.layout import find_sources
-from modelport.runtimes.names import is_model
+from modelport.runtimes.formats import is_model
 from modelport.semantics.model_toml import write_model_toml
 
 __all__ = ["Inspection", "inspect_model", "write_starting_toml"]
@@ -30,7 +31,7 @@ def inspect_model(argument: str, trusted: frozenset[str]) -> Inspection:
     """Load a model and tell what is known of it; raises as `modelport.load`."""
     loaded = open_path(argument, trusted)
     path = _file(argument)
-    facts = {"file": str(path), "size_bytes": path.stat().st_size, **describe(loaded)}
+    facts = {"file": str(path), "size_bytes": size_bytes(path), **describe(loaded)}
     toml = write_model_toml(loaded.description.signature, loaded.semantics)
     loaded.model.close()
     return Inspection(msgspec.to_builtins(facts), toml)

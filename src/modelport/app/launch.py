@@ -16,7 +16,7 @@ from modelport.core.settings import Settings
 from modelport.kit.storage import private_folder
 from modelport.repository import integrity
 from modelport.repository.layout import Source, find_sources
-from modelport.runtimes.names import is_model
+from modelport.runtimes.formats import is_model
 
 __all__ = ["ask", "launch", "trusted_digests"]
 

@@ -22,7 +22,7 @@ from modelport.kit.cpus import available_cpus
 from modelport.kit.storage import private_folder
 from modelport.repository import integrity
 from modelport.repository.layout import find_sources
-from modelport.runtimes.base import format_of
+from modelport.runtimes.formats import is_model
 from modelport.semantics.labels import Answer
 from modelport.semantics.plain import read
 from modelport.semantics.table import frame_columns
@@ -50,7 +50,7 @@ def load(path: str | Path, *, trust: str | None = None, threads: int = 0) -> Loc
 
 def open_path(argument: str, trusted: frozenset[str], threads: int = 0) -> LoadedModel:
     """The one model that a command line's argument means; raises as `load`."""
-    sources = find_sources(argument, lambda path: format_of(path) is not None)
+    sources = find_sources(argument, is_model)
     if len(sources) != 1:
         names = ", ".join(sorted({source.name for source in sources})[:8])
         raise ModelportError(f"'{argument}' holds several models ({names}): name one file")

@@ -1,14 +1,37 @@
-"""The digest that names a file's content."""
+"""The digest that names the content of a model."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["digest"]
+__all__ = ["digest", "files_in", "size_bytes"]
 
 
 def digest(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """The SHA-256 of a file, or of a folder's content, in hexadecimal.
+
+    A folder's is that of one line for each file below it, in the order of their paths: the file's
+    own digest, two spaces and its path, which is what `sha256sum` prints. What is not a file or a
+    folder, a link included, has no part in it: no runtime is to depend on such a thing.
+    """
+    if not path.is_dir():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    listing = "".join(f"{digest(file)}  {file.relative_to(path)}\n" for file in files_in(path))
+    return hashlib.sha256(listing.encode()).hexdigest()
+
+
+def files_in(folder: Path) -> Iterator[Path]:
+    """The plain files below a folder, in the order of their paths; links are not followed."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not path.is_symlink():
+            yield path
+
+
+def size_bytes(path: Path) -> int:
+    """The size of a file, or of all files below a folder."""
+    if path.is_dir():
+        return sum(file.stat().st_size for file in files_in(path))
+    return path.stat().st_size

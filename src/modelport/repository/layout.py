@@ -1,7 +1,8 @@
 """Where models lie: a single file, or `models/<name>/<version>/<file>`.
 
 The folder layout is the one that Triton and TensorFlow Serving read. A file directly in the
-folder is a model of its own, version 1.
+folder is a model of its own, version 1. In each place of a file there may be a folder that is one
+model, such as a SavedModel; a version's folder may itself be one.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     version: str
     path: str
-    """The file; empty where there is a `problem`."""
+    """The file, or the folder that is one model; empty where there is a `problem`."""
     toml: str
     """Where its `model.toml` is, if it has one."""
     attribute: str | None = None
@@ -42,7 +43,7 @@ def find_sources(
 
     Args:
         argument: a model's file, `FILE.py:ATTRIBUTE`, or a repository folder.
-        is_model: whether a file is of a format that can be read.
+        is_model: whether a file or folder is of a format that can be read.
         name: the model's name in place of the file's.
 
     Raises:
@@ -52,7 +53,7 @@ def find_sources(
     if separator and base.endswith(".py"):
         return [_single(Path(base), is_model, name, attribute)]
     path = Path(argument)
-    if path.is_dir():
+    if path.is_dir() and not is_model(path):
         sources = _distinct(_folder(path, is_model))
         if not sources:
             raise ConfigError(
@@ -79,14 +80,14 @@ def model_name(text: str) -> str:
 def _single(
     path: Path, is_model: Callable[[Path], bool], name: str | None, attribute: str | None
 ) -> Source:
-    if not path.is_file():
+    if not path.exists():
         raise ConfigError(f"there is no file or folder '{path}'")
     if name is not None and not _NAME.fullmatch(name):
         raise ConfigError(f"a model's name is letters, digits, '.', '_' and '-', not {name!r}")
     if path.suffix == ".py" and not attribute:
         raise ConfigError(f"say which class or function of '{path}' to serve: {path}:NAME")
     return Source(
-        name=name or model_name(attribute if attribute else path.stem),
+        name=name or model_name(attribute or _bare_name(path)),
         version="1",
         path=str(path.resolve()),
         toml=_toml_of(path.resolve(), is_model),
@@ -94,9 +95,16 @@ def _single(
     )
 
 
+def _bare_name(path: Path) -> str:
+    """The name of a file without its ending, or of a folder."""
+    return path.resolve().name if path.is_dir() else path.stem
+
+
 def _toml_of(path: Path, is_model: Callable[[Path], bool]) -> str:
-    """Where the owner's words for a file are: `model.toml` above a version's folder or beside the
-    file, or, where several models lie in one folder, a file of its own name."""
+    """Where the owner's words for a model are: `model.toml` above a version's folder, in a model's
+    own folder, beside the file, or, where several models lie in one, a file of its own name."""
+    if path.is_dir():
+        return str((path.parent if path.name.isdigit() else path) / "model.toml")
     if path.parent.name.isdigit():
         return str(path.parent.parent / "model.toml")
     own = path.with_suffix(".toml")
@@ -111,11 +119,11 @@ def _folder(root: Path, is_model: Callable[[Path], bool]) -> Iterator[Source]:
     for entry in sorted(root.resolve().iterdir()):
         if entry.name.startswith(_HIDDEN):
             continue
-        if entry.is_dir():
+        if entry.is_dir() and not is_model(entry):
             yield from _versions(entry, is_model)
         elif is_model(entry):
-            name, toml = model_name(entry.stem), _toml_of(entry, is_model)
-            if entry.is_file():
+            name, toml = model_name(_bare_name(entry)), _toml_of(entry, is_model)
+            if entry.exists():
                 yield Source(name=name, version="1", path=str(entry), toml=toml)
             else:
                 problem = f"'{entry.name}' is no file: a link to nothing, or something else"
@@ -138,7 +146,8 @@ def _versions(folder: Path, is_model: Callable[[Path], bool]) -> Iterator[Source
 
 
 def _version(name: str, folder: Path, toml: str, is_model: Callable[[Path], bool]) -> Source:
-    files = [path for path in _visible(folder) if path.is_file() and is_model(path)]
+    inside = [path for path in _visible(folder) if path.exists() and is_model(path)]
+    files = [folder] if is_model(folder) else inside
     preferred = [path for path in files if path.stem == "model"] or files
     if not _NAME.fullmatch(folder.name):
         problem = f"the folder's name {folder.name!r} is no name for a version"

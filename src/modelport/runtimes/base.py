@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -20,17 +20,15 @@ from modelport.core.errors import (
 from modelport.core.semantics import Semantics
 from modelport.core.signature import Signature, TensorSpec
 from modelport.core.tensors import Batch
-from modelport.kit import plugins
-from modelport.runtimes.names import GROUP
+from modelport.runtimes.formats import Format, format_of, known_formats
 
 __all__ = [
     "Description",
     "LoadOptions",
     "Model",
     "Runtime",
-    "format_of",
-    "known_formats",
     "load",
+    "require_trust",
     "without_paths",
 ]
 
@@ -109,28 +107,15 @@ class Runtime:
 
     name: str
     load: Callable[[Path, LoadOptions], Model]
-    """Read a file; raises `LoadError`, and anything that the library raises on damaged files."""
-    unsafe: Mapping[str, str] = field(default_factory=dict)
-    """By file ending: why loading it can run code, and the safe way; such a file is opened only
-    when its digest is trusted."""
-
-
-def known_formats() -> dict[str, EntryPoint]:
-    """Every file ending that a runtime is registered for, without the dot."""
-    return plugins.entry_points(GROUP)
-
-
-def format_of(path: Path) -> str | None:
-    """The registered ending of a file, or None."""
-    ending = path.suffix.lower().lstrip(".")
-    return ending if ending in known_formats() else None
+    """Read a file, or a folder where that is one model; raises `LoadError`, and anything that the
+    library raises on damaged files."""
 
 
 def load(path: Path, options: LoadOptions) -> Model:
-    """Open a model's file with the runtime of its ending.
+    """Open a model's file or folder with the runtime of its format.
 
     Raises:
-        UnsupportedModel: no runtime reads this ending.
+        UnsupportedModel: it is of no known format.
         UntrustedModel: loading could run code, and the digest is not trusted.
         MissingLibrary: the runtime's library is not installed; names the extra.
         CorruptModel: the file is empty, damaged, or not what its name says.
@@ -154,58 +139,65 @@ def _last_name(found: re.Match[str]) -> str:
     return path if found["address"] else path.rstrip("/").rpartition("/")[2] or path
 
 
+def require_trust(path: Path, why: str, options: LoadOptions) -> None:
+    """Refuse a file or folder that could run code, unless the operator allowed its digest.
+
+    Args:
+        path: what would be loaded.
+        why: why loading it can run code, and the safe way: a clause that can follow a colon.
+        options: the digest, and those that are trusted.
+
+    Raises:
+        UntrustedModel: says why, and how to allow it.
+    """
+    if options.digest not in options.trusted:
+        raise UntrustedModel(
+            f"'{path.name}' was not loaded: {why}."
+            f" If you made it yourself, allow it by its digest: --trust sha256:{options.digest}",
+            digest=options.digest,
+        )
+
+
 def _load(path: Path, options: LoadOptions) -> Model:
-    ending = format_of(path)
-    if ending is None:
-        known = ", ".join(f".{known}" for known in sorted(known_formats()))
-        raise UnsupportedModel(f"'{path.name}' is of no known format; known endings are {known}")
+    known = format_of(path)
+    if known is None:
+        formats = ", ".join(known.shown for known in known_formats())
+        raise UnsupportedModel(f"'{path.name}' is of no known format; known are {formats}")
     if path.is_file() and path.stat().st_size == 0:
         raise CorruptModel(f"'{path.name}' is empty")
-    runtime = _runtime(ending)
-    _check_trust(path, ending, runtime, options)
+    runtime = _runtime(known)
+    if not known.safe:
+        require_trust(path, known.why, options)
     try:
         return runtime.load(path, options)
     except ModelportError:
         raise
     except ModuleNotFoundError as error:
-        raise _missing(ending, error) from error
+        raise _missing(known, error) from error
     except Exception as error:
         raise CorruptModel(
-            f"'{path.name}' could not be read as {runtime.name}: {_first_line(error)}"
+            f"'{path.name}' could not be read as {known.name}: {_first_line(error)}"
         ) from error
 
 
-def _runtime(ending: str) -> Runtime:
+def _runtime(known: Format) -> Runtime:
+    module, _, attribute = known.runtime.partition(":")
     try:
-        runtime = known_formats()[ending].load()
+        runtime = getattr(importlib.import_module(module), attribute)
     except ModuleNotFoundError as error:
-        raise _missing(ending, error) from error
+        raise _missing(known, error) from error
     except Exception as error:
         raise LoadError(
-            f"the plug-in for .{ending} could not be imported: {_first_line(error)}"
+            f"the runtime of {known.name} could not be imported: {_first_line(error)}"
         ) from error
     if not isinstance(runtime, Runtime):
-        raise LoadError(f"the plug-in for .{ending} is not a modelport.runtimes.base.Runtime")
+        raise LoadError(f"the runtime of {known.name} is not a modelport.runtimes.base.Runtime")
     return runtime
 
 
-def _check_trust(path: Path, ending: str, runtime: Runtime, options: LoadOptions) -> None:
-    reason = runtime.unsafe.get(ending)
-    if reason is None or options.digest in options.trusted:
-        return
-    raise UntrustedModel(
-        f"'{path.name}' was not loaded: {reason}."
-        f" If you made this file yourself, allow it by its digest: --trust sha256:{options.digest}",
-        digest=options.digest,
-    )
-
-
-def _missing(ending: str, error: ModuleNotFoundError) -> MissingLibrary:
-    entry = known_formats()[ending]
-    package = entry.dist.name if entry.dist is not None else "modelport"
-    extra = f"[{entry.extras[0]}]" if entry.extras else ""
+def _missing(known: Format, error: ModuleNotFoundError) -> MissingLibrary:
     return MissingLibrary(
-        f"reading .{ending} files needs the library '{error.name}': pip install '{package}{extra}'"
+        f"reading {known.name} ({known.shown}) needs the library '{error.name}': {known.install}"
     )
 
 

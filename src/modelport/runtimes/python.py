@@ -176,11 +176,7 @@ def _load(path: Path, options: LoadOptions) -> _PythonModel:
     )
 
 
-RUNTIME = Runtime(
-    name="Python",
-    load=_load,
-    unsafe={"py": "it is a program, which runs when it is loaded (name it as FILE.py:NAME)"},
-)
+RUNTIME = Runtime(name="Python", load=_load)
 
 
 @contextmanager

@@ -75,13 +75,4 @@ def _describe(entry: Entry) -> Description:
     )
 
 
-_PICKLE = (
-    "a {} file runs code when it is loaded. Save it in a format that does not, with"
-    " skops.io.dump(model, 'model.skops')"
-)
-
-RUNTIME = Runtime(
-    name="scikit-learn",
-    load=_load,
-    unsafe={ending: _PICKLE.format(ending) for ending in ("joblib", "pickle", "pkl")},
-)
+RUNTIME = Runtime(name="scikit-learn", load=_load)
