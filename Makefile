@@ -1,8 +1,11 @@
 # Each recipe works from a fresh clone: Python 3.11 or newer and make are all it needs.
 PYTHON ?= python3
 BIN := .venv/bin
+PIP := --quiet --disable-pip-version-check
+# Gigabytes of frameworks: kept where a fresh clone finds them again, under their lock's digest.
+FORMATS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/modelport/formats-$(shell sha256sum requirements/formats.txt | cut -c1-16)
 
-.PHONY: demo test check lint fix types arch core bench chaos clean
+.PHONY: demo test check lint fix types arch core formats bench chaos clean
 
 demo: .venv-demo/.installed  ## train the demo models and serve them on http://127.0.0.1:8080
 	.venv-demo/bin/python examples/demo/train.py build/demo && exec .venv-demo/bin/modelport serve build/demo
@@ -19,6 +22,8 @@ arch: .venv/.installed  ## check that imports go only downwards
 	$(BIN)/lint-imports
 core: .venv-core/.installed  ## the tests with the core alone, no extras
 	.venv-core/bin/python -m pytest -m "not chaos" $(ARGS)
+formats: $(FORMATS)/.installed  ## compare each format with its own framework (gigabytes at the first time)
+	$(FORMATS)/bin/python -m pip install $(PIP) --no-deps --no-build-isolation --editable . && $(FORMATS)/bin/python -m pytest tests/conformance/formats $(ARGS)
 bench: .venv/.installed  ## measure beside Flask and FastAPI (needs wrk)
 	$(BIN)/python -m benchmarks.bench_serving $(ARGS)
 chaos: .venv/.installed  ## kill workers, starve connections, drain under load (needs wrk)
@@ -30,9 +35,10 @@ clean:  ## remove what the other recipes made
 .venv/.installed: requirements/dev.txt pyproject.toml
 .venv-demo/.installed: requirements/demo.txt pyproject.toml
 .venv-core/.installed: requirements/core-test.txt pyproject.toml
+$(FORMATS)/.installed: requirements/formats.txt
 %/.installed:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Modelport needs Python 3.11 or newer")'
 	rm -rf $* && $(PYTHON) -m venv $*
-	$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
-	$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$*/bin/python -m pip install $(PIP) --no-deps --require-hashes -r $<
+	$*/bin/python -m pip install $(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
