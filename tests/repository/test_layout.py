@@ -69,7 +69,8 @@ def test_a_file_in_a_versions_folder_has_its_models_toml(repository: Callable[..
     assert source.toml == str(root / "iris/model.toml")
     repository("iris/3/model.toml")
     (source,) = find_sources(str(root / "iris/3/model.onnx"), is_model)
-    assert source.toml == str(root / "iris/model.toml"), "where the whole folder is read too"
+    assert source.toml == str(root / "iris/3/model.toml"), "what was published with it counts"
+    assert found(root)["iris", "3"].toml == source.toml
 
 
 def test_a_loose_file_has_a_toml_of_its_own_where_others_lie_beside_it(

@@ -21,13 +21,13 @@ from modelport.engine.lifecycle import LoadedModel, Settings, open_version
 from modelport.kit.cpus import available_cpus
 from modelport.kit.storage import private_folder
 from modelport.repository import integrity
-from modelport.repository.layout import find_sources
+from modelport.repository.layout import Source, find_sources
 from modelport.runtimes.formats import is_model
 from modelport.semantics.labels import Answer
 from modelport.semantics.plain import read
 from modelport.semantics.table import frame_columns
 
-__all__ = ["LocalModel", "load", "open_path"]
+__all__ = ["LocalModel", "load", "open_path", "open_source"]
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +54,11 @@ def open_path(argument: str, trusted: frozenset[str], threads: int = 0) -> Loade
     if len(sources) != 1:
         names = ", ".join(sorted({source.name for source in sources})[:8])
         raise ModelportError(f"'{argument}' holds several models ({names}): name one file")
-    source = sources[0]
+    return open_source(sources[0], trusted, threads)
+
+
+def open_source(source: Source, trusted: frozenset[str], threads: int = 0) -> LoadedModel:
+    """A model in this process; raises as `load`."""
     if source.attribute is not None:  # naming a class in a program is consent to run it
         trusted |= {integrity.digest(Path(source.path))}
     settings = Settings(

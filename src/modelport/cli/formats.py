@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from modelport.cli.tables import print_table
+
+if TYPE_CHECKING:
+    from modelport.runtimes.formats import Format
 
 __all__ = ["command"]
 
@@ -17,33 +22,35 @@ def command(
     """List the formats: their files, what they need, whether loading one can run code."""
     from modelport.runtimes.formats import known_formats
 
-    rows = [
-        {
-            "name": known.name,
-            "files": known.shown,
-            "safe": known.safe,
-            "why": known.why,
-            "grade": known.grade,
-            "extra": known.extra,
-            "installed": known.is_installed,
-            "install": known.install,
-        }
-        for known in known_formats()
-    ]
     if as_json:
+        rows = [_facts(known) for known in known_formats()]
         sys.stdout.write(json.dumps(rows, indent=2) + "\n")
         return
-    from rich.console import Console
-    from rich.table import Table
+    print_table(
+        ("format", "files", "extra", "installed", "grade", "safe to load"),
+        [
+            (
+                known.name,
+                known.shown,
+                known.extra or "",
+                "yes" if known.is_installed else "no",
+                known.grade,
+                f"{'yes' if known.safe else 'no'}: {known.why}",
+            )
+            for known in known_formats()
+        ],
+        empty="",
+    )
 
-    table = Table(box=None, pad_edge=False)
-    for column in ("format", "files", "extra", "installed", "grade", "safe to load"):
-        table.add_column(column, header_style="dim", overflow="fold")
-    for row in rows:
-        installed = "[green]yes[/]" if row["installed"] else "[yellow]no[/]"
-        safe = f"[green]yes[/]: {row['why']}" if row["safe"] else f"[red]no[/]: {row['why']}"
-        extra = str(row["extra"] or "")
-        table.add_row(
-            str(row["name"]), str(row["files"]), extra, installed, str(row["grade"]), safe
-        )
-    Console(highlight=False).print(table)
+
+def _facts(known: Format) -> dict[str, object]:
+    return {
+        "name": known.name,
+        "files": known.shown,
+        "safe": known.safe,
+        "why": known.why,
+        "grade": known.grade,
+        "extra": known.extra,
+        "installed": known.is_installed,
+        "install": known.install,
+    }

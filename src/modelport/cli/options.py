@@ -18,7 +18,7 @@ __all__ = ["with_settings"]
 
 _FILE = Path("modelport.toml")
 _PREFIX = "MODELPORT_"
-_NO_SETTINGS = ("MODELPORT_STATE_DIR", "MODELPORT_API_KEY")
+_NO_SETTINGS = ("MODELPORT_STATE_DIR", "MODELPORT_API_KEY", "MODELPORT_REPOSITORY")
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:

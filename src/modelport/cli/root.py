@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from modelport import __version__
-from modelport.cli import formats, inspect, keys, predict, serve
+from modelport.cli import formats, inspect, keys, predict, repository, serve
 from modelport.cli.exits import exit_code
 from modelport.core.errors import ModelportError
 
@@ -29,6 +29,8 @@ app.command(name="serve")(serve.command)
 app.command(name="inspect")(inspect.command)
 app.command(name="predict")(predict.command)
 app.command(name="formats")(formats.command)
+for each in repository.COMMANDS:
+    app.command(name=each.__name__)(each)
 app.add_typer(keys.app, name="keys")
 
 

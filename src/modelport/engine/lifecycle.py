@@ -18,6 +18,7 @@ from modelport.core.signature import Signature
 from modelport.core.tensors import Batch
 from modelport.repository import integrity
 from modelport.repository.layout import Source
+from modelport.repository.store import check_integrity
 from modelport.runtimes.base import Description, LoadOptions, Model, load
 from modelport.semantics.example import example_request, generated_row
 from modelport.semantics.fast import JsonDecoder, json_decoder
@@ -148,6 +149,8 @@ def open_version(source: Source, settings: Settings) -> LoadedModel:
     """
     if source.problem:
         raise NotReady(source.problem)
+    if source.folder:
+        check_integrity(Path(source.folder))
     path = Path(source.path)
     toml = read_model_toml(Path(source.toml))
     digest = integrity.digest(path)

@@ -1,14 +1,18 @@
-"""Folders on disk that belong to this user alone."""
+"""Folders that belong to this user alone, files that are whole or not there, and locks."""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import stat
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from modelport.core.errors import ConfigError
 
-__all__ = ["private_folder"]
+__all__ = ["flush_folder", "locked", "private_folder", "write_whole"]
 
 
 def private_folder(folder: Path) -> Path:
@@ -43,3 +47,38 @@ def _make_private(folder: Path, handle: int) -> None:
             " MODELPORT_STATE_DIR"
         )
     os.fchmod(handle, 0o700)
+
+
+def write_whole(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Write a file so that whoever reads it, now or after a crash, finds the old or the new one."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
+        try:
+            file.write(data)
+            file.flush()
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+            Path(file.name).replace(path)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise
+    flush_folder(path.parent)
+
+
+def flush_folder(folder: Path) -> None:
+    """Have the disk hold the names in a folder as they are now."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock file; other processes that want it wait. A process that ends lets go of it."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

@@ -1,32 +1,47 @@
-"""The digest that names the content of a model."""
+"""The digests that name the content of models."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-__all__ = ["digest", "files_in", "size_bytes"]
+__all__ = ["MANIFEST", "digest", "digest_of", "files_in", "listing", "size_bytes"]
+
+MANIFEST = ".manifest.json"
+"""In a version's folder: what was published. No part of the digest, which it holds."""
 
 
 def digest(path: Path) -> str:
-    """The SHA-256 of a file, or of a folder's content, in hexadecimal.
+    """The SHA-256 of a file, or of a folder's content (`digest_of`), in hexadecimal."""
+    if path.is_dir():
+        return digest_of(listing(path))
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
-    A folder's is that of one line for each file below it, in the order of their paths: the file's
-    own digest, two spaces and its path, which is what `sha256sum` prints. What is not a file or a
-    folder, a link included, has no part in it: no runtime is to depend on such a thing.
+
+def listing(folder: Path) -> dict[str, str]:
+    """The digest of each plain file below a folder, by its path there."""
+    return {str(path.relative_to(folder)): digest(path) for path in files_in(folder)}
+
+
+def digest_of(files: Mapping[str, str]) -> str:
+    """The digest of a folder's content, from those of its files.
+
+    It is that of one line for each file, in the order of their paths: its digest, two spaces and
+    its path, which is what `sha256sum` prints.
     """
-    if not path.is_dir():
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    listing = "".join(f"{digest(file)}  {file.relative_to(path)}\n" for file in files_in(path))
-    return hashlib.sha256(listing.encode()).hexdigest()
+    lines = "".join(f"{files[path]}  {path}\n" for path in sorted(files))
+    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def files_in(folder: Path) -> Iterator[Path]:
-    """The plain files below a folder, in the order of their paths; links are not followed."""
+    """The plain files below a folder; links are not followed, and a manifest is left out.
+
+    What is not a plain file has no part in a digest: no runtime is to depend on such a thing.
+    """
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and not path.is_symlink():
+        if path.is_file() and not path.is_symlink() and path != folder / MANIFEST:
             yield path
 
 

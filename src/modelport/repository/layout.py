@@ -15,7 +15,7 @@ import msgspec
 
 from modelport.core.errors import ConfigError
 
-__all__ = ["Source", "find_sources", "latest", "model_name"]
+__all__ = ["Source", "check_name", "find_sources", "latest", "model_name", "version_order"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _HIDDEN = (".", "_")
@@ -32,6 +32,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     """Where its `model.toml` is, if it has one."""
     attribute: str | None = None
     """The class or function inside a `.py` file."""
+    folder: str = ""
+    """The version's own folder, whose manifest is checked; empty where it has none."""
     problem: str | None = None
     """Why this version cannot be served, found before any file was opened."""
 
@@ -68,7 +70,22 @@ def find_sources(
 
 def latest(versions: list[str]) -> str:
     """The newest of some versions: the highest number, else the last in the alphabet."""
-    return max(versions, key=lambda v: (v.isdecimal(), int(v) if v.isdecimal() else 0, v))
+    return max(versions, key=version_order)
+
+
+def version_order(version: str) -> tuple[bool, int, str]:
+    """What versions are sorted by: numbers after other names, each among its own."""
+    return version.isdecimal(), int(version) if version.isdecimal() else 0, version
+
+
+def check_name(name: str) -> None:
+    """Refuse what is no name for a model.
+
+    Raises:
+        ConfigError: says what would be one.
+    """
+    if not _NAME.fullmatch(name):
+        raise ConfigError(f"a model's name is letters, digits, '.', '_' and '-', not {name!r}")
 
 
 def model_name(text: str) -> str:
@@ -82,8 +99,8 @@ def _single(
 ) -> Source:
     if not path.exists():
         raise ConfigError(f"there is no file or folder '{path}'")
-    if name is not None and not _NAME.fullmatch(name):
-        raise ConfigError(f"a model's name is letters, digits, '.', '_' and '-', not {name!r}")
+    if name is not None:
+        check_name(name)
     if path.suffix == ".py" and not attribute:
         raise ConfigError(f"say which class or function of '{path}' to serve: {path}:NAME")
     return Source(
@@ -104,15 +121,21 @@ def _toml_of(path: Path, is_model: Callable[[Path], bool]) -> str:
     """Where the owner's words for a model are: `model.toml` above a version's folder, in a model's
     own folder, beside the file, or, where several models lie in one, a file of its own name."""
     if path.is_dir():
-        return str((path.parent if path.name.isdigit() else path) / "model.toml")
+        return str(_toml_above(path) if path.name.isdigit() else path / "model.toml")
     if path.parent.name.isdigit():
-        return str(path.parent.parent / "model.toml")
+        return str(_toml_above(path.parent))
     own = path.with_suffix(".toml")
     others = any(
         other != path and other.suffix != ".py" and other.is_file() and is_model(other)
         for other in path.parent.iterdir()
     )
     return str(own if others or own.is_file() else path.parent / "model.toml")
+
+
+def _toml_above(version: Path) -> Path:
+    """The `model.toml` of a version's own folder, if it is there; else that of its model."""
+    own = version / "model.toml"
+    return own if own.is_file() else version.parent / "model.toml"
 
 
 def _folder(root: Path, is_model: Callable[[Path], bool]) -> Iterator[Source]:
@@ -157,7 +180,13 @@ def _version(name: str, folder: Path, toml: str, is_model: Callable[[Path], bool
         listed = ", ".join(path.name for path in preferred)
         problem = f"the folder of version {folder.name} holds several models: {listed}"
     else:
-        return Source(name=name, version=folder.name, path=str(preferred[0]), toml=toml)
+        return Source(
+            name=name,
+            version=folder.name,
+            path=str(preferred[0]),
+            toml=str(_toml_above(folder)),
+            folder=str(folder),
+        )
     return _unusable(name, model_name(folder.name), toml, problem)
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import functools
 import importlib.util
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from modelport.kit import plugins
+from modelport.runtimes._onnx_external import external_locations
 
 __all__ = [
     "GROUP",
@@ -58,6 +59,8 @@ class Format:
     recognise: Callable[[Path], bool] = lambda path: True
     """Whether a file of such an ending, or a folder with the marker, is really of this format;
     for endings that other files have too. Reads little, and raises nothing."""
+    companions: Callable[[Path], Iterable[str]] = lambda path: ()
+    """Further files that a file is nothing without, by their paths below its folder."""
     libraries: tuple[str, ...] = ()
     """The modules that its runtime imports, besides those of the core."""
     package: str = "modelport"
@@ -124,6 +127,7 @@ ONNX = Format(
     grade="silver",
     safe=True,
     why="a graph of standard operators; external data must lie in the model's own folder",
+    companions=external_locations,
 )
 PYTHON = Format(
     name="Python",

@@ -1,0 +1,161 @@
+"""Publishing: from a model on somebody's disk to an immutable version in the repository."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+from modelport import __version__
+from modelport.app.local import open_source
+from modelport.core.errors import ConfigError, CorruptModel
+from modelport.engine.lifecycle import LoadedModel
+from modelport.repository.aliases import check_alias
+from modelport.repository.integrity import digest_of, listing
+from modelport.repository.layout import Source, find_sources, model_name
+from modelport.repository.store import Manifest, Repository
+from modelport.runtimes.formats import Format, format_of, is_model
+
+__all__ = ["Published", "publish"]
+
+_CORE = ("numpy", "onnxruntime")
+
+
+@dataclass(frozen=True)
+class Published:
+    """A version that was made."""
+
+    name: str
+    version: str
+    manifest: Manifest
+
+
+def publish(
+    repository: Repository,
+    argument: str,
+    *,
+    name: str | None = None,
+    alias: str | None = None,
+    metrics: Mapping[str, float],
+    trusted: frozenset[str],
+) -> Published:
+    """Copy a model into the repository, load the copy, and make it the model's next version.
+
+    Args:
+        repository: where to.
+        argument: the model's file, or the folder that is one; `model.toml` beside it comes along.
+        name: the model's name; None: after the file.
+        alias: moved to the version once it is there.
+        metrics: what its owner measured, kept in the manifest.
+        trusted: digests that may run code.
+
+    Raises:
+        ConfigError: the argument, the name, the alias or the repository cannot be used.
+        LoadError: the model cannot be loaded; nothing is published.
+    """
+    if alias is not None:
+        check_alias(alias)
+    source = _only(argument)
+    known = format_of(Path(source.path))
+    assert known is not None  # `find_sources` found it by its format
+    name = name or model_name(source.name)
+    with repository.stage(name) as staged:
+        copy = _copied(source, known, staged.folder)
+        loaded = open_source(copy, trusted)
+        loaded.model.close()
+        found: list[Manifest] = []
+
+        def describe() -> Manifest:
+            found.append(_manifest(staged.folder, source, known, loaded, metrics))
+            return found[0]
+
+        version = staged.commit(describe)
+    if alias is not None:
+        repository.set_alias(name, alias, version)
+    return Published(name, version, found[0])
+
+
+def _only(argument: str) -> Source:
+    sources = find_sources(argument, is_model)
+    if len(sources) != 1:
+        names = ", ".join(sorted({source.name for source in sources})[:8])
+        raise ConfigError(f"'{argument}' holds several models ({names}): push one at a time")
+    if sources[0].problem:
+        raise ConfigError(sources[0].problem)
+    return sources[0]
+
+
+def _copied(source: Source, known: Format, folder: Path) -> Source:
+    """The same source in a version's folder."""
+    path, toml = Path(source.path), Path(source.toml)
+    if path.is_dir():
+        shutil.copytree(path, folder, symlinks=True, dirs_exist_ok=True)
+        _refuse_links(folder)
+    else:
+        for name in (path.name, *_companions(path, known)):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path.parent / name, folder / name)
+    if toml.is_file():
+        shutil.copyfile(toml, folder / "model.toml")
+    return Source(
+        name=source.name,
+        version="1",
+        path=str(folder if path.is_dir() else folder / path.name),
+        toml=str(folder / "model.toml"),
+        attribute=source.attribute,
+    )
+
+
+def _companions(path: Path, known: Format) -> Iterator[str]:
+    """The files that belong to a model's file, if they are plain files below its folder."""
+    try:
+        names = list(known.companions(path))
+    except (OSError, ValueError) as error:
+        raise CorruptModel(f"'{path.name}' is not a usable {known.name} file: {error}") from error
+    for name in names:
+        file = path.parent / name
+        inside = file.resolve().is_relative_to(path.parent.resolve())
+        if file.is_symlink() or not inside or not file.is_file():
+            raise ConfigError(f"'{path.name}' needs '{name}', which is no plain file beside it")
+        yield name
+
+
+def _refuse_links(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.is_symlink():
+            raise ConfigError(
+                f"'{path.relative_to(folder)}' is a link: a version holds its files themselves"
+            )
+
+
+def _manifest(
+    folder: Path,
+    source: Source,
+    known: Format,
+    loaded: LoadedModel,
+    metrics: Mapping[str, float],
+) -> Manifest:
+    files = listing(folder)
+    return Manifest(
+        digest=digest_of(files),
+        files=files,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        source=Path(source.path).name,
+        format=known.name,
+        runtime=loaded.description.runtime,
+        signature=loaded.description.signature,
+        attribute=source.attribute,
+        libraries=dict(_libraries(known)),
+        metrics=dict(metrics),
+    )
+
+
+def _libraries(known: Format) -> Iterator[tuple[str, str]]:
+    yield "modelport", __version__
+    packages = metadata.packages_distributions()
+    for module in (*_CORE, *known.libraries):
+        for package in packages.get(module, ())[:1]:
+            yield package, metadata.version(package)

@@ -1,0 +1,204 @@
+"""`modelport push`, `models`, `versions`, `alias`, `rollback` and `remove`: the repository."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from modelport.cli.tables import print_table
+
+if TYPE_CHECKING:
+    from modelport.repository.store import Manifest
+
+__all__ = ["COMMANDS"]
+
+_Repository = Annotated[
+    Path,
+    typer.Option(
+        "--repository", "-r", envvar="MODELPORT_REPOSITORY", help="The folder of the models."
+    ),
+]
+_Name = Annotated[str, typer.Argument(help="The model's name.")]
+_Version = Annotated[str, typer.Argument(help="A version's number.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+_MODELS = Path("models")
+
+
+def push(
+    model: Annotated[str, typer.Argument(help="A model's file or folder.")],
+    name: Annotated[
+        str | None, typer.Option(help="The model's name, in place of its file's.")
+    ] = None,
+    alias: Annotated[
+        str | None, typer.Option(help="An alias to move to the new version, such as production.")
+    ] = None,
+    metric: Annotated[
+        list[str] | None, typer.Option(help="What you measured, as NAME=NUMBER; repeatable.")
+    ] = None,
+    trust: Annotated[
+        list[str] | None, typer.Option(help="The digest of a file that may run code when loaded.")
+    ] = None,
+    repository: _Repository = _MODELS,
+    as_json: _Json = False,
+) -> None:
+    """Publish a model as the next version of its name: checked, immutable, whole or not at all."""
+    from modelport.app.launch import trusted_digests
+    from modelport.app.publishing import publish
+    from modelport.repository.store import Repository
+
+    made = publish(
+        Repository(repository),
+        model,
+        name=name,
+        alias=alias,
+        metrics=_metrics(metric or []),
+        trusted=trusted_digests(tuple(trust or ())),
+    )
+    digest = f"sha256:{made.manifest.digest}"
+    if as_json:
+        _print({"name": made.name, "version": made.version, "alias": alias, "digest": digest})
+    else:
+        moved = f", which '{alias}' points to now" if alias else ""
+        _out(f"{made.name} has version {made.version}{moved}  ({digest})")
+
+
+def models(repository: _Repository = _MODELS, as_json: _Json = False) -> None:
+    """List the models of the repository with their latest versions and aliases."""
+    from modelport.repository.store import Repository
+
+    store = Repository(repository)
+    rows: list[dict[str, Any]] = []
+    for name in store.names():
+        versions = store.versions(name)
+        aliases = store.aliases(name).current
+        rows.append(
+            {"name": name, "latest": versions[0], "versions": len(versions), "aliases": aliases}
+        )
+    if as_json:
+        _print(rows)
+        return
+    print_table(
+        ("model", "latest", "versions", "aliases"),
+        [(r["name"], r["latest"], str(r["versions"]), _shown(r["aliases"])) for r in rows],
+        empty=f"There are no models in '{repository}'. 'modelport push FILE --name NAME' adds one.",
+    )
+
+
+def versions(name: _Name, repository: _Repository = _MODELS, as_json: _Json = False) -> None:
+    """List the versions of a model, the newest first, with what was published as each."""
+    from modelport.repository.store import Repository
+
+    store = Repository(repository)
+    aliases = store.aliases(name)
+    rows = [
+        {"version": version, "aliases": aliases.pointing_to(version)}
+        | _published(store.manifest(name, version))
+        for version in store.versions(name)
+    ]
+    if as_json:
+        _print(rows)
+        return
+    print_table(
+        ("version", "aliases", "created", "source", "runtime", "digest", "metrics"),
+        [_version_row(row) for row in rows],
+        empty="",
+    )
+
+
+def alias(
+    name: _Name,
+    alias: Annotated[str, typer.Argument(help="Such as production or canary.")],
+    version: Annotated[str | None, typer.Argument(help="The version to point to.")] = None,
+    delete: Annotated[bool, typer.Option("--delete", help="Forget the alias.")] = False,
+    repository: _Repository = _MODELS,
+) -> None:
+    """Have an alias point to a version, or tell where it points."""
+    from modelport.core.errors import ConfigError
+    from modelport.repository.store import Repository
+
+    store = Repository(repository)
+    if delete:
+        store.drop_alias(name, alias)
+        sys.stderr.write(f"'{alias}' of {name} is forgotten\n")
+        return
+    if version is not None:
+        store.set_alias(name, alias, version)
+    current = store.aliases(name).current
+    if alias not in current:
+        known = ", ".join(current) or "none"
+        raise ConfigError(f"there is no alias '{alias}'; there are: {known}")
+    _out(current[alias])
+
+
+def rollback(
+    name: _Name,
+    alias: Annotated[str, typer.Option(help="The alias to move back.")] = "production",
+    repository: _Repository = _MODELS,
+) -> None:
+    """Have an alias point to the version that it pointed to before."""
+    from modelport.repository.store import Repository
+
+    _out(Repository(repository).roll_back(name, alias).current[alias])
+
+
+def remove(name: _Name, version: _Version, repository: _Repository = _MODELS) -> None:
+    """Delete a version for good; refused while an alias points to it."""
+    from modelport.repository.store import Repository
+
+    Repository(repository).remove(name, version)
+    sys.stderr.write(f"version {version} of {name} is removed\n")
+
+
+COMMANDS = (push, models, versions, alias, rollback, remove)
+
+
+def _metrics(given: list[str]) -> dict[str, float]:
+    from modelport.core.errors import ConfigError
+
+    found = {}
+    for text in given:
+        key, separator, number = text.partition("=")
+        try:
+            found[key] = float(number)
+        except ValueError:
+            separator = ""
+        if not separator or not key:
+            raise ConfigError(f"--metric takes NAME=NUMBER, such as accuracy=0.93, not {text!r}")
+    return found
+
+
+def _shown(aliases: dict[str, str]) -> str:
+    return ", ".join(f"{alias} → {version}" for alias, version in aliases.items())
+
+
+def _published(manifest: Manifest | None) -> dict[str, Any]:
+    """What the manifest tells; nothing of a version that was laid there by hand."""
+    if manifest is None:
+        return {"digest": None, "created": None, "source": None, "runtime": None, "metrics": {}}
+    return {
+        "digest": f"sha256:{manifest.digest}",
+        "created": manifest.created,
+        "source": manifest.source,
+        "runtime": manifest.runtime,
+        "metrics": manifest.metrics,
+    }
+
+
+def _version_row(row: dict[str, Any]) -> tuple[str, ...]:
+    created = (row["created"] or "")[:16].replace("T", " ")
+    digest = (row["digest"] or "")[: len("sha256:") + 12]
+    metrics = ", ".join(f"{key} {value:g}" for key, value in row["metrics"].items())
+    facts = created, row["source"] or "", row["runtime"] or "", digest, metrics
+    return (row["version"], ", ".join(row["aliases"]), *facts)
+
+
+def _print(value: object) -> None:
+    _out(json.dumps(value, indent=2))
+
+
+def _out(text: str) -> None:
+    sys.stdout.write(text + "\n")

@@ -1,0 +1,121 @@
+"""`modelport push` and its sisters, from a file to a version that is served."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.app.servers import LINEAR, command, environment, predicted, serving
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    def call(*args: str) -> subprocess.CompletedProcess[str]:
+        own = environment(tmp_path / "state") | {"MODELPORT_REPOSITORY": str(tmp_path / "models")}
+        return subprocess.run(
+            command(*args), capture_output=True, text=True, env=own, cwd=tmp_path, timeout=60
+        )
+
+    return call
+
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def test_a_pushed_model_is_listed_and_served(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "model.toml").write_text('description = "Three weights."\n')
+    shutil.copy(LINEAR, tmp_path / "l.onnx")
+    options = ("--name", "linear", "--alias", "production", "--metric", "mse=0.25")
+    pushed = json.loads(run("push", "l.onnx", *options, "--json").stdout)
+    assert (pushed["name"], pushed["version"], pushed["alias"]) == ("linear", "1", "production")
+    assert run("push", "l.onnx", "--name", "linear").stdout.startswith("linear has version 2")
+    (listed,) = json.loads(run("models", "--json").stdout)
+    assert listed == {
+        "name": "linear",
+        "latest": "2",
+        "versions": 2,
+        "aliases": {"production": "1"},
+    }
+    newest, oldest = json.loads(run("versions", "linear", "--json").stdout)
+    assert (newest["version"], newest["aliases"]) == ("2", [])
+    assert (oldest["aliases"], oldest["metrics"]) == (["production"], {"mse": 0.25})
+    assert oldest["digest"] == pushed["digest"]
+    with serving(tmp_path / "models", state=tmp_path / "state", workers=1) as served:
+        assert predicted(served.url) == {"prediction": 1.8}
+
+
+def test_an_alias_moves_back_and_guards_its_version(run: Run) -> None:
+    for _ in range(2):
+        assert run("push", str(LINEAR), "--alias", "production").returncode == 0
+    assert run("alias", "linear", "production").stdout == "2\n"
+    assert run("rollback", "linear").stdout == "1\n"
+    refused = run("remove", "linear", "1")
+    assert refused.returncode == 2
+    assert "'production' points to" in refused.stderr
+    assert run("remove", "linear", "2").returncode == 0
+    assert run("alias", "linear", "production", "--delete").returncode == 0
+    assert "no alias 'production'" in run("alias", "linear", "production").stderr
+
+
+def test_a_model_that_cannot_be_loaded_is_not_published(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "bad.onnx").write_bytes(LINEAR.read_bytes()[:40])
+    refused = run("push", "bad.onnx")
+    assert refused.returncode == 3
+    assert refused.stderr.startswith("error: 'bad.onnx' is not a usable ONNX file")
+    assert "There are no models" in run("models").stdout
+
+
+def test_a_version_that_was_changed_on_disk_is_not_served(run: Run, tmp_path: Path) -> None:
+    run("push", str(LINEAR))
+    path = tmp_path / "models" / "linear" / "1" / "linear.onnx"
+    path.write_bytes(path.read_bytes() + b"\x00")
+    inspected = run("serve", "models", "--port", "0", "--json")
+    assert inspected.returncode == 3
+    assert "version 1 is not what was published: the file 'linear.onnx' was" in inspected.stderr
+
+
+def test_external_data_comes_along(run: Run, tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    from onnx import TensorProto, helper, numpy_helper
+
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["y"])],
+        "wide",
+        [helper.make_tensor_value_info("x", TensorProto.DOUBLE, [None, 3])],
+        [helper.make_tensor_value_info("y", TensorProto.DOUBLE, [None, 2])],
+        [numpy_helper.from_array(np.arange(6.0).reshape(3, 2), "w")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save_model(
+        model, tmp_path / "wide.onnx", save_as_external_data=True, location="w.bin",
+        size_threshold=0,
+    )  # fmt: skip
+    assert run("push", "wide.onnx").returncode == 0
+    folder = tmp_path / "models" / "wide" / "1"
+    assert {path.name for path in folder.iterdir()} == {"wide.onnx", "w.bin", ".manifest.json"}
+    answer = run("predict", str(folder / "wide.onnx"), '{"x": [1, 1, 1]}')
+    assert answer.stdout == '{"prediction":[6.0,9.0]}\n'
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["push", "none.onnx"], "no file or folder 'none.onnx'"),
+        (["push", str(LINEAR), "--name", "a/b"], "a model's name is"),
+        (["push", str(LINEAR), "--alias", "latest"], "moves by itself"),
+        (["push", str(LINEAR), "--metric", "accuracy"], "--metric takes NAME=NUMBER"),
+        (["alias", "linear", "production", "1"], "no model 'linear' in the repository"),
+        (["versions", "../linear"], "no model '../linear' in the repository"),
+    ],
+)
+def test_mistakes_are_told(run: Run, args: list[str], words: str) -> None:
+    done = run(*args)
+    assert done.returncode in (1, 2)
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
