@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,12 +61,20 @@ def environment(state: Path) -> dict[str, str]:
 
 
 @contextmanager
-def serving(model: str | Path, *args: str, state: Path, workers: int = 2) -> Iterator[Served]:
-    """A server that is ready, stopped afterwards."""
+def serving(
+    model: str | Path, *args: str, state: Path, workers: int = 2, log: Path | None = None
+) -> Iterator[Served]:
+    """A server that is ready, stopped afterwards; its log goes to a file where one is given."""
     line = command("serve", str(model), "--port", "0", "--workers", str(workers), "--json", *args)
-    process = subprocess.Popen(
-        line, stdout=subprocess.PIPE, text=True, env=environment(state), start_new_session=True
-    )
+    with log.open("w") if log is not None else nullcontext() as errors:
+        process = subprocess.Popen(
+            line,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env=environment(state),
+            start_new_session=True,
+        )
     assert process.stdout is not None
     try:
         told = json.loads(process.stdout.readline() or "{}")

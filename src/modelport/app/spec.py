@@ -1,18 +1,36 @@
-"""What the supervisor tells the processes that it starts, and what they tell it."""
+"""What the supervisor tells the processes that it starts, and what workers tell it."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
 from pathlib import Path
+from typing import TypeAlias
 
 import msgspec
 
 from modelport.core.settings import Settings
 from modelport.repository.layout import Source
 
-__all__ = ["ModelStatus", "Ready", "Spec", "receive_spec", "send_ready", "state_folder"]
+__all__ = [
+    "FromWorker",
+    "Heard",
+    "Loaded",
+    "Loading",
+    "ModelStatus",
+    "Ready",
+    "Spec",
+    "Unfit",
+    "VersionKey",
+    "receive_spec",
+    "state_folder",
+    "tell",
+]
+
+VersionKey: TypeAlias = tuple[str, str]
+"""The name of a model, and one of its versions."""
 
 
 class Spec(msgspec.Struct, kw_only=True):
@@ -33,6 +51,10 @@ class Spec(msgspec.Struct, kw_only=True):
     early: bool = True
     """Whether to listen before the models are loaded: at the first start, so that a probe sees
     the server live; not in place of a worker that died, while the others are serving."""
+    served: frozenset[VersionKey] = frozenset()
+    """What was served before: a worker that cannot load one of these takes nobody's place."""
+    fatal: tuple[Source, ...] = ()
+    """Versions whose loading ends the process: each with that as its problem."""
 
 
 class ModelStatus(msgspec.Struct):
@@ -47,10 +69,48 @@ class ModelStatus(msgspec.Struct):
     """A plain request, as JSON."""
 
 
-class Ready(msgspec.Struct):
+class Loading(msgspec.Struct, tag=True, frozen=True):
+    """A worker begins to load a version: whatever ends the process now is that version's doing."""
+
+    version: VersionKey
+
+
+class Loaded(msgspec.Struct, tag=True, frozen=True):
+    """A worker has loaded every version, or failed to, or was told to end."""
+
+
+class Unfit(msgspec.Struct, tag=True, frozen=True):
+    """A worker ends, because it could not load what was served before."""
+
+    reason: str
+
+
+class Ready(msgspec.Struct, tag=True, frozen=True):
     """A worker's models are loaded, and it listens."""
 
     models: list[ModelStatus]
+
+
+FromWorker: TypeAlias = Loading | Loaded | Unfit | Ready
+
+
+class Heard:
+    """What a worker tells, read from the supervisor's end of its socket."""
+
+    def __init__(self, life: socket.socket) -> None:
+        self._life = life
+        self._text = b""
+        self.is_over = False
+        """Nothing more will come."""
+
+    def take(self) -> list[FromWorker]:
+        """The messages that have come since the last time; never waits."""
+        with contextlib.suppress(OSError):  # BlockingIOError: no more for now
+            while part := self._life.recv(65536):
+                self._text += part
+            self.is_over = True
+        *lines, self._text = self._text.split(b"\n")
+        return [msgspec.json.decode(line, type=FromWorker) for line in lines]
 
 
 def receive_spec(fd: int) -> tuple[Spec, socket.socket]:
@@ -68,9 +128,10 @@ def receive_spec(fd: int) -> tuple[Spec, socket.socket]:
     return msgspec.json.decode(text, type=Spec), life
 
 
-def send_ready(life: socket.socket, ready: Ready) -> None:
-    """Tell the supervisor that the worker serves."""
-    life.sendall(msgspec.json.encode(ready) + b"\n")
+def tell(life: socket.socket, message: FromWorker) -> None:
+    """Tell the supervisor; that it is gone is noticed elsewhere."""
+    with contextlib.suppress(OSError):
+        life.sendall(msgspec.json.encode(message) + b"\n")
 
 
 def state_folder() -> Path:

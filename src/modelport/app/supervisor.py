@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import os
 import shutil
 import signal
@@ -24,7 +25,17 @@ from pathlib import Path
 import msgspec
 
 from modelport.app.sockets import reserve
-from modelport.app.spec import Ready, Spec
+from modelport.app.spec import (
+    FromWorker,
+    Heard,
+    Loaded,
+    Loading,
+    Ready,
+    Spec,
+    Unfit,
+    VersionKey,
+)
+from modelport.app.verdicts import Verdicts
 from modelport.core.settings import Settings
 from modelport.kit.cpus import available_cpus
 from modelport.repository.layout import Source
@@ -35,7 +46,7 @@ _log = logging.getLogger(__name__)
 
 _BACK_OFF_S = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
 _STEADY_S = 10.0
-"""A process that lived this long starts its count of failures anew."""
+"""A process that served this long starts its count of failures anew."""
 _GRACE_S = 5.0
 """Beyond the time for draining, before a process that does not end is killed."""
 
@@ -57,8 +68,12 @@ class _Child:
         self.spec = spec
         self.extra = extra
         self.process: subprocess.Popen[bytes] | None = None
-        self.started = 0.0
+        self.steady_since = 0.0
         self.failures = 0
+        self.loading: VersionKey | None = None
+        """What a worker loads now."""
+        self.unfit: str | None = None
+        """Why a worker ends by itself."""
 
     def start(self) -> tuple[subprocess.Popen[bytes], socket.socket]:
         """Start a process in this place; it lives no longer than the socket."""
@@ -74,7 +89,8 @@ class _Child:
         theirs.close()
         ours.sendall(msgspec.json.encode(self.spec) + b"\n")
         ours.setblocking(False)
-        self.started = time.monotonic()
+        self.steady_since = time.monotonic()
+        self.loading = self.unfit = None
         return self.process, ours
 
     def signal(self, number: int) -> None:
@@ -83,10 +99,19 @@ class _Child:
 
     def delay(self) -> float:
         """Seconds to wait before the next start, after one more failure."""
-        if time.monotonic() - self.started > _STEADY_S:
+        if time.monotonic() - self.steady_since > _STEADY_S:
             self.failures = 0
         self.failures += 1
         return _BACK_OFF_S[min(self.failures - 1, len(_BACK_OFF_S) - 1)]
+
+    def how(self, code: int) -> str:
+        """How the process ended, as people read it."""
+        if self.unfit is not None:
+            return self.unfit
+        if self.loading is None:
+            return _how(code)
+        name, version = self.loading
+        return f"{_how(code)} while it loaded model '{name}' version {version}"
 
 
 def serve(
@@ -148,6 +173,7 @@ class _Supervisor:
             _Child("modelport.app.worker", msgspec.structs.replace(template, index=index))
             for index in range(template.workers)
         ]
+        self._verdicts = Verdicts(template.sources)
         self._ready: dict[int, Ready] = {}
         self._stopping = asyncio.Event()
         self._signals = 0
@@ -176,44 +202,59 @@ class _Supervisor:
     async def _keep(self, child: _Child) -> None:
         """Start a process, and start it again whenever it ends, until it is time to stop."""
         while not self._stopping.is_set():
-            process, life = child.start()
-            listening = asyncio.create_task(self._listen(child, life))
-            code = await _ended(process)
-            listening.cancel()  # what the process forked may still hold the other end
-            await asyncio.wait({listening})
-            life.close()
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            code = await self._run_once(child)
             if self._stopping.is_set():
                 break
+            if child.loading is not None:
+                self._verdicts.on_death(child.loading, _how(code))
+            assert child.process is not None  # it ran
             delay = child.delay()
             _log.error(
                 "%s %d ended (%s); another takes its place%s",
                 child.module.rpartition(".")[2],
-                process.pid,
-                _how(code),
+                child.process.pid,
+                child.how(code),
                 f" in {delay:g} s" if delay else "",
             )
-            child.spec = msgspec.structs.replace(child.spec, early=False)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(delay):
                     await self._stopping.wait()
+            child.spec = self._verdicts.applied(child.spec)
 
-    async def _listen(self, child: _Child, life: socket.socket) -> None:
-        """Take what a worker says until it ends."""
+    async def _run_once(self, child: _Child) -> int:
+        """Start a process and hear what it says until it ends; its exit code."""
         loop = asyncio.get_running_loop()
-        text = b""
-        while True:
-            try:
-                part = await loop.sock_recv(life, 65536)
-            except OSError:
-                return
-            if not part:
-                return
-            text += part
-            if text.endswith(b"\n"):
-                self._on_ready(child, msgspec.json.decode(text, type=Ready))
-                text = b""
+        process, life = child.start()
+        heard = Heard(life)
+
+        def hear() -> None:
+            for message in heard.take():
+                self._on_message(child, message)
+            if heard.is_over:
+                loop.remove_reader(life)
+
+        loop.add_reader(life, hear)
+        code = await _ended(process)
+        hear()  # what it said last
+        loop.remove_reader(life)  # what the process forked may still hold the other end
+        life.close()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        return code
+
+    def _on_message(self, child: _Child, message: FromWorker) -> None:
+        match message:
+            case Loading():
+                child.loading = message.version
+                child.steady_since = math.inf  # a long time of loading is no time of serving
+            case Loaded():
+                child.loading = None
+            case Unfit():
+                child.unfit = message.reason
+            case Ready():
+                child.steady_since = time.monotonic()
+                self._verdicts.on_ready(message.models)
+                self._on_ready(child, message)
 
     def _on_ready(self, child: _Child, ready: Ready) -> None:
         first = len(self._ready) < len(self._workers)

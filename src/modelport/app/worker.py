@@ -24,7 +24,16 @@ import uvloop
 from modelport import __version__
 from modelport.app.link import ControlLink
 from modelport.app.sockets import listening, refuse_new_connections
-from modelport.app.spec import ModelStatus, Ready, Spec, receive_spec, send_ready
+from modelport.app.spec import (
+    Loaded,
+    Loading,
+    ModelStatus,
+    Ready,
+    Spec,
+    Unfit,
+    receive_spec,
+    tell,
+)
 from modelport.control.messages import Snapshot
 from modelport.core.errors import ModelportError
 from modelport.core.settings import Settings
@@ -85,6 +94,7 @@ class _Worker:
         informed = loop.create_task(self._link.informed.wait())
         if await self._unless_stopped(informed):
             await self._serve(self._link.snapshot)
+        tell(self._life, Loaded())
         linked.cancel()
 
     def _on_supervisor_gone(self) -> None:
@@ -102,8 +112,12 @@ class _Worker:
     async def _serve(self, snapshot: Snapshot) -> None:
         self._wire(snapshot)
         loading = asyncio.create_task(self._load())
-        if not self._spec.early and not await self._unless_stopped(loading):
-            return
+        if not self._spec.early:
+            if not await self._unless_stopped(loading):
+                return
+            if (lost := self._lost()) is not None:
+                tell(self._life, Unfit(lost.not_ready().message))
+                return
         listener = listening(self._spec.host, self._spec.port, _BACKLOG)
         serving = asyncio.create_task(self._server.serve(sockets=[listener]))
         announcing = asyncio.create_task(self._announce(loading))
@@ -120,7 +134,9 @@ class _Worker:
             trusted=snapshot.trusted,
             cache_dir=Path(self._spec.state) / "cache",
         )
-        self._engine = Engine(snapshot.sources, load_settings, settings.inference.queue_limit)
+        fatal = {(source.name, source.version): source for source in self._spec.fatal}
+        sources = [fatal.get((s.name, s.version), s) for s in snapshot.sources]
+        self._engine = Engine(sources, load_settings, settings.inference.queue_limit)
         routes = api_routes(
             engine=self._engine,
             settings=settings,
@@ -157,16 +173,22 @@ class _Worker:
         return wanted or max(1, available_cpus() // self._spec.workers)
 
     async def _load(self) -> None:
-        await self._engine.load()
+        await self._engine.load(lambda v: tell(self._life, Loading((v.name, v.version))))
+        tell(self._life, Loaded())
         self._shared.forget()
         # What was imported and loaded stays for good: no collection needs to look at it again.
         gc.collect()
         gc.freeze()
 
+    def _lost(self) -> Version | None:
+        """A version that was served before and failed here; None where there is none."""
+        failed = (v for v in self._engine.versions if v.state is State.FAILED)
+        return next((v for v in failed if (v.name, v.version) in self._spec.served), None)
+
     async def _announce(self, loading: asyncio.Task[None]) -> None:
         await loading
         await self._server.up.wait()
-        send_ready(self._life, Ready([_status(v) for v in self._engine.versions]))
+        tell(self._life, Ready([_status(v) for v in self._engine.versions]))
 
     def _on_snapshot(self, snapshot: Snapshot) -> None:
         if self._gate is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from modelport.core.errors import DeadlineExceeded, ModelFailed, ModelNotFound
 from modelport.core.messages import InferRequest, InferResponse
@@ -47,9 +47,14 @@ class Engine:
         """Whether each version answered its warm-up, or failed for good."""
         return all(v.state in (State.READY, State.FAILED) for v in self.versions)
 
-    async def load(self) -> None:
-        """Load and warm every version, one after the other, off the event loop."""
+    async def load(self, begins: Callable[[Version], None] = lambda version: None) -> None:
+        """Load and warm every version, one after the other, off the event loop.
+
+        Args:
+            begins: told of each version before it is loaded.
+        """
         for version in self.versions:
+            begins(version)
             await asyncio.to_thread(version.load, self._settings)
 
     def find(self, name: str | None, version: str | None = None) -> Version:
