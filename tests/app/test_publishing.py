@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 import subprocess
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 
@@ -119,3 +123,77 @@ def test_mistakes_are_told(run: Run, args: list[str], words: str) -> None:
     assert done.returncode in (1, 2)
     assert words in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def biased(folder: Path, bias: int) -> str:
+    """A model that adds a number."""
+    onnx = pytest.importorskip("onnx")
+    from onnx import TensorProto, helper, numpy_helper
+
+    graph = helper.make_graph(
+        [helper.make_node("Add", ["x", "b"], ["y"])],
+        "biased",
+        [helper.make_tensor_value_info("x", TensorProto.DOUBLE, [None])],
+        [helper.make_tensor_value_info("y", TensorProto.DOUBLE, [None])],
+        [numpy_helper.from_array(np.array([float(bias)]), "b")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, folder / "biased.onnx")
+    return str(folder / "biased.onnx")
+
+
+def answer(url: str, version: str = "") -> tuple[str, object]:
+    """The version that answered, and its answer to 0, over a connection of its own."""
+    path = f"/models/m/versions/{version}/predict" if version else "/models/m/predict"
+    got = httpx.post(url + path, json={"x": 0})
+    assert got.status_code == 200, got.text
+    return got.headers["x-model-version"], got.json()["prediction"]
+
+
+def test_a_running_server_follows_each_change_before_the_command_returns(
+    run: Run, tmp_path: Path
+) -> None:
+    push = ("--name", "m", "--alias", "production")
+    run("push", biased(tmp_path, 1), *push)
+    stop, wrong, count = threading.Event(), [], itertools.count()
+
+    def ask(url: str) -> None:
+        while not stop.is_set():
+            version, prediction = answer(url)
+            next(count)
+            if prediction != float(version):
+                wrong.append((version, prediction))
+
+    with serving(tmp_path / "models", state=tmp_path / "state", workers=2) as served:
+        with ThreadPoolExecutor(2) as threads:
+            asking = [threads.submit(ask, served.url) for _ in range(2)]
+            try:
+                for bias in (2, 3):
+                    assert run("push", biased(tmp_path, bias), *push).returncode == 0
+                    assert {answer(served.url)[0] for _ in range(20)} == {str(bias)}
+                assert run("rollback", "m").stdout == "2\n"
+                assert {answer(served.url)[0] for _ in range(20)} == {"2"}
+                assert answer(served.url, "latest")[0] == "3"
+                assert run("remove", "m", "3").returncode == 0
+                gone = httpx.post(f"{served.url}/models/m/versions/3/predict", json={"x": 0})
+                assert gone.status_code == 404
+                assert answer(served.url, "latest")[0] == "2"
+            finally:
+                stop.set()
+        for each in asking:
+            each.result()  # no request failed
+    assert wrong == []
+    assert next(count) > 50
+
+
+def test_a_version_that_cannot_be_loaded_takes_nobodys_place(run: Run, tmp_path: Path) -> None:
+    run("push", biased(tmp_path, 1), "--name", "m", "--alias", "production")
+    with serving(tmp_path / "models", state=tmp_path / "state", workers=2) as served:
+        shutil.copytree(tmp_path / "models/m/1", tmp_path / "models/m/2")
+        (tmp_path / "models/m/2/biased.onnx").write_bytes(b"damaged")
+        moved = run("alias", "m", "production", "2")
+        assert "'production' of 'm' stays at version 1: version 2 could not be" in moved.stderr
+        assert {answer(served.url)[0] for _ in range(20)} == {"1"}
+        states = {m["version"]: m for m in httpx.get(f"{served.url}/models").json()}
+        assert states["1"]["state"] == "READY"
+        assert "version 2 is not what was published" in states["2"]["reason"]

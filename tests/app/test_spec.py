@@ -8,6 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from modelport.app.spec import Heard, Loaded, Loading, Unfit, tell
+from modelport.repository.layout import Source
+
+SOURCE = Source(name="m", version="1", path="/m.onnx", toml="/m.toml")
 
 
 @pytest.fixture
@@ -25,10 +28,10 @@ def test_messages_that_come_together_or_in_parts_are_heard_in_order(
     ours, theirs = ends
     heard = Heard(ours)
     assert heard.take() == []
-    tell(theirs, Loading(("m", "1")))
+    tell(theirs, Loading(SOURCE))
     tell(theirs, Loaded())
     theirs.sendall(b'{"type":"Unfit",')
-    assert heard.take() == [Loading(("m", "1")), Loaded()]
+    assert heard.take() == [Loading(SOURCE), Loaded()]
     theirs.sendall(b'"reason":"why"}\n')
     assert heard.take() == [Unfit("why")]
     assert not heard.is_over
@@ -36,10 +39,10 @@ def test_messages_that_come_together_or_in_parts_are_heard_in_order(
 
 def test_the_last_words_are_heard_after_the_end(ends: tuple[socket.socket, socket.socket]) -> None:
     ours, theirs = ends
-    tell(theirs, Loading(("m", "1")))
+    tell(theirs, Loading(SOURCE))
     theirs.close()
     heard = Heard(ours)
-    assert heard.take() == [Loading(("m", "1"))]
+    assert heard.take() == [Loading(SOURCE)]
     assert heard.is_over
 
 

@@ -12,7 +12,7 @@ from modelport.repository.layout import Source
 SOURCES = [
     Source(name=name, version="1", path=f"/secret/{name}.py", toml="") for name in ("good", "bad")
 ]
-BAD = ("bad", "1")
+BAD = SOURCES[1]
 SPEC = Spec(settings=Settings(), state="", control="", sources=tuple(SOURCES))
 
 
@@ -21,7 +21,7 @@ def status(name: str, state: str = "READY") -> ModelStatus:
 
 
 def test_what_a_worker_served_is_told_to_the_one_that_takes_its_place() -> None:
-    verdicts = Verdicts(SOURCES)
+    verdicts = Verdicts()
     verdicts.on_ready([status("good"), status("bad", "FAILED")])
     spec = verdicts.applied(SPEC)
     assert spec.served == {("good", "1")}
@@ -30,17 +30,17 @@ def test_what_a_worker_served_is_told_to_the_one_that_takes_its_place() -> None:
 
 
 def test_a_version_that_ended_two_processes_is_given_up_with_the_reason() -> None:
-    verdicts = Verdicts(SOURCES)
+    verdicts = Verdicts()
     verdicts.on_death(BAD, "exit code 7")
     assert verdicts.applied(SPEC).fatal == ()
     verdicts.on_death(BAD, "killed by SIGSEGV")
     (fatal,) = verdicts.applied(SPEC).fatal
-    assert (fatal.name, fatal.version) == BAD
+    assert (fatal.name, fatal.version) == ("bad", "1")
     assert fatal.problem == "loading 'bad.py' ended the process (killed by SIGSEGV)"
 
 
 def test_a_version_that_was_served_is_never_given_up() -> None:
-    verdicts = Verdicts(SOURCES)
+    verdicts = Verdicts()
     verdicts.on_ready([status("bad")])
     for _ in range(5):
         verdicts.on_death(BAD, "exit code 7")

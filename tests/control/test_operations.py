@@ -23,11 +23,14 @@ class Desk:
         self.store = StateStore(folder)
         self.told = 0
         self.missing: list[int] = []
-        self._table = Operations(self.store, self._changed).table()
+        self._table = Operations(self.store, self._changed, self._reload).table()
 
     async def _changed(self) -> list[int]:
         self.told += 1
         return self.missing
+
+    async def _reload(self) -> list[str]:
+        return ["version 2 of 'm' could not be loaded"]
 
     def do(self, operation: str, body: object = None) -> Any:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -112,3 +115,7 @@ def test_a_change_that_a_worker_did_not_confirm_is_told(desk: Callable[[], Desk]
         one.do("keys.revoke", {"id": made["id"]})
     assert one.store.keys() == {}
     assert one.do("keys.create", {"role": "infer"})["key"], "a key that was made is not lost"
+
+
+def test_a_reload_tells_what_could_not_be_done(desk: Callable[[], Desk]) -> None:
+    assert desk().do("models.reload", b"") == {"problems": ["version 2 of 'm' could not be loaded"]}

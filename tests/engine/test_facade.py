@@ -455,3 +455,74 @@ def test_closing_drops_what_waits(engine: Callable[..., Engine], served: Served)
         assert isinstance(second, asyncio.CancelledError)
 
     asyncio.run(main())
+
+
+# -- what changes while it serves
+
+
+def test_an_alias_says_which_version_is_meant(engine: Callable[..., Engine]) -> None:
+    made = engine()
+    made.route(names(("a", "1"), ("a", "2"), ("a", "3")), {"a": {"canary": "2"}})
+    assert made.find("a", "canary").version == "2"
+    assert made.find("a").version == made.find("a", "latest").version == "3"
+    made.route(names(("a", "1"), ("a", "2"), ("a", "3")), {"a": {"production": "1", "latest": "2"}})
+    assert made.find("a").version == "1"
+    assert made.find("a", "latest").version == "2"
+    with pytest.raises(ModelNotFound, match="model 'a' has no version or alias 'canary'"):
+        made.find("a", "canary")
+
+
+def test_the_latest_is_one_that_is_ready_while_a_newer_one_is_loaded(
+    engine: Callable[..., Engine], source: Sources
+) -> None:
+    made = engine([source(LINEAR)])
+    asyncio.run(made.load())
+    made.route([source(LINEAR), source(LINEAR, version="2")], {})
+    assert made.find("m").version == "1"
+    asyncio.run(made.load())
+    assert made.find("m").version == "2"
+
+
+def test_a_version_that_is_routed_again_is_not_loaded_again(
+    engine: Callable[..., Engine], source: Sources
+) -> None:
+    made = engine([source(LINEAR)])
+    asyncio.run(made.load())
+    version, loaded = made.find("m"), made.find("m").loaded
+    begun: list[Version] = []
+    made.route([source(LINEAR), source(b"damaged", version="2")], {})
+    asyncio.run(made.load(begun.append))
+    asyncio.run(made.load(begun.append))
+    assert [each.version for each in begun] == ["2"]
+    assert made.find("m", "1") is version
+    assert version.loaded is loaded
+    asyncio.run(made.load(begun.append, again=True))
+    assert [each.version for each in begun] == ["2", "2"]
+
+
+def test_a_version_that_goes_answers_what_it_accepted_and_is_then_given_back(
+    engine: Callable[..., Engine], source: Sources
+) -> None:
+    made = engine([source(LINEAR)])
+    asyncio.run(made.load())
+    version, loaded = made.find("m"), made.find("m").loaded
+    made.route([], {})
+    assert version.state is State.DRAINING
+    with pytest.raises(NotReady):
+        _ = version.loaded
+    with pytest.raises(ModelNotFound):
+        made.find("m")
+    rows = InferRequest(inputs={"x": np.array([[1.0, 2.0, 3.0]])})
+    response = asyncio.run(answered(made.infer(version, loaded, rows)))
+    assert response.outputs["y"].tolist() == [1.8]
+    del loaded
+    assert version.state is State.UNLOADED
+
+
+def test_a_version_that_was_never_loaded_goes_at_once(
+    engine: Callable[..., Engine], source: Sources
+) -> None:
+    made = engine([source(LINEAR)])
+    version = made.find("m")
+    made.route([], {})
+    assert version.state is State.UNLOADED

@@ -16,9 +16,14 @@ from modelport.app.spec import Spec, receive_spec
 from modelport.control.hub import Hub
 from modelport.control.messages import Snapshot
 from modelport.control.operations import Operations
+from modelport.control.reconcile import Plan, Reconciler
 from modelport.control.state import StateStore, admin_token
+from modelport.core.errors import ConfigError
 from modelport.kit.storage import private_folder
 from modelport.monitor.logs import configure_logging
+from modelport.repository.aliases import read_aliases
+from modelport.repository.layout import find_sources
+from modelport.runtimes.formats import is_model
 
 __all__ = ["Running", "main"]
 
@@ -41,16 +46,30 @@ async def _serve(spec: Spec, life: socket.socket, listener: socket.socket) -> No
     store = StateStore(Path(spec.state))
     token = admin_token(Path(spec.state))
 
-    def snapshot() -> Snapshot:
+    served = plan_of(spec)
+
+    def snapshot(plan: Plan, changes: int = 0) -> Snapshot:
         return Snapshot(
-            sources=spec.sources,
+            sources=plan.sources,
+            aliases=plan.aliases,
             trusted=spec.trusted,
             keys={**store.keys(), token.id: token},
             admin_key_id=token.id,
+            changes=changes,
         )
 
-    hub = Hub(snapshot())
-    operations = Operations(store, lambda: hub.publish(snapshot()))
+    hub = Hub(snapshot(served))
+    reconciler = Reconciler(
+        served,
+        wanted=lambda: plan_of(spec),
+        publish=lambda plan, changes: hub.publish(snapshot(plan, changes)),
+        settled=hub.settled,
+    )
+    operations = Operations(
+        store,
+        lambda: hub.publish(snapshot(reconciler.served, reconciler.changes)),
+        reconciler.reload,
+    )
     hub.operations |= operations.table()
     server = await asyncio.start_unix_server(hub.serve, sock=listener)
     stop = asyncio.Event()
@@ -61,6 +80,19 @@ async def _serve(spec: Spec, life: socket.socket, listener: socket.socket) -> No
     server.close()
     await hub.close()
     store.close()
+
+
+def plan_of(spec: Spec) -> Plan:
+    """What should be served now: what lies in the repository, or the files that were named."""
+    if not spec.repository:
+        return Plan(spec.sources, {})
+    try:
+        sources = find_sources(spec.repository, is_model)
+    except ConfigError:
+        return Plan((), {})  # its last model was taken away
+    root = Path(spec.repository)
+    names = {source.name for source in sources}
+    return Plan(tuple(sources), {name: read_aliases(root / name).current for name in names})
 
 
 class Running(msgspec.Struct):

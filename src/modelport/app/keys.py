@@ -51,19 +51,29 @@ def _store() -> Iterator[StateStore]:
         store.close()
 
 
-def tell_servers() -> None:
-    """Have each running server of this user read the store; one that is gone is forgotten.
+def tell_servers(operation: str = "refresh", timeout_s: float = 10.0) -> list[bytes]:
+    """Have each running server of this user do something; one that is gone is forgotten.
+
+    Args:
+        operation: of control; by default it reads the store.
+        timeout_s: seconds for each server.
+
+    Returns:
+        what each answered.
 
     Raises:
         NotReady: a server did not confirm that it did.
     """
+    answers = []
     for path in (state_folder() / "servers").glob("*.json"):
         running = msgspec.json.decode(path.read_bytes(), type=Running)
         try:
-            asyncio.run(ask_control(running.control, "refresh"))
+            asking = ask_control(running.control, operation, timeout_s=timeout_s)
+            answers.append(asyncio.run(asking))
         except (ConnectionRefusedError, FileNotFoundError):
             path.unlink(missing_ok=True)  # it was killed, and could not do so itself
         except NotReady as error:
             raise NotReady(
                 f"the server on {running.url} (process {running.pid}): {error.message}"
             ) from error
+    return answers

@@ -35,7 +35,9 @@ def launch(
     state = private_folder(state_folder())
     _check_exposure(settings, state)
     trusted = trusted_digests(settings.security.trust) | _named_programs(sources)
-    return serve(settings, sources, trusted, state, on_serving)
+    folder = Path(argument).resolve()
+    repository = folder if folder.is_dir() and not is_model(folder) else None
+    return serve(settings, sources, trusted, state, on_serving, repository)
 
 
 def trusted_digests(given: tuple[str, ...]) -> frozenset[str]:

@@ -19,7 +19,9 @@ from modelport.control.messages import (
     Hello,
     Reported,
     ReportNow,
+    Settled,
     Snapshot,
+    VersionState,
 )
 from modelport.core.errors import NotReady, error_from_code
 from modelport.kit.ipc import Channel
@@ -92,6 +94,12 @@ class ControlLink:
         finally:
             del self._asked[number]
 
+    async def settle(self, number: int, states: tuple[VersionState, ...]) -> None:
+        """Tell control that everything in the snapshot of that number is loaded, or failed to."""
+        if self._channel is not None:
+            with contextlib.suppress(ConnectionError):
+                await self._channel.send(Settled(number, states))
+
     async def gather(self) -> Gathered:
         """What all workers have counted."""
         return msgspec.json.decode(await self.ask("metrics"), type=Gathered)
@@ -134,7 +142,9 @@ class ControlLink:
                     await self._channel.send(Reported(self._report()))
 
 
-async def ask_control(path: str, operation: str, body: bytes = b"") -> bytes:
+async def ask_control(
+    path: str, operation: str, body: bytes = b"", timeout_s: float = _ANSWER_S
+) -> bytes:
     """Ask once, from a process that is no worker.
 
     Raises:
@@ -147,14 +157,14 @@ async def ask_control(path: str, operation: str, body: bytes = b"") -> bytes:
     answer: FromControl | None = None
     try:
         with contextlib.suppress(TimeoutError, ConnectionError):
-            async with asyncio.timeout(_ANSWER_S):
+            async with asyncio.timeout(timeout_s):
                 await channel.send(Hello(-1, os.getpid()))
                 await channel.send(Ask(0, operation, body))
                 answer = await channel.receive()
     finally:
         channel.close()
     if not isinstance(answer, Answer):
-        raise NotReady(f"the control process did not answer within {_ANSWER_S:g} s")
+        raise NotReady(f"the control process did not answer within {timeout_s:g} s")
     if answer.error is not None:
         raise error_from_code(*answer.error, detail={})
     return answer.body

@@ -9,8 +9,12 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
+import msgspec
+
 from modelport import __version__
+from modelport.app.keys import tell_servers
 from modelport.app.local import open_source
+from modelport.control.operations import Reloaded
 from modelport.core.errors import ConfigError, CorruptModel
 from modelport.engine.lifecycle import LoadedModel
 from modelport.repository.aliases import check_alias
@@ -19,8 +23,10 @@ from modelport.repository.layout import Source, find_sources, model_name
 from modelport.repository.store import Manifest, Repository
 from modelport.runtimes.formats import Format, format_of, is_model
 
-__all__ = ["Published", "publish"]
+__all__ = ["Published", "publish", "reload_servers"]
 
+_RELOAD_S = 600.0
+"""For a server to load what is new; a large model takes its time."""
 _CORE = ("numpy", "onnxruntime")
 
 
@@ -76,6 +82,21 @@ def publish(
     if alias is not None:
         repository.set_alias(name, alias, version)
     return Published(name, version, found[0])
+
+
+def reload_servers() -> list[str]:
+    """Have each running server of this user serve what its repository holds now.
+
+    When this returns, no worker of theirs answers with a version that was replaced.
+
+    Returns:
+        what could not be done, a sentence each.
+
+    Raises:
+        NotReady: a server did not answer.
+    """
+    answers = tell_servers("models.reload", _RELOAD_S)
+    return [p for answer in answers for p in msgspec.json.decode(answer, type=Reloaded).problems]
 
 
 def _only(argument: str) -> Source:

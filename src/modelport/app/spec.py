@@ -42,6 +42,9 @@ class Spec(msgspec.Struct, kw_only=True):
     control: str
     """The path of control's unix socket."""
     sources: tuple[Source, ...] = ()
+    """What is served at first."""
+    repository: str = ""
+    """The folder of models that is followed from then on; empty where single files are served."""
     trusted: frozenset[str] = frozenset()
     index: int = 0
     """Which worker."""
@@ -72,7 +75,7 @@ class ModelStatus(msgspec.Struct):
 class Loading(msgspec.Struct, tag=True, frozen=True):
     """A worker begins to load a version: whatever ends the process now is that version's doing."""
 
-    version: VersionKey
+    source: Source
 
 
 class Loaded(msgspec.Struct, tag=True, frozen=True):

@@ -33,7 +33,6 @@ from modelport.app.spec import (
     Ready,
     Spec,
     Unfit,
-    VersionKey,
 )
 from modelport.app.verdicts import Verdicts
 from modelport.core.settings import Settings
@@ -70,7 +69,7 @@ class _Child:
         self.process: subprocess.Popen[bytes] | None = None
         self.steady_since = 0.0
         self.failures = 0
-        self.loading: VersionKey | None = None
+        self.loading: Source | None = None
         """What a worker loads now."""
         self.unfit: str | None = None
         """Why a worker ends by itself."""
@@ -110,7 +109,7 @@ class _Child:
             return self.unfit
         if self.loading is None:
             return _how(code)
-        name, version = self.loading
+        name, version = self.loading.name, self.loading.version
         return f"{_how(code)} while it loaded model '{name}' version {version}"
 
 
@@ -120,8 +119,11 @@ def serve(
     trusted: frozenset[str],
     state: Path,
     on_serving: Callable[[Serving], int],
+    repository: Path | None = None,
 ) -> int:
     """Serve until a signal comes; the exit code.
+
+    Where a `repository` is given, what is served follows what lies there.
 
     `on_serving` is told when all workers have loaded, or failed to; where it answers with an exit
     code other than 0, the server stops with that.
@@ -139,6 +141,7 @@ def serve(
                 state=str(state),
                 control=str(folder / "control.sock"),
                 sources=tuple(sources),
+                repository=str(repository or ""),
                 trusted=trusted,
                 workers=workers,
                 host=settings.server.host,
@@ -173,7 +176,7 @@ class _Supervisor:
             _Child("modelport.app.worker", msgspec.structs.replace(template, index=index))
             for index in range(template.workers)
         ]
-        self._verdicts = Verdicts(template.sources)
+        self._verdicts = Verdicts()
         self._ready: dict[int, Ready] = {}
         self._stopping = asyncio.Event()
         self._signals = 0
@@ -245,7 +248,7 @@ class _Supervisor:
     def _on_message(self, child: _Child, message: FromWorker) -> None:
         match message:
             case Loading():
-                child.loading = message.version
+                child.loading = message.source
                 child.steady_since = math.inf  # a long time of loading is no time of serving
             case Loaded():
                 child.loading = None

@@ -20,8 +20,7 @@ _DEATHS = 2
 class Verdicts:
     """What is known of the versions, over all workers that there were."""
 
-    def __init__(self, sources: Iterable[Source]) -> None:
-        self._sources = {(source.name, source.version): source for source in sources}
+    def __init__(self) -> None:
         self._served: set[VersionKey] = set()
         self._deaths: Counter[VersionKey] = Counter()
         self._fatal: dict[VersionKey, Source] = {}
@@ -30,16 +29,16 @@ class Verdicts:
         """A worker serves these."""
         self._served |= {(m.name, m.version) for m in models if m.state == "READY"}
 
-    def on_death(self, version: VersionKey, how: str) -> None:
+    def on_death(self, source: Source, how: str) -> None:
         """A process ended while it loaded a version.
 
         After the second time the version is given up; but not one that was served before, whose
         file may be put right: a worker tries that again and again, while the others serve it.
         """
+        version = source.name, source.version
         self._deaths[version] += 1
         if self._deaths[version] < _DEATHS or version in self._served:
             return
-        source = self._sources[version]
         problem = f"loading '{Path(source.path).name}' ended the process ({how})"
         self._fatal[version] = msgspec.structs.replace(source, problem=problem)
 

@@ -34,7 +34,7 @@ from modelport.app.spec import (
     receive_spec,
     tell,
 )
-from modelport.control.messages import Snapshot
+from modelport.control.messages import Snapshot, VersionState
 from modelport.core.errors import ModelportError
 from modelport.core.settings import Settings
 from modelport.engine.facade import Engine
@@ -80,6 +80,8 @@ class _Worker:
         self._metrics: dict[tuple[str, str, str], ModelMetrics] = {}
         self._rejected: dict[str, int] = {}
         self._stop = asyncio.Event()
+        self._arrived = asyncio.Event()
+        """A snapshot that has not been loaded yet."""
 
     async def run(self) -> None:
         """Serve until the supervisor says stop, or is gone."""
@@ -120,9 +122,9 @@ class _Worker:
                 return
         listener = listening(self._spec.host, self._spec.port, _BACKLOG)
         serving = asyncio.create_task(self._server.serve(sockets=[listener]))
-        announcing = asyncio.create_task(self._announce(loading))
+        following = asyncio.create_task(self._follow(loading))
         await self._stop.wait()
-        announcing.cancel()
+        following.cancel()
         loading.cancel()
         await self._drain(listener, serving)
 
@@ -134,9 +136,8 @@ class _Worker:
             trusted=snapshot.trusted,
             cache_dir=Path(self._spec.state) / "cache",
         )
-        fatal = {(source.name, source.version): source for source in self._spec.fatal}
-        sources = [fatal.get((s.name, s.version), s) for s in snapshot.sources]
-        self._engine = Engine(sources, load_settings, settings.inference.queue_limit)
+        self._engine = Engine((), load_settings, settings.inference.queue_limit)
+        self._route(snapshot)
         routes = api_routes(
             engine=self._engine,
             settings=settings,
@@ -172,8 +173,13 @@ class _Worker:
         wanted = self._settings.inference.threads
         return wanted or max(1, available_cpus() // self._spec.workers)
 
-    async def _load(self) -> None:
-        await self._engine.load(lambda v: tell(self._life, Loading((v.name, v.version))))
+    def _route(self, snapshot: Snapshot) -> None:
+        fatal = {(source.name, source.version): source for source in self._spec.fatal}
+        sources = [fatal.get((s.name, s.version), s) for s in snapshot.sources]
+        self._engine.route(sources, snapshot.aliases)
+
+    async def _load(self, *, again: bool = False) -> None:
+        await self._engine.load(lambda v: tell(self._life, Loading(v.source)), again=again)
         tell(self._life, Loaded())
         self._shared.forget()
         # What was imported and loaded stays for good: no collection needs to look at it again.
@@ -185,15 +191,26 @@ class _Worker:
         failed = (v for v in self._engine.versions if v.state is State.FAILED)
         return next((v for v in failed if (v.name, v.version) in self._spec.served), None)
 
-    async def _announce(self, loading: asyncio.Task[None]) -> None:
-        await loading
+    async def _follow(self, loading: asyncio.Task[None]) -> None:
+        """Load what each snapshot names, and say so; the first load has begun already."""
+        changes = self._link.snapshot.changes
         await self._server.up.wait()
-        tell(self._life, Ready([_status(v) for v in self._engine.versions]))
+        await loading
+        while True:
+            self._arrived.clear()
+            snapshot = self._link.snapshot
+            await self._load(again=snapshot.changes != changes)
+            changes = snapshot.changes
+            tell(self._life, Ready([_status(v) for v in self._engine.versions]))
+            await self._link.settle(snapshot.number, tuple(map(_state, self._engine.versions)))
+            await self._arrived.wait()
 
     def _on_snapshot(self, snapshot: Snapshot) -> None:
         if self._gate is not None:
             self._gate.policy = self._policy(snapshot)
+            self._route(snapshot)
             self._shared.forget()
+            self._arrived.set()
 
     def _policy(self, snapshot: Snapshot) -> Policy:
         security = self._settings.security
@@ -248,6 +265,10 @@ class _Server(uvicorn.Server):
 async def _no_asgi(scope: Any, receive: Any, send: Any) -> None:
     """Cold routes have their own applications; the server as a whole has none."""
     raise NotImplementedError
+
+
+def _state(version: Version) -> VersionState:
+    return VersionState(version.name, version.version, version.state.value, version.reason)
 
 
 def _status(version: Version) -> ModelStatus:

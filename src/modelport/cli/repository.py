@@ -59,6 +59,7 @@ def push(
         trusted=trusted_digests(tuple(trust or ())),
     )
     digest = f"sha256:{made.manifest.digest}"
+    _reload()
     if as_json:
         _print({"name": made.name, "version": made.version, "alias": alias, "digest": digest})
     else:
@@ -123,10 +124,12 @@ def alias(
     store = Repository(repository)
     if delete:
         store.drop_alias(name, alias)
+        _reload()
         sys.stderr.write(f"'{alias}' of {name} is forgotten\n")
         return
     if version is not None:
         store.set_alias(name, alias, version)
+        _reload()
     current = store.aliases(name).current
     if alias not in current:
         known = ", ".join(current) or "none"
@@ -142,7 +145,9 @@ def rollback(
     """Have an alias point to the version that it pointed to before."""
     from modelport.repository.store import Repository
 
-    _out(Repository(repository).roll_back(name, alias).current[alias])
+    aliases = Repository(repository).roll_back(name, alias)
+    _reload()
+    _out(aliases.current[alias])
 
 
 def remove(name: _Name, version: _Version, repository: _Repository = _MODELS) -> None:
@@ -150,10 +155,19 @@ def remove(name: _Name, version: _Version, repository: _Repository = _MODELS) ->
     from modelport.repository.store import Repository
 
     Repository(repository).remove(name, version)
+    _reload()
     sys.stderr.write(f"version {version} of {name} is removed\n")
 
 
 COMMANDS = (push, models, versions, alias, rollback, remove)
+
+
+def _reload() -> None:
+    """Have running servers follow; what one of them could not do is said, and changes nothing."""
+    from modelport.app.publishing import reload_servers
+
+    for problem in reload_servers():
+        sys.stderr.write(f"warning: {problem}\n")
 
 
 def _metrics(given: list[str]) -> dict[str, float]:

@@ -17,7 +17,9 @@ from modelport.control.messages import (
     Hello,
     Reported,
     ReportNow,
+    Settled,
     Snapshot,
+    VersionState,
 )
 from modelport.core.errors import Internal, ModelportError, NotFound
 from modelport.kit.ipc import Channel
@@ -42,6 +44,8 @@ class _Worker:
         self.index, self.pid = hello.index, hello.pid
         self.applied = -1
         self.confirmed = asyncio.Event()
+        self.settled = -1
+        self.states: tuple[VersionState, ...] = ()
         self.report = Report(models=[], rejected={})
         self.reported = asyncio.Event()
 
@@ -94,6 +98,18 @@ class Hub:
         told = await asyncio.gather(*(self._tell(worker, self._snapshot) for worker in workers))
         return [worker.index for worker, done in zip(workers, told, strict=True) if not done]
 
+    async def settled(self) -> list[tuple[VersionState, ...]]:
+        """How the versions of the latest snapshot stand in each worker, once all have loaded them.
+
+        A worker that ends meanwhile is left out: who takes its place loads before it serves.
+        """
+        number = self._snapshot.number
+        for worker in list(self._workers):
+            while worker.settled < number and worker in self._workers:
+                worker.confirmed.clear()
+                await worker.confirmed.wait()
+        return [worker.states for worker in self._workers if worker.settled >= number]
+
     async def _tell(self, worker: _Worker, snapshot: Snapshot) -> bool:
         """Whether the worker acts on the snapshot, or is gone."""
         with contextlib.suppress(ConnectionError, TimeoutError):
@@ -130,6 +146,9 @@ class Hub:
                 worker.reported.set()
             elif isinstance(message, Applied) and worker is not None:
                 worker.applied = message.number
+                worker.confirmed.set()
+            elif isinstance(message, Settled) and worker is not None:
+                worker.settled, worker.states = message.number, message.states
                 worker.confirmed.set()
             elif isinstance(message, Ask):
                 # Answered beside the reading: an operation may itself wait for this worker.

@@ -20,7 +20,9 @@ __all__ = [
     "Hello",
     "ReportNow",
     "Reported",
+    "Settled",
     "Snapshot",
+    "VersionState",
 ]
 
 
@@ -31,8 +33,12 @@ class Snapshot(msgspec.Struct, tag=True, frozen=True, kw_only=True):
     trusted: frozenset[str]
     keys: Mapping[str, KeyRecord]
     admin_key_id: str
+    aliases: Mapping[str, Mapping[str, str]] = {}
+    """By model: from an alias to a version."""
+    changes: int = 0
+    """Rises when what is served is looked at anew: versions that failed are then tried again."""
     number: int = 0
-    """Rises with each change, as long as the control process lives."""
+    """Rises with each snapshot, as long as the control process lives."""
 
 
 class ReportNow(msgspec.Struct, tag=True, frozen=True):
@@ -66,6 +72,22 @@ class Applied(msgspec.Struct, tag=True, frozen=True):
     number: int
 
 
+class VersionState(msgspec.Struct, frozen=True):
+    """Where a version stands in one worker."""
+
+    name: str
+    version: str
+    state: str
+    reason: str | None = None
+
+
+class Settled(msgspec.Struct, tag=True, frozen=True):
+    """A worker has loaded, or failed to load, everything in the snapshot of this number."""
+
+    number: int
+    states: tuple[VersionState, ...]
+
+
 class Ask(msgspec.Struct, tag=True, frozen=True):
     """A process asks control to do something or to tell something."""
 
@@ -76,4 +98,4 @@ class Ask(msgspec.Struct, tag=True, frozen=True):
 
 
 FromControl: TypeAlias = Snapshot | ReportNow | Answer
-FromWorker: TypeAlias = Hello | Reported | Applied | Ask
+FromWorker: TypeAlias = Hello | Reported | Applied | Settled | Ask

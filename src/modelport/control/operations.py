@@ -13,7 +13,7 @@ from modelport.control.state import StateStore
 from modelport.core.errors import InvalidInput, NotReady
 from modelport.guard.auth import KeyRecord, Role
 
-__all__ = ["KeyCreated", "KeyNamed", "KeyShown", "NewKey", "Operations"]
+__all__ = ["KeyCreated", "KeyNamed", "KeyShown", "NewKey", "Operations", "Reloaded"]
 
 
 class NewKey(msgspec.Struct, forbid_unknown_fields=True):
@@ -47,17 +47,31 @@ class KeyNamed(msgspec.Struct, forbid_unknown_fields=True):
     id: str
 
 
+class Reloaded(msgspec.Struct):
+    """What became of a change of the models."""
+
+    problems: list[str]
+    """What could not be done, a sentence each; empty where all was."""
+
+
 class Operations:
     """The operations on a state store; `changed` brings what follows to the workers."""
 
-    def __init__(self, store: StateStore, changed: Callable[[], Awaitable[list[int]]]) -> None:
+    def __init__(
+        self,
+        store: StateStore,
+        changed: Callable[[], Awaitable[list[int]]],
+        reload: Callable[[], Awaitable[list[str]]],
+    ) -> None:
         """
         Args:
             store: what the operations read and write.
             changed: brings it to the workers; returns those that did not confirm it in time.
+            reload: serves what lies in the repository now; returns what could not be done.
         """
         self._store = store
         self._changed = changed
+        self._reload = reload
 
     def table(self) -> dict[str, Operation]:
         """By name."""
@@ -66,6 +80,7 @@ class Operations:
             "keys.create": self.create_key,
             "keys.revoke": self.revoke_key,
             "refresh": self.refresh,
+            "models.reload": self.reload_models,
         }
 
     async def list_keys(self, body: bytes) -> bytes:
@@ -88,6 +103,10 @@ class Operations:
     async def refresh(self, body: bytes) -> bytes:
         """Read the state store anew, because another process wrote to it."""
         return await self._confirmed()
+
+    async def reload_models(self, body: bytes) -> bytes:
+        """Serve what lies in the repository now; answers with what could not be done."""
+        return msgspec.json.encode(Reloaded(await self._reload()))
 
     async def _confirmed(self) -> bytes:
         missing = ", ".join(map(str, await self._changed()))

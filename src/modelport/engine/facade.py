@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from modelport.core.errors import DeadlineExceeded, ModelFailed, ModelNotFound
 from modelport.core.messages import InferRequest, InferResponse
 from modelport.core.tensors import Batch
 from modelport.engine.executor import HAND_OVER_S, Run, Threads, run_async, run_in_place
 from modelport.engine.lifecycle import LoadedModel, Settings, State, Version
+from modelport.repository.aliases import DEFAULT, LATEST
 from modelport.repository.layout import Source, latest
 
 __all__ = ["Engine"]
@@ -26,11 +27,11 @@ class Engine:
         self._settings = settings
         self._queue_limit = queue_limit
         self._models: dict[str, dict[str, Version]] = {}
-        for source in sources:
-            versions = self._models.setdefault(source.name, {})
-            versions[source.version] = Version(source)
+        self._aliases: Mapping[str, Mapping[str, str]] = {}
         self._compute = Threads(settings.threads, queue_limit, "compute")
         self._own: dict[Version, Threads] = {}
+        self._loading = asyncio.Lock()
+        self.route(sources, {})
 
     @property
     def names(self) -> list[str]:
@@ -47,18 +48,47 @@ class Engine:
         """Whether each version answered its warm-up, or failed for good."""
         return all(v.state in (State.READY, State.FAILED) for v in self.versions)
 
-    async def load(self, begins: Callable[[Version], None] = lambda version: None) -> None:
-        """Load and warm every version, one after the other, off the event loop.
+    def route(self, sources: Iterable[Source], aliases: Mapping[str, Mapping[str, str]]) -> None:
+        """From now on, serve these versions under these aliases.
+
+        A version that is new waits to be loaded; one that is no longer named takes no further
+        request, and is given back once the last is answered.
+
+        Args:
+            sources: every version that is to be served.
+            aliases: by model: from an alias to a version.
+        """
+        present = {version.source: version for version in self.versions}
+        self._models, self._aliases = {}, aliases
+        for source in sources:
+            version = present.pop(source, None) or Version(source)
+            self._models.setdefault(source.name, {})[source.version] = version
+        for gone in present.values():
+            threads = self._own.pop(gone, None)
+            gone.retire(threads.close if threads is not None else lambda: None)
+
+    async def load(
+        self,
+        begins: Callable[[Version], None] = lambda version: None,
+        *,
+        again: bool = False,
+    ) -> None:
+        """Load and warm each version that is new, one after the other, off the event loop.
 
         Args:
             begins: told of each version before it is loaded.
+            again: whether to try those that failed once more.
         """
-        for version in self.versions:
-            begins(version)
-            await asyncio.to_thread(version.load, self._settings)
+        async with self._loading:
+            for version in self.versions:
+                if version.state is State.LOADING or (again and version.state is State.FAILED):
+                    begins(version)
+                    await asyncio.to_thread(version.load, self._settings)
 
     def find(self, name: str | None, version: str | None = None) -> Version:
-        """The version that a request means; without a number, the latest.
+        """The version that a request means, by its number or an alias.
+
+        Without one it is the alias `production` where there is one, else the latest.
 
         Raises:
             ModelNotFound: there is no such model or version, or no name where several are served.
@@ -72,12 +102,22 @@ class Engine:
         versions = self._models.get(name)
         if versions is None:
             raise ModelNotFound(f"there is no model {name[:128]!r} here")
+        aliases = self._aliases.get(name, {})
         if version is None:
-            usable = [number for number, v in versions.items() if v.state is not State.FAILED]
-            return versions[latest(usable or list(versions))]
-        if version not in versions:
-            raise ModelNotFound(f"model '{name}' has no version {version[:64]!r}")
-        return versions[version]
+            version = DEFAULT if DEFAULT in aliases else LATEST
+        number = aliases.get(version, version)
+        if number == LATEST:
+            ready = [each for each, v in versions.items() if v.state is State.READY]
+            usable = [each for each, v in versions.items() if v.state is not State.FAILED]
+            number = latest(ready or usable or list(versions))
+        if number not in versions:
+            kind = "version" if version.isdecimal() else "version or alias"
+            raise ModelNotFound(f"model '{name}' has no {kind} {version[:64]!r}")
+        return versions[number]
+
+    def aliases(self, name: str) -> Mapping[str, str]:
+        """Where the aliases of a model point."""
+        return self._aliases.get(name, {})
 
     def infer(
         self, version: Version, loaded: LoadedModel, request: InferRequest

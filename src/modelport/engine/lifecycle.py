@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 import time
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -45,12 +46,18 @@ _WARM_UP_BUDGET_S = 0.25
 
 
 class State(Enum):
-    """Where a version stands."""
+    """Where a version stands.
+
+    LOADING → WARMING → READY → DRAINING → UNLOADED; FAILED comes after the first two, and LOADING
+    again after it where the version is tried anew. While it drains, what was accepted is answered.
+    """
 
     LOADING = "LOADING"
     WARMING = "WARMING"
     READY = "READY"
     FAILED = "FAILED"
+    DRAINING = "DRAINING"
+    UNLOADED = "UNLOADED"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +119,7 @@ class Version:
 
     def load(self, settings: Settings) -> None:
         """Load and warm; ends in READY or FAILED and never raises. Runs in a thread."""
+        self.state, self.reason = State.LOADING, None
         try:
             self._loaded = open_version(self.source, settings)
             self.state = State.WARMING
@@ -129,13 +137,36 @@ class Version:
         self.state = State.FAILED
         self.close()
 
-    def close(self) -> None:
-        """Give the model's memory back."""
+    def retire(self, unloaded: Callable[[], None]) -> None:
+        """Take no further request, and give the model back once the last one is answered.
+
+        Whoever still answers a request holds the `LoadedModel`: when nobody does, nobody needs it.
+
+        Args:
+            unloaded: called then, in whatever thread held it last.
+        """
         loaded, self._loaded = self._loaded, None
+        self.state = State.DRAINING
         if loaded is None:
-            return
+            self._unload(None, unloaded)
+        else:
+            weakref.finalize(loaded, self._unload, loaded.model, unloaded).atexit = False
+
+    def _unload(self, model: Model | None, unloaded: Callable[[], None]) -> None:
+        if model is not None:
+            self._close(model)
+        self.state = State.UNLOADED
+        unloaded()
+
+    def close(self) -> None:
+        """Give the model's memory back now."""
+        loaded, self._loaded = self._loaded, None
+        if loaded is not None:
+            self._close(loaded.model)
+
+    def _close(self, model: Model) -> None:
         try:
-            loaded.model.close()
+            model.close()
         except Exception:
             _log.exception("model '%s' could not be closed", self.name)
 

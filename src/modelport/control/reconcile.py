@@ -1,0 +1,143 @@
+"""From what is served to what should be: new versions load first, then all workers turn over.
+
+A change has two steps. First every worker loads what is new, beside what it serves. Then, and only
+with the versions that are ready in every worker, all are told where requests go from now on, and
+let go of what is no longer wanted. What could not be loaded takes nobody's place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+import msgspec
+
+from modelport.control.messages import VersionState
+from modelport.repository.aliases import LATEST
+from modelport.repository.layout import Source, latest
+
+__all__ = ["Plan", "Reconciler"]
+
+_Key = tuple[str, str]
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What is served, or should be."""
+
+    sources: tuple[Source, ...]
+    aliases: Mapping[str, Mapping[str, str]]
+    """By model: from an alias to a version."""
+
+
+class Reconciler:
+    """Carries out one change after the other."""
+
+    def __init__(
+        self,
+        served: Plan,
+        wanted: Callable[[], Plan],
+        publish: Callable[[Plan, int], Awaitable[object]],
+        settled: Callable[[], Awaitable[list[tuple[VersionState, ...]]]],
+    ) -> None:
+        """
+        Args:
+            served: what the workers were told at first.
+            wanted: reads what should be served; may take its time, in a thread.
+            publish: has every worker act on a plan, and try again what failed before where the
+                number, of changes, is another.
+            settled: waits until every worker has loaded the plan; the states in each.
+        """
+        self.served = served
+        self.changes = 0
+        self._wanted = wanted
+        self._publish = publish
+        self._settled = settled
+        self._changing = asyncio.Lock()
+
+    async def reload(self) -> list[str]:
+        """Serve what should be served now; what could not be done, a sentence each.
+
+        When this returns, no worker answers with a version that an alias no longer points to.
+        """
+        async with self._changing:
+            wanted = await asyncio.to_thread(self._wanted)
+            states = _common(await self._settled())
+            before = _with_latest(self.served, states)
+            both = tuple(dict.fromkeys([*before.sources, *wanted.sources]))
+            self.changes += 1
+            await self._publish(Plan(both, before.aliases), self.changes)
+            states = _common(await self._settled())
+            after, problems = _turned_over(before, wanted, states)
+            self.served = after
+            await self._publish(after, self.changes)
+            return problems
+
+
+def _common(workers: Iterable[Iterable[VersionState]]) -> dict[_Key, VersionState]:
+    """Each version's worst state over all workers: ready only where it is ready everywhere."""
+    found: dict[_Key, VersionState] = {}
+    for states in workers:
+        for state in states:
+            key = state.name, state.version
+            if key not in found or found[key].state == "READY":
+                found[key] = state
+    return found
+
+
+def _with_latest(plan: Plan, states: Mapping[_Key, VersionState]) -> Plan:
+    """The plan with `latest` said outright, so that no worker moves it by itself."""
+    aliases = {}
+    for name in dict.fromkeys(source.name for source in plan.sources):
+        versions = [source.version for source in plan.sources if source.name == name]
+        ready = [v for v in versions if _is_ready(states, name, v)]
+        aliases[name] = {**plan.aliases.get(name, {}), LATEST: latest(ready or versions)}
+    return msgspec.structs.replace(plan, aliases=aliases)
+
+
+def _turned_over(
+    before: Plan, wanted: Plan, states: Mapping[_Key, VersionState]
+) -> tuple[Plan, list[str]]:
+    """The plan as far as it can be carried out, and what of it cannot."""
+    problems: list[str] = []
+    known = {(source.name, source.version) for source in before.sources}
+    for source in wanted.sources:
+        state = states.get((source.name, source.version))
+        if state is not None and state.state != "READY" and (*_key(source),) not in known:
+            problems.append(f"{_named(source.name, source.version)} {_why(state)}")
+    aliases: dict[str, dict[str, str]] = {}
+    for name, targets in wanted.aliases.items():
+        aliases[name] = {}
+        for alias, target in targets.items():
+            kept = before.aliases.get(name, {}).get(alias)
+            if _is_ready(states, name, target) or kept is None:
+                aliases[name][alias] = target
+                continue
+            aliases[name][alias] = kept
+            state = states.get((name, target), VersionState(name, target, "MISSING"))
+            problems.append(
+                f"'{alias}' of '{name}' stays at version {kept}: version {target} {_why(state)}"
+            )
+    needed = {(name, target) for name, targets in aliases.items() for target in targets.values()}
+    wanted_keys = {_key(source) for source in wanted.sources}
+    kept_sources = [s for s in before.sources if _key(s) in needed - wanted_keys]
+    plan = Plan((*wanted.sources, *kept_sources), aliases)
+    return _with_latest(plan, states), problems
+
+
+def _key(source: Source) -> _Key:
+    return source.name, source.version
+
+
+def _is_ready(states: Mapping[_Key, VersionState], name: str, version: str) -> bool:
+    state = states.get((name, version))
+    return state is not None and state.state == "READY"
+
+
+def _named(name: str, version: str) -> str:
+    return f"version {version} of '{name}'"
+
+
+def _why(state: VersionState) -> str:
+    if state.reason:
+        return f"could not be loaded: {state.reason}"
+    return "is not there" if state.state == "MISSING" else f"is {state.state.lower()}"

@@ -1,0 +1,142 @@
+"""From what is served to what should be: load beside, then turn over, and lose nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+import pytest
+
+from modelport.control.messages import VersionState
+from modelport.control.reconcile import Plan, Reconciler
+from modelport.repository.layout import Source
+
+
+def plan(*versions: str, **aliases: str) -> Plan:
+    sources = tuple(Source(name="m", version=v, path=f"/{v}", toml="") for v in versions)
+    return Plan(sources, {"m": aliases} if versions else {})
+
+
+class Workers:
+    """Workers that load what they are told, but for what fails in one of them."""
+
+    def __init__(self, served: Plan, count: int = 2) -> None:
+        self.wanted = served
+        self.published: list[Plan] = []
+        self.fails: Mapping[str, str] = {}
+        """From a version to why the last worker cannot load it."""
+        self.reconciler = Reconciler(served, lambda: self.wanted, self._publish, self._settled)
+        self._count = count
+        self._present = served
+
+    async def _publish(self, told: Plan, changes: int) -> None:
+        self.published.append(told)
+        self._present = told
+
+    async def _settled(self) -> list[tuple[VersionState, ...]]:
+        return [self._states(fails={}) for _ in range(self._count - 1)] + [
+            self._states(self.fails) for _ in range(min(self._count, 1))
+        ]
+
+    def _states(self, fails: Mapping[str, str]) -> tuple[VersionState, ...]:
+        return tuple(
+            VersionState(
+                s.name, s.version, "FAILED" if s.version in fails else "READY", fails.get(s.version)
+            )
+            for s in self._present.sources
+        )
+
+    def reload(self, wanted: Plan) -> list[str]:
+        self.wanted = wanted
+        return asyncio.run(self.reconciler.reload())
+
+    @property
+    def served(self) -> list[str]:
+        return [source.version for source in self.reconciler.served.sources]
+
+    @property
+    def aliases(self) -> Mapping[str, str]:
+        return self.reconciler.served.aliases.get("m", {})
+
+
+def test_a_new_version_is_loaded_beside_the_old_one_before_requests_go_to_it() -> None:
+    workers = Workers(plan("1", production="1"))
+    assert workers.reload(plan("1", "2", production="2")) == []
+    beside, after = workers.published
+    assert [source.version for source in beside.sources] == ["1", "2"]
+    assert beside.aliases == {"m": {"production": "1", "latest": "1"}}
+    assert after.aliases == {"m": {"production": "2", "latest": "2"}}
+    assert workers.served == ["1", "2"]
+
+
+def test_what_is_removed_goes_only_with_the_turn_over() -> None:
+    workers = Workers(plan("1", "2"))
+    assert workers.reload(plan("2")) == []
+    beside, after = workers.published
+    assert [source.version for source in beside.sources] == ["1", "2"]
+    assert [source.version for source in after.sources] == ["2"]
+
+
+def test_a_version_that_fails_in_one_worker_takes_nobodys_place() -> None:
+    workers = Workers(plan("1", production="1"))
+    workers.fails = {"2": "it is damaged"}
+    problems = workers.reload(plan("1", "2", production="2"))
+    assert problems == [
+        "version 2 of 'm' could not be loaded: it is damaged",
+        "'production' of 'm' stays at version 1: version 2 could not be loaded: it is damaged",
+    ]
+    assert workers.aliases == {"production": "1", "latest": "1"}
+    workers.fails = {}
+    assert workers.reload(plan("1", "2", production="2")) == []
+    assert workers.aliases == {"production": "2", "latest": "2"}
+
+
+def test_what_an_alias_still_points_to_stays_though_its_folder_is_gone() -> None:
+    workers = Workers(plan("1", production="1"))
+    workers.fails = {"2": "it is damaged"}
+    problems = workers.reload(plan("2", production="2"))
+    assert any("'production' of 'm' stays at version 1" in problem for problem in problems)
+    assert workers.served == ["2", "1"]
+    assert workers.aliases["production"] == "1"
+
+
+def test_an_alias_to_a_version_that_is_not_there_is_told() -> None:
+    workers = Workers(plan("1", production="1"))
+    assert workers.reload(plan("1", production="7")) == [
+        "'production' of 'm' stays at version 1: version 7 is not there"
+    ]
+    assert workers.aliases["production"] == "1"
+
+
+def test_a_version_that_failed_before_is_not_told_again() -> None:
+    workers = Workers(plan("1", "2"))
+    workers.fails = {"2": "it is damaged"}
+    assert workers.reload(plan("1", "2")) == []
+    assert workers.aliases == {"latest": "1"}
+
+
+def test_a_repository_may_become_empty_and_fill_again() -> None:
+    workers = Workers(plan("1", production="1"))
+    assert workers.reload(plan()) == []
+    assert workers.served == []
+    assert workers.reload(plan("2", production="2")) == []
+    assert workers.aliases == {"production": "2", "latest": "2"}
+
+
+def test_without_a_worker_the_next_one_is_told_what_is_wanted() -> None:
+    workers = Workers(plan("1"), count=0)
+    workers.reload(plan("1", "2", production="2"))
+    assert workers.served == ["1", "2"]
+
+
+@pytest.mark.parametrize("rounds", [2])
+def test_changes_are_carried_out_one_after_the_other(rounds: int) -> None:
+    workers = Workers(plan("1"))
+
+    async def both() -> None:
+        workers.wanted = plan("1", "2", production="2")
+        await asyncio.gather(*(workers.reconciler.reload() for _ in range(rounds)))
+
+    asyncio.run(both())
+    assert workers.reconciler.changes == rounds
+    assert [len(told.sources) for told in workers.published] == [2] * 2 * rounds
