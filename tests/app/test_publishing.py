@@ -197,3 +197,37 @@ def test_a_version_that_cannot_be_loaded_takes_nobodys_place(run: Run, tmp_path:
         states = {m["version"]: m for m in httpx.get(f"{served.url}/models").json()}
         assert states["1"]["state"] == "READY"
         assert "version 2 is not what was published" in states["2"]["reason"]
+
+
+def test_a_model_is_unloaded_and_loaded_again_by_a_client_of_triton(
+    run: Run, tmp_path: Path
+) -> None:
+    triton = pytest.importorskip("tritonclient.http")
+    run("push", biased(tmp_path, 1), "--name", "m")
+    run("push", str(LINEAR))
+    with serving(tmp_path / "models", state=tmp_path / "state", workers=2) as served:
+        token = (tmp_path / "state" / "admin-token").read_text().strip()
+        admin = {"Authorization": f"Bearer {token}"}
+        with triton.InferenceServerClient(served.url.removeprefix("http://")) as client:
+            client.unload_model("m", headers=admin)
+            index = client.get_model_repository_index()
+            assert {entry["name"] for entry in index} == {"linear"}
+            assert not client.is_model_ready("m")
+            assert httpx.get(f"{served.url}/v2/health/ready").status_code == 200
+            client.load_model("m", headers=admin)
+            assert client.is_model_ready("m")
+            assert answer(served.url) == ("1", 1.0)
+            with pytest.raises(triton.InferenceServerException, match="need the admin token"):
+                client.unload_model("m")
+
+
+def test_a_model_that_was_laid_there_is_served_after_a_reload(run: Run, tmp_path: Path) -> None:
+    run("push", biased(tmp_path, 1), "--name", "m")
+    with serving(tmp_path / "models", state=tmp_path / "state", workers=1) as served:
+        token = (tmp_path / "state" / "admin-token").read_text().strip()
+        (tmp_path / "models" / "linear" / "1").mkdir(parents=True)
+        shutil.copy(LINEAR, tmp_path / "models" / "linear" / "1" / "model.onnx")
+        admin = {"Authorization": f"Bearer {token}"}
+        reloaded = httpx.post(f"{served.url}/admin/models/reload", headers=admin)
+        assert reloaded.json() == {"problems": []}
+        assert predicted(served.url) == {"prediction": 1.8}

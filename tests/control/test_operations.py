@@ -12,7 +12,7 @@ import pytest
 
 from modelport.control.operations import Operations
 from modelport.control.state import StateStore
-from modelport.core.errors import InvalidInput, NotFound, NotReady
+from modelport.core.errors import InvalidInput, LoadError, NotFound, NotReady
 from modelport.guard.auth import recognise
 
 
@@ -23,7 +23,8 @@ class Desk:
         self.store = StateStore(folder)
         self.told = 0
         self.missing: list[int] = []
-        self._table = Operations(self.store, self._changed, self._reload).table()
+        self.hidden: set[str] = set()
+        self._table = Operations(self.store, self._changed, self._reload, self.hidden).table()
 
     async def _changed(self) -> list[int]:
         self.told += 1
@@ -119,3 +120,16 @@ def test_a_change_that_a_worker_did_not_confirm_is_told(desk: Callable[[], Desk]
 
 def test_a_reload_tells_what_could_not_be_done(desk: Callable[[], Desk]) -> None:
     assert desk().do("models.reload", b"") == {"problems": ["version 2 of 'm' could not be loaded"]}
+
+
+def test_a_model_is_hidden_until_it_is_loaded_again(desk: Callable[[], Desk]) -> None:
+    one = desk()
+    assert one.do("models.unload", {"name": "x"}) == {}
+    assert one.hidden == {"x"}
+    assert one.do("models.load", {"name": "x"}) == {}
+    assert one.hidden == set()
+
+
+def test_a_model_that_cannot_be_loaded_is_an_error(desk: Callable[[], Desk]) -> None:
+    with pytest.raises(LoadError, match="version 2 of 'm' could not be loaded"):
+        desk().do("models.load", {"name": "m"})

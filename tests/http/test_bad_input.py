@@ -334,7 +334,7 @@ CASES = {
     "unknown model, OIP": Case("/v2/models/nix/infer", b"{}", 404, says="'nix'"),
     "unknown version": Case("/models/linear/versions/9/predict", b"{}", 404, says="'9'"),
     "unknown version, OIP": Case("/v2/models/linear/versions/9/infer", b"{}", 404, says="'9'"),
-    "version in words": Case("/models/linear/versions/latest/predict", b"{}", 404),
+    "unknown alias": Case("/models/linear/versions/gold/predict", b"{}", 404, says="alias 'gold'"),
     "version -1": Case("/models/linear/versions/-1/predict", b"{}", 404),
     "version 01": Case("/models/linear/versions/01/predict", b"{}", 404),
     "several models and no name": Case("/predict", GOOD.encode(), 404, says="several"),

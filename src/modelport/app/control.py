@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Sequence, Set
 from pathlib import Path
 
 import msgspec
@@ -22,7 +23,7 @@ from modelport.core.errors import ConfigError
 from modelport.kit.storage import private_folder
 from modelport.monitor.logs import configure_logging
 from modelport.repository.aliases import read_aliases
-from modelport.repository.layout import find_sources
+from modelport.repository.layout import Source, find_sources
 from modelport.runtimes.formats import is_model
 
 __all__ = ["Running", "main"]
@@ -46,7 +47,8 @@ async def _serve(spec: Spec, life: socket.socket, listener: socket.socket) -> No
     store = StateStore(Path(spec.state))
     token = admin_token(Path(spec.state))
 
-    served = plan_of(spec)
+    hidden: set[str] = set()
+    served = _plan_of(spec, hidden)
 
     def snapshot(plan: Plan, changes: int = 0) -> Snapshot:
         return Snapshot(
@@ -61,7 +63,7 @@ async def _serve(spec: Spec, life: socket.socket, listener: socket.socket) -> No
     hub = Hub(snapshot(served))
     reconciler = Reconciler(
         served,
-        wanted=lambda: plan_of(spec),
+        wanted=lambda: _plan_of(spec, hidden),
         publish=lambda plan, changes: hub.publish(snapshot(plan, changes)),
         settled=hub.settled,
     )
@@ -69,6 +71,7 @@ async def _serve(spec: Spec, life: socket.socket, listener: socket.socket) -> No
         store,
         lambda: hub.publish(snapshot(reconciler.served, reconciler.changes)),
         reconciler.reload,
+        hidden,
     )
     hub.operations |= operations.table()
     server = await asyncio.start_unix_server(hub.serve, sock=listener)
@@ -82,17 +85,23 @@ async def _serve(spec: Spec, life: socket.socket, listener: socket.socket) -> No
     store.close()
 
 
-def plan_of(spec: Spec) -> Plan:
-    """What should be served now: what lies in the repository, or the files that were named."""
+def _plan_of(spec: Spec, hidden: Set[str]) -> Plan:
+    """What should be served now: what lies in the repository, or the files that were named, but
+    for the models that are hidden."""
+    sources = tuple(source for source in _found(spec) if source.name not in hidden)
+    root, names = Path(spec.repository), {source.name for source in sources}
     if not spec.repository:
-        return Plan(spec.sources, {})
+        return Plan(sources, {})
+    return Plan(sources, {name: read_aliases(root / name).current for name in names})
+
+
+def _found(spec: Spec) -> Sequence[Source]:
+    if not spec.repository:
+        return spec.sources
     try:
-        sources = find_sources(spec.repository, is_model)
+        return find_sources(spec.repository, is_model)
     except ConfigError:
-        return Plan((), {})  # its last model was taken away
-    root = Path(spec.repository)
-    names = {source.name for source in sources}
-    return Plan(tuple(sources), {name: read_aliases(root / name).current for name in names})
+        return ()  # its last model was taken away
 
 
 class Running(msgspec.Struct):

@@ -51,12 +51,11 @@ def _store() -> Iterator[StateStore]:
         store.close()
 
 
-def tell_servers(operation: str = "refresh", timeout_s: float = 10.0) -> list[bytes]:
+def tell_servers(operation: str = "refresh") -> list[bytes]:
     """Have each running server of this user do something; one that is gone is forgotten.
 
     Args:
         operation: of control; by default it reads the store.
-        timeout_s: seconds for each server.
 
     Returns:
         what each answered.
@@ -68,8 +67,7 @@ def tell_servers(operation: str = "refresh", timeout_s: float = 10.0) -> list[by
     for path in (state_folder() / "servers").glob("*.json"):
         running = msgspec.json.decode(path.read_bytes(), type=Running)
         try:
-            asking = ask_control(running.control, operation, timeout_s=timeout_s)
-            answers.append(asyncio.run(asking))
+            answers.append(asyncio.run(ask_control(running.control, operation)))
         except (ConnectionRefusedError, FileNotFoundError):
             path.unlink(missing_ok=True)  # it was killed, and could not do so itself
         except NotReady as error:

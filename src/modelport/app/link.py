@@ -31,6 +31,8 @@ __all__ = ["ControlLink", "ask_control"]
 
 _REPORT_EVERY_S = 1.0
 _ANSWER_S = 10.0
+_LOAD_S = 600.0
+"""For operations on models, which may have to be loaded."""
 _log = logging.getLogger(__name__)
 _RETRY_S = (0.05, 0.1, 0.2, 0.5, 1.0)
 
@@ -87,7 +89,7 @@ class ControlLink:
         self._asked[number] = future
         try:
             await self._channel.send(Ask(number, operation, body))
-            async with asyncio.timeout(_ANSWER_S):
+            async with asyncio.timeout(_patience_s(operation)):
                 return await future
         except (TimeoutError, ConnectionError) as error:
             raise NotReady("the control process did not answer", retry_after_s=1) from error
@@ -142,9 +144,7 @@ class ControlLink:
                     await self._channel.send(Reported(self._report()))
 
 
-async def ask_control(
-    path: str, operation: str, body: bytes = b"", timeout_s: float = _ANSWER_S
-) -> bytes:
+async def ask_control(path: str, operation: str, body: bytes = b"") -> bytes:
     """Ask once, from a process that is no worker.
 
     Raises:
@@ -154,6 +154,7 @@ async def ask_control(
     """
     reader, writer = await asyncio.open_unix_connection(path)
     channel: Channel[FromControl] = Channel(reader, writer, FromControl)
+    timeout_s = _patience_s(operation)
     answer: FromControl | None = None
     try:
         with contextlib.suppress(TimeoutError, ConnectionError):
@@ -168,6 +169,10 @@ async def ask_control(
     if answer.error is not None:
         raise error_from_code(*answer.error, detail={})
     return answer.body
+
+
+def _patience_s(operation: str) -> float:
+    return _LOAD_S if operation.startswith("models.") else _ANSWER_S
 
 
 def _settle(future: asyncio.Future[bytes] | None, answer: Answer) -> None:

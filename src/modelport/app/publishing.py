@@ -25,8 +25,6 @@ from modelport.runtimes.formats import Format, format_of, is_model
 
 __all__ = ["Published", "publish", "reload_servers"]
 
-_RELOAD_S = 600.0
-"""For a server to load what is new; a large model takes its time."""
 _CORE = ("numpy", "onnxruntime")
 
 
@@ -95,7 +93,7 @@ def reload_servers() -> list[str]:
     Raises:
         NotReady: a server did not answer.
     """
-    answers = tell_servers("models.reload", _RELOAD_S)
+    answers = tell_servers("models.reload")
     return [p for answer in answers for p in msgspec.json.decode(answer, type=Reloaded).problems]
 
 

@@ -14,7 +14,7 @@ from modelport.cli.tables import print_table
 if TYPE_CHECKING:
     from modelport.repository.store import Manifest
 
-__all__ = ["COMMANDS"]
+__all__ = ["COMMANDS", "alias", "models", "push", "remove", "rollback", "versions"]
 
 _Repository = Annotated[
     Path,

@@ -10,10 +10,18 @@ import msgspec
 
 from modelport.control.hub import Operation
 from modelport.control.state import StateStore
-from modelport.core.errors import InvalidInput, NotReady
+from modelport.core.errors import InvalidInput, LoadError, NotReady
 from modelport.guard.auth import KeyRecord, Role
 
-__all__ = ["KeyCreated", "KeyNamed", "KeyShown", "NewKey", "Operations", "Reloaded"]
+__all__ = [
+    "KeyCreated",
+    "KeyNamed",
+    "KeyShown",
+    "ModelNamed",
+    "NewKey",
+    "Operations",
+    "Reloaded",
+]
 
 
 class NewKey(msgspec.Struct, forbid_unknown_fields=True):
@@ -47,6 +55,12 @@ class KeyNamed(msgspec.Struct, forbid_unknown_fields=True):
     id: str
 
 
+class ModelNamed(msgspec.Struct):
+    """Which model."""
+
+    name: str
+
+
 class Reloaded(msgspec.Struct):
     """What became of a change of the models."""
 
@@ -62,16 +76,19 @@ class Operations:
         store: StateStore,
         changed: Callable[[], Awaitable[list[int]]],
         reload: Callable[[], Awaitable[list[str]]],
+        hidden: set[str],
     ) -> None:
         """
         Args:
             store: what the operations read and write.
             changed: brings it to the workers; returns those that did not confirm it in time.
             reload: serves what lies in the repository now; returns what could not be done.
+            hidden: models that are not served though they lie there; changed here.
         """
         self._store = store
         self._changed = changed
         self._reload = reload
+        self._hidden = hidden
 
     def table(self) -> dict[str, Operation]:
         """By name."""
@@ -81,6 +98,8 @@ class Operations:
             "keys.revoke": self.revoke_key,
             "refresh": self.refresh,
             "models.reload": self.reload_models,
+            "models.load": self.load_model,
+            "models.unload": self.unload_model,
         }
 
     async def list_keys(self, body: bytes) -> bytes:
@@ -107,6 +126,21 @@ class Operations:
     async def reload_models(self, body: bytes) -> bytes:
         """Serve what lies in the repository now; answers with what could not be done."""
         return msgspec.json.encode(Reloaded(await self._reload()))
+
+    async def load_model(self, body: bytes) -> bytes:
+        """Serve a model that was unloaded, or try one again that failed."""
+        name = _parsed(body, ModelNamed).name
+        self._hidden.discard(name)
+        problems = [problem for problem in await self._reload() if f"'{name}'" in problem]
+        if problems:
+            raise LoadError(problems[0])
+        return b"{}"
+
+    async def unload_model(self, body: bytes) -> bytes:
+        """Serve a model no longer, until it is loaded again or the server starts anew."""
+        self._hidden.add(_parsed(body, ModelNamed).name)
+        await self._reload()
+        return b"{}"
 
     async def _confirmed(self) -> bytes:
         missing = ", ".join(map(str, await self._changed()))

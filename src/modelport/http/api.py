@@ -18,6 +18,7 @@ from modelport.http.oip import infer_routes
 from modelport.http.oip_metadata import metadata_routes
 from modelport.http.openapi import document
 from modelport.http.plain import MetricsOf, plain_routes
+from modelport.http.repository import repository_routes
 from modelport.http.routes import Route
 
 __all__ = ["api_routes"]
@@ -52,6 +53,7 @@ def api_routes(
         *metadata_routes(engine, gather, server_version),
         *catalog_routes(engine),
         *admin_routes(ask),
+        *repository_routes(engine, ask),
         *docs_routes(),
     ]
     return [*routes, _openapi(engine, routes, server_version)]

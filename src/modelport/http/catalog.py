@@ -21,11 +21,11 @@ def catalog_routes(engine: Engine) -> list[Route]:
     """The list of models, and one model."""
 
     async def models(request: Request) -> Response:
-        return _json([_listed(version) for version in engine.versions])
+        return _json([_listed(engine, version) for version in engine.versions])
 
     async def model(request: Request) -> Response:
         version = engine.find(request.path_params["name"])
-        body = _listed(version)
+        body = _listed(engine, version)
         if version.state is State.READY:
             body |= describe(version.loaded)
         return _json(body)
@@ -58,12 +58,13 @@ def describe(loaded: LoadedModel) -> dict[str, Any]:
     }
 
 
-def _listed(version: Version) -> dict[str, Any]:
+def _listed(engine: Engine, version: Version) -> dict[str, Any]:
     return {
         "name": version.name,
         "version": version.version,
         "state": version.state.value,
         "reason": version.reason,
+        "aliases": [a for a, to in engine.aliases(version.name).items() if to == version.version],
     }
 
 

@@ -22,7 +22,13 @@ from modelport.monitor.metrics import Histogram, ModelMetrics, Report
 
 __all__ = ["metadata_routes"]
 
-_EXTENSIONS = ["binary_tensor_data", "classification", "model_configuration", "statistics"]
+_EXTENSIONS = [
+    "binary_tensor_data",
+    "classification",
+    "model_configuration",
+    "model_repository",
+    "statistics",
+]
 _CONFIG_TYPES = {DType.BYTES: "TYPE_STRING"}
 
 

@@ -22,11 +22,13 @@ __all__ = ["TAGS", "TIMED", "operation", "refusals", "security"]
 _JSON = "application/json"
 _OIP, _CATALOG, _HEALTH = "Open Inference Protocol", "Model catalogue", "Server health"
 _KEYS, _DOCS = "Access keys", "This documentation"
+_REPOSITORY = "Model repository"
 
 TAGS = {
     _CATALOG: "Which models are served, in our own words.",
     _OIP: "Version 2 over REST, for clients of other servers; with the binary tensor extension.",
     _HEALTH: "Whether the server lives and is ready, and what it has counted.",
+    _REPOSITORY: "Load, unload and reload models while the server runs.",
     _KEYS: "Who may call.",
     _DOCS: "The page for people, and the document that it is made from.",
 }
@@ -97,6 +99,32 @@ _ABOUT = {
         tag=_CATALOG,
         summary="A model: state, fields, meaning, example",
         answer=_LISTED,
+    ),
+    "POST /v2/repository/index": _About(
+        id="oip_repository_index",
+        tag=_REPOSITORY,
+        summary="The versions of every model, with their states",
+        body={"type": "object", "properties": {"ready": {"type": "boolean"}}},
+        answer={
+            "type": "array",
+            "items": _fields(name="string", version="string", state="string", reason="string"),
+        },
+    ),
+    "POST /v2/repository/models/{name}/load": _About(
+        id="oip_repository_load",
+        tag=_REPOSITORY,
+        summary="Serve a model that was unloaded, or try one again that failed",
+    ),
+    "POST /v2/repository/models/{name}/unload": _About(
+        id="oip_repository_unload",
+        tag=_REPOSITORY,
+        summary="Serve a model no longer, until it is loaded again or the server starts anew",
+    ),
+    "POST /admin/models/reload": _About(
+        id="models_reload",
+        tag=_REPOSITORY,
+        summary="Serve what lies in the repository now",
+        answer=_fields(problems="array"),
     ),
     "GET /v2": _About(
         id="oip_server",
