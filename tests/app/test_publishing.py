@@ -15,7 +15,7 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.app.servers import LINEAR, command, environment, predicted, serving
+from tests.app.servers import LINEAR, command, environment, eventually, predicted, serving
 
 
 @pytest.fixture
@@ -231,3 +231,27 @@ def test_a_model_that_was_laid_there_is_served_after_a_reload(run: Run, tmp_path
         reloaded = httpx.post(f"{served.url}/admin/models/reload", headers=admin)
         assert reloaded.json() == {"problems": []}
         assert predicted(served.url) == {"prediction": 1.8}
+
+
+def test_a_folder_is_watched(run: Run, tmp_path: Path) -> None:
+    run("push", biased(tmp_path, 1), "--name", "m")
+    with serving(tmp_path / "models", state=tmp_path / "state", workers=1) as served:
+        (tmp_path / "models" / "linear" / "1").mkdir(parents=True)
+        shutil.copy(LINEAR, tmp_path / "models" / "linear" / "1" / "model.onnx")
+        ready = f"{served.url}/v2/models/linear/ready"
+        assert eventually(lambda: httpx.get(ready).status_code == 200, within_s=30)
+        shutil.rmtree(tmp_path / "models" / "linear")
+        assert eventually(lambda: httpx.get(ready).status_code == 404, within_s=30)
+
+
+def test_a_new_version_that_ends_its_process_hurts_nobody(run: Run, tmp_path: Path) -> None:
+    run("push", biased(tmp_path, 1), "--name", "m", "--alias", "production")
+    with serving(tmp_path / "models", state=tmp_path / "state", workers=2) as served:
+        workers = served.children()["worker"]
+        hostile = tmp_path / "models" / "m" / "2"
+        hostile.mkdir()
+        (hostile / "model.py").write_text("import os\nos._exit(7)\n")
+        moved = run("alias", "m", "production", "2")
+        assert "'production' of 'm' stays at version 1" in moved.stderr
+        assert {answer(served.url)[0] for _ in range(20)} == {"1"}
+        assert served.children()["worker"] == workers

@@ -25,7 +25,11 @@ class Workers:
         self.published: list[Plan] = []
         self.fails: Mapping[str, str] = {}
         """From a version to why the last worker cannot load it."""
-        self.reconciler = Reconciler(served, lambda: self.wanted, self._publish, self._settled)
+        self.crashes: Mapping[str, str] = {}
+        """From a version to what loading it does to a process."""
+        self.reconciler = Reconciler(
+            served, lambda: self.wanted, self._publish, self._settled, self._try_out
+        )
         self._count = count
         self._present = served
 
@@ -38,7 +42,11 @@ class Workers:
             self._states(self.fails) for _ in range(min(self._count, 1))
         ]
 
+    async def _try_out(self, source: Source) -> str | None:
+        return self.crashes.get(source.version)
+
     def _states(self, fails: Mapping[str, str]) -> tuple[VersionState, ...]:
+        fails = {**fails, **{s.version: s.problem for s in self._present.sources if s.problem}}
         return tuple(
             VersionState(
                 s.name, s.version, "FAILED" if s.version in fails else "READY", fails.get(s.version)
@@ -63,7 +71,7 @@ def test_a_new_version_is_loaded_beside_the_old_one_before_requests_go_to_it() -
     workers = Workers(plan("1", production="1"))
     assert workers.reload(plan("1", "2", production="2")) == []
     beside, after = workers.published
-    assert [source.version for source in beside.sources] == ["1", "2"]
+    assert {source.version for source in beside.sources} == {"1", "2"}
     assert beside.aliases == {"m": {"production": "1", "latest": "1"}}
     assert after.aliases == {"m": {"production": "2", "latest": "2"}}
     assert workers.served == ["1", "2"]
@@ -73,7 +81,7 @@ def test_what_is_removed_goes_only_with_the_turn_over() -> None:
     workers = Workers(plan("1", "2"))
     assert workers.reload(plan("2")) == []
     beside, after = workers.published
-    assert [source.version for source in beside.sources] == ["1", "2"]
+    assert {source.version for source in beside.sources} == {"1", "2"}
     assert [source.version for source in after.sources] == ["2"]
 
 
@@ -140,3 +148,16 @@ def test_changes_are_carried_out_one_after_the_other(rounds: int) -> None:
     asyncio.run(both())
     assert workers.reconciler.changes == rounds
     assert [len(told.sources) for told in workers.published] == [2] * 2 * rounds
+
+
+def test_what_crashes_in_a_trial_is_given_to_no_worker_to_load() -> None:
+    workers = Workers(plan("1", production="1"))
+    workers.crashes = {"2": "loading '2' ended the process (killed by SIGSEGV)"}
+    problems = workers.reload(plan("1", "2", production="2"))
+    assert "version 2 could not be loaded: loading '2' ended the process" in problems[-1]
+    for told in workers.published:
+        assert all(source.problem for source in told.sources if source.version == "2")
+    assert workers.aliases["production"] == "1"
+    workers.crashes = {}
+    assert workers.reload(plan("1", "2", production="2")) == []
+    assert workers.aliases["production"] == "2"

@@ -14,11 +14,13 @@ from pathlib import Path
 import msgspec
 
 from modelport.app.spec import Spec, receive_spec
+from modelport.app.trial import Trial, try_out
 from modelport.control.hub import Hub
 from modelport.control.messages import Snapshot
 from modelport.control.operations import Operations
 from modelport.control.reconcile import Plan, Reconciler
 from modelport.control.state import StateStore, admin_token
+from modelport.control.watching import watch
 from modelport.core.errors import ConfigError
 from modelport.kit.storage import private_folder
 from modelport.monitor.logs import configure_logging
@@ -66,6 +68,10 @@ async def _serve(spec: Spec, life: socket.socket, listener: socket.socket) -> No
         wanted=lambda: _plan_of(spec, hidden),
         publish=lambda plan, changes: hub.publish(snapshot(plan, changes)),
         settled=hub.settled,
+        try_out=lambda source: try_out(
+            Trial(source=source, trusted=spec.trusted, cache_dir=str(Path(spec.state) / "cache")),
+            spec.settings.inference.load_s,
+        ),
     )
     operations = Operations(
         store,
@@ -79,10 +85,17 @@ async def _serve(spec: Spec, life: socket.socket, listener: socket.socket) -> No
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_reader(life.fileno(), stop.set)  # the supervisor says nothing: readable means gone
+    watching = asyncio.create_task(_watch(spec, reconciler))
     await stop.wait()
+    watching.cancel()
     server.close()
     await hub.close()
     store.close()
+
+
+async def _watch(spec: Spec, reconciler: Reconciler) -> None:
+    if spec.repository:
+        await watch(Path(spec.repository), reconciler.reload)
 
 
 def _plan_of(spec: Spec, hidden: Set[str]) -> Plan:

@@ -38,6 +38,7 @@ class Reconciler:
         wanted: Callable[[], Plan],
         publish: Callable[[Plan, int], Awaitable[object]],
         settled: Callable[[], Awaitable[list[tuple[VersionState, ...]]]],
+        try_out: Callable[[Source], Awaitable[str | None]],
     ) -> None:
         """
         Args:
@@ -46,12 +47,14 @@ class Reconciler:
             publish: has every worker act on a plan, and try again what failed before where the
                 number, of changes, is another.
             settled: waits until every worker has loaded the plan; the states in each.
+            try_out: loads a version where that hurts nobody; why it cannot be loaded, or None.
         """
         self.served = served
         self.changes = 0
         self._wanted = wanted
         self._publish = publish
         self._settled = settled
+        self._try_out = try_out
         self._changing = asyncio.Lock()
 
     async def reload(self) -> list[str]:
@@ -60,17 +63,26 @@ class Reconciler:
         When this returns, no worker answers with a version that an alias no longer points to.
         """
         async with self._changing:
-            wanted = await asyncio.to_thread(self._wanted)
+            wanted = await self._tried(await asyncio.to_thread(self._wanted))
             states = _common(await self._settled())
             before = _with_latest(self.served, states)
-            both = tuple(dict.fromkeys([*before.sources, *wanted.sources]))
             self.changes += 1
-            await self._publish(Plan(both, before.aliases), self.changes)
+            await self._publish(_beside(before, wanted), self.changes)
             states = _common(await self._settled())
             after, problems = _turned_over(before, wanted, states)
             self.served = after
             await self._publish(after, self.changes)
             return problems
+
+    async def _tried(self, plan: Plan) -> Plan:
+        """The plan, with what is new and cannot be loaded marked as such: no worker tries it."""
+        sources = []
+        for source in plan.sources:
+            if source not in self.served.sources and source.problem is None:
+                problem = await self._try_out(source)
+                source = msgspec.structs.replace(source, problem=problem)
+            sources.append(source)
+        return msgspec.structs.replace(plan, sources=tuple(sources))
 
 
 def _common(workers: Iterable[Iterable[VersionState]]) -> dict[_Key, VersionState]:
@@ -94,15 +106,22 @@ def _with_latest(plan: Plan, states: Mapping[_Key, VersionState]) -> Plan:
     return msgspec.structs.replace(plan, aliases=aliases)
 
 
+def _beside(before: Plan, wanted: Plan) -> Plan:
+    """What is new beside what is served, under the aliases as they are."""
+    new = {_key(source) for source in wanted.sources}
+    rest = (source for source in before.sources if _key(source) not in new)
+    return Plan((*wanted.sources, *rest), before.aliases)
+
+
 def _turned_over(
     before: Plan, wanted: Plan, states: Mapping[_Key, VersionState]
 ) -> tuple[Plan, list[str]]:
     """The plan as far as it can be carried out, and what of it cannot."""
     problems: list[str] = []
-    known = {(source.name, source.version) for source in before.sources}
+    known = {_key(source) for source in before.sources}
     for source in wanted.sources:
-        state = states.get((source.name, source.version))
-        if state is not None and state.state != "READY" and (*_key(source),) not in known:
+        state = states.get(_key(source))
+        if state is not None and state.state != "READY" and _key(source) not in known:
             problems.append(f"{_named(source.name, source.version)} {_why(state)}")
     aliases: dict[str, dict[str, str]] = {}
     for name, targets in wanted.aliases.items():

@@ -77,6 +77,11 @@ class Inference:
     timeout_s: float = option(
         60.0, "Seconds after which a request that got no answer gets 504.", least=0.001
     )
+    load_s: float = option(
+        300.0,
+        "Seconds after which a version that a running server loads counts as hanging.",
+        least=0.1,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
