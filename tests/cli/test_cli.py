@@ -74,6 +74,26 @@ def test_a_mistake_is_one_sentence_and_an_exit_code(
     assert words in ended.stderr
 
 
+@pytest.mark.parametrize(
+    ("toml", "words"),
+    [
+        ("[inputs.z]", "model.toml, [inputs.z]: the model has no such name"),
+        ("titel = 'x'", "did you mean 'title'?"),
+        ("[[examples]]\ninput = { x = [1] }", "example 1 of model.toml: 'x' takes one row as [3]"),
+    ],
+)
+@pytest.mark.parametrize("args", [("inspect",), ("serve", "--port", "0", "--workers", "1")])
+def test_a_wrong_model_toml_is_said_alike_by_every_command(
+    cli, linear_onnx: Path, toml: str, words: str, args: tuple[str, ...]
+) -> None:
+    (linear_onnx.parent / "model.toml").write_text(toml)
+    ended = cli(*args, str(linear_onnx))
+    assert ended.returncode == 2
+    errors = [line for line in ended.stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert words in errors[0]
+
+
 def test_an_unknown_setting_names_the_nearest(cli, tmp_path: Path) -> None:
     (tmp_path / "modelport.toml").write_text("[server]\nprot = 9000\n")
     ended = cli("serve", str(LINEAR), cwd=tmp_path)

@@ -252,7 +252,13 @@ async def _no_asgi(scope: Any, receive: Any, send: Any) -> None:
 
 def _status(version: Version) -> ModelStatus:
     status = ModelStatus(
-        version.name, version.version, version.state.value, version.reason, "", None
+        name=version.name,
+        version=version.version,
+        state=version.state.value,
+        reason=version.reason,
+        code=version.code,
+        runtime="",
+        example=None,
     )
     if version.state is State.READY:
         loaded = version.loaded

@@ -10,7 +10,7 @@ import typer
 
 from modelport.cli.exits import EXIT_CODES
 from modelport.cli.options import with_settings
-from modelport.core.errors import LoadError
+from modelport.core.errors import ConfigError, LoadError
 from modelport.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def command(
 
 
 def _announce(serving: Serving, *, as_json: bool) -> int:
-    """Say what is served; the exit code of `LoadError` where nothing is."""
+    """Say what is served; where nothing is, the exit code of what kept it from being served."""
     usable = [status for status in serving.ready.models if status.state == "READY"]
     failed = [status for status in serving.ready.models if status.state != "READY"]
     if as_json:
@@ -54,7 +54,8 @@ def _announce(serving: Serving, *, as_json: bool) -> int:
     if not usable:
         for status in failed:
             sys.stderr.write(f"error: {status.reason}\n")
-        return EXIT_CODES[LoadError]
+        wrong_toml = all(status.code == ConfigError.code for status in failed)
+        return EXIT_CODES[ConfigError if wrong_toml else LoadError]
     if not as_json:
         _banner(serving, usable, failed)
     return 0
