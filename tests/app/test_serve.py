@@ -203,6 +203,23 @@ def test_workers_go_on_without_control_and_find_the_next_one(tmp_path: Path) -> 
         assert served.children()["control"] != [control]
 
 
+def test_metrics_do_not_go_back_when_a_worker_and_then_control_are_killed(tmp_path: Path) -> None:
+    with serving(LINEAR, state=tmp_path) as served:
+        for _ in range(20):
+            predicted(served.url)
+        assert counted(served.url) == 20
+        (worker, _), (control,) = served.children()["worker"], served.children()["control"]
+        os.kill(worker, signal.SIGKILL)
+        metrics = f"{served.url}/metrics"
+        restarted = "modelport_worker_restarts_total 1.0"
+        assert eventually(lambda: restarted in httpx.get(metrics).text)
+        os.kill(control, signal.SIGKILL)
+        assert eventually(lambda: served.children()["control"] not in ([], [control]))
+        assert eventually(lambda: "modelport_workers 2.0" in httpx.get(metrics).text)
+        assert counted(served.url) == 20
+        assert restarted in httpx.get(metrics).text
+
+
 def test_sigterm_answers_what_was_accepted_and_exits_with_0(
     tmp_path: Path,
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import socket
@@ -13,14 +14,16 @@ from pathlib import Path
 import msgspec
 
 from modelport.app.spec import Spec, receive_spec
-from modelport.control.hub import Hub
+from modelport.control.hub import Hub, Past
 from modelport.control.messages import Snapshot
 from modelport.control.operations import Operations
 from modelport.control.state import StateStore, admin_token
-from modelport.kit.storage import private_folder
+from modelport.kit.storage import private_folder, write_whole
 from modelport.monitor.logs import configure_logging
 
 __all__ = ["Running", "main"]
+
+_log = logging.getLogger(__name__)
 
 
 def main() -> None:
@@ -49,7 +52,8 @@ async def _serve(spec: Spec, life: socket.socket, listener: socket.socket) -> No
             admin_key_id=token.id,
         )
 
-    hub = Hub(snapshot())
+    past = Path(spec.control).with_name("past.json")
+    hub = Hub(snapshot(), _read_past(past), lambda now: _write_past(past, now))
     operations = Operations(store, lambda: hub.publish(snapshot()))
     hub.operations |= operations.table()
     server = await asyncio.start_unix_server(hub.serve, sock=listener)
@@ -61,6 +65,22 @@ async def _serve(spec: Spec, life: socket.socket, listener: socket.socket) -> No
     server.close()
     await hub.close()
     store.close()
+
+
+def _read_past(path: Path) -> Past:
+    """What the control process before this one of the same server knew."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Past)
+    except FileNotFoundError:
+        return Past()
+
+
+def _write_past(path: Path, past: Past) -> None:
+    # Nothing is served worse without it.
+    try:
+        write_whole(path, msgspec.json.encode(past))
+    except OSError as error:
+        _log.warning("what the workers counted is not kept: %s", error.strerror)
 
 
 class Running(msgspec.Struct):
@@ -75,9 +95,7 @@ def _announced(spec: Spec) -> contextlib.ExitStack:
     """Leave word in the state folder for as long as the server runs."""
     path = private_folder(Path(spec.state) / "servers") / f"{os.getpid()}.json"
     running = Running(os.getpid(), f"http://{spec.host}:{spec.port}", spec.control)
-    draft = path.with_suffix(".draft")
-    draft.write_bytes(msgspec.json.encode(running))
-    draft.replace(path)
+    write_whole(path, msgspec.json.encode(running))
     stack = contextlib.ExitStack()
     stack.callback(path.unlink, missing_ok=True)
     return stack

@@ -1,4 +1,4 @@
-"""Folders on disk that belong to this user alone."""
+"""Folders on disk that belong to this user alone, and files that are never seen half written."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from modelport.core.errors import ConfigError
 
-__all__ = ["private_folder"]
+__all__ = ["private_folder", "write_whole"]
 
 
 def private_folder(folder: Path) -> Path:
@@ -31,6 +31,13 @@ def private_folder(folder: Path) -> Path:
             f"the state folder '{folder}' cannot be made private: {error.strerror}"
         ) from error
     return folder
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees all of it or what was there before."""
+    draft = path.with_suffix(".draft")
+    draft.write_bytes(content)
+    draft.replace(path)
 
 
 def _make_private(folder: Path, handle: int) -> None:
