@@ -333,3 +333,36 @@ def test_a_state_folder_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
     ended = run(tmp_path / "file" / "state", "serve", str(LINEAR), "--port", "0")
     assert ended.returncode == 2
     assert "cannot be made private" in ended.stderr
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_a_server_whose_banner_nobody_reads_serves_on(
+    tmp_path: Path, form: tuple[str, ...]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    reader, writer = os.pipe()
+    os.close(reader)
+    log = tmp_path / "log"
+    with os.fdopen(writer, "wb") as unread, log.open("wb") as errors:
+        line = command("serve", str(LINEAR), "--port", port, "--workers", "1", *form)
+        process = subprocess.Popen(
+            line, stdout=unread, stderr=errors, env=environment(tmp_path / "state")
+        )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        assert eventually(lambda: is_ready(url), 30)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1.5)
+        assert predicted(url) == ANSWER
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(40) == 0
+    assert "Traceback" not in log.read_text()
+
+
+def is_ready(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/v2/health/ready").status_code == 200
+    except httpx.TransportError:
+        return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -186,3 +187,37 @@ def test_the_formats_are_listed_with_what_each_needs_and_whether_it_is_safe(cli)
     shown = cli("formats").stdout
     assert all(name in shown for name in rows)
     assert "\x1b" not in shown  # no colours where nobody looks
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("predict", str(LINEAR), '{"x": [1, 2, 3]}'),
+        ("inspect", str(LINEAR)),
+        ("inspect", str(LINEAR), "--json"),
+        ("formats",),
+        ("formats", "--json"),
+        ("keys", "list"),
+    ],
+)
+def test_a_command_whose_output_nobody_reads_ends_quietly_with_141(
+    tmp_path: Path, args: tuple[str, ...]
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as unread:
+        ended = subprocess.run(
+            command(*args),
+            stdout=unread,
+            stderr=subprocess.PIPE,
+            env=environment(tmp_path / "state"),
+            timeout=60,
+        )
+    assert (ended.returncode, ended.stderr) == (141, b"")
+
+
+def test_a_request_that_is_no_text_is_refused_in_words(cli) -> None:
+    ended = cli("predict", str(LINEAR), os.fsdecode(b'{"x": [1, 2, 3], "\xff": 1}'))
+    assert ended.returncode == 4
+    assert ended.stderr.startswith("error: ")
+    assert "UTF-8" in ended.stderr

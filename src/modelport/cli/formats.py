@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Annotated
 
 import typer
+
+from modelport.cli.output import console, out
 
 __all__ = ["command"]
 
@@ -31,9 +32,8 @@ def command(
         for known in known_formats()
     ]
     if as_json:
-        sys.stdout.write(json.dumps(rows, indent=2) + "\n")
+        out(json.dumps(rows, indent=2))
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
@@ -46,4 +46,4 @@ def command(
         table.add_row(
             str(row["name"]), str(row["files"]), extra, installed, str(row["grade"]), safe
         )
-    Console(highlight=False).print(table)
+    console().print(table)

@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from modelport.cli.output import console, out
+
 __all__ = ["RoleName", "app"]
 
 app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
@@ -32,13 +34,12 @@ def create(
 
     key, record = create_key(role.value, name)
     if as_json:
-        _out(json.dumps({"key": key, "id": record.id, "role": record.role, "name": record.name}))
+        out(json.dumps({"key": key, "id": record.id, "role": record.role, "name": record.name}))
     else:
-        _out(key)
+        out(key)
         sys.stderr.write(
             "Keep it: it is not shown again. Callers send it as 'Authorization: Bearer KEY'.\n"
         )
-    sys.stdout.flush()
     tell_servers()  # after it was printed: a server that hangs does not cost the key
 
 
@@ -51,9 +52,8 @@ def list_keys(
 
     rows = [{"id": r.id, "role": r.role, "name": r.name, "created": r.created} for r in all_keys()]
     if as_json:
-        _out(json.dumps(rows))
+        out(json.dumps(rows))
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
@@ -61,7 +61,7 @@ def list_keys(
         table.add_column(column, header_style="dim")
     for row in rows:
         table.add_row(*row.values())
-    Console(highlight=False).print(table if rows else "There are no keys.", markup=False)
+    console().print(table if rows else "There are no keys.", markup=False)
 
 
 @app.command()
@@ -71,7 +71,3 @@ def revoke(key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's i
 
     revoke_key(key_id)
     sys.stderr.write(f"key {key_id} is revoked\n")
-
-
-def _out(text: str) -> None:
-    sys.stdout.write(text + "\n")

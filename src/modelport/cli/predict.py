@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import sys
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from modelport.cli.output import out
 
 __all__ = ["command"]
 
@@ -33,11 +35,12 @@ def command(
     trusted = trusted_digests(tuple(trust or ()))
     if input_file is None:
         assert data is not None
-        answer = predict_bytes(model, trusted, data.encode(), "json")
+        # The bytes that the shell gave, whatever they are in its encoding.
+        answer = predict_bytes(model, trusted, os.fsencode(data), "json")
     else:
         if not input_file.is_file():
             raise ConfigError(f"there is no file '{input_file}'")
         answer = predict_bytes(
             model, trusted, input_file.read_bytes(), input_file.suffix.lower().lstrip(".")
         )
-    sys.stdout.write(answer.decode().rstrip("\n") + "\n")
+    out(answer.decode().rstrip("\n"))
