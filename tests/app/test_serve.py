@@ -55,6 +55,12 @@ def test_a_file_is_served_under_its_name(tmp_path: Path) -> None:
         assert len(served.children()["control"]) == 1
 
 
+def test_the_printed_url_of_another_loopback_address_is_answered(tmp_path: Path) -> None:
+    with serving(LINEAR, "--host", "127.0.0.2", state=tmp_path, workers=1) as served:
+        assert served.url.startswith("http://127.0.0.2:")
+        assert predicted(served.url) == ANSWER
+
+
 def test_a_name_from_the_command_line_replaces_the_files(tmp_path: Path) -> None:
     with serving(LINEAR, "--name", "sum", state=tmp_path, workers=1) as served:
         assert predicted(served.url, "sum") == ANSWER

@@ -199,7 +199,7 @@ class _Worker:
         security = self._settings.security
         return Policy(
             keys=snapshot.keys,
-            allowed_hosts=security.allowed_host,
+            allowed_hosts=(*security.allowed_host, self._spec.host),
             cors_origins=security.cors_origin,
             open_to_all=security.insecure,
             admin_key_id=snapshot.admin_key_id,
