@@ -26,9 +26,9 @@ def command(
 ) -> None:
     """Show a model's signature, meaning, runtime, size, digest and warnings."""
     from modelport.app.inspection import inspect_model, write_starting_toml
-    from modelport.app.launch import trusted_digests
+    from modelport.repository.integrity import trusted_digests
 
-    found = inspect_model(model, trusted_digests(tuple(trust or ())))
+    found = inspect_model(model, trusted_digests(trust or ()))
     if write_toml:
         path = write_starting_toml(model, found)
         sys.stderr.write(f"wrote {path}\n")

@@ -24,15 +24,15 @@ def command(
     ] = None,
 ) -> None:
     """Print a model's answer to one request, or to the rows of a file."""
-    from modelport.app.launch import trusted_digests
     from modelport.app.prediction import predict_bytes
     from modelport.core.errors import ConfigError
+    from modelport.repository.integrity import trusted_digests
 
     if (data is None) == (input_file is None):
         raise ConfigError(
             "give one request as JSON, or a file with --input FILE.csv, .json or .npy"
         )
-    trusted = trusted_digests(tuple(trust or ()))
+    trusted = trusted_digests(trust or ())
     if input_file is None:
         assert data is not None
         # The bytes that the shell gave, whatever they are in its encoding.

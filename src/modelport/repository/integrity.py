@@ -1,12 +1,17 @@
-"""The digest that names the content of a model."""
+"""The digest that names the content of a model, and the digests that an operator trusts."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-__all__ = ["digest", "files_in", "size_bytes"]
+from modelport.core.errors import ConfigError
+
+__all__ = ["digest", "files_in", "size_bytes", "trusted_digests"]
+
+_DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 
 
 def digest(path: Path) -> str:
@@ -35,3 +40,20 @@ def size_bytes(path: Path) -> int:
     if path.is_dir():
         return sum(file.stat().st_size for file in files_in(path))
     return path.stat().st_size
+
+
+def trusted_digests(given: Iterable[str]) -> frozenset[str]:
+    """Digests as people write them, in the form that `digest` has.
+
+    Raises:
+        ConfigError: one is no SHA-256.
+    """
+    found = set()
+    for text in given:
+        match = _DIGEST.fullmatch(text.lower())
+        if match is None:
+            raise ConfigError(
+                f"a file is trusted by its digest, sha256: and 64 hexadecimal digits, not {text!r}"
+            )
+        found.add(match[1])
+    return frozenset(found)
