@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -261,8 +262,25 @@ def test_a_stopped_server_leaves_nothing_behind(tmp_path: Path, number: int) -> 
 def test_a_killed_supervisor_leaves_no_orphan(tmp_path: Path) -> None:
     with serving(LINEAR, state=tmp_path) as served:
         pids = child_pids(served.process.pid)
+        (word,) = (tmp_path / "servers").iterdir()
+        sockets = Path(json.loads(word.read_text())["control"]).parent
+        assert sockets.is_dir()
         assert served.stop(signal.SIGKILL) == -signal.SIGKILL
         assert eventually(lambda: not any(_lives(pid) for pid in pids))
+    assert not sockets.exists()
+    assert list((tmp_path / "servers").iterdir()) == []
+
+
+def test_the_word_of_a_process_that_was_killed_is_removed_by_the_next(tmp_path: Path) -> None:
+    with serving(LINEAR, state=tmp_path, workers=1) as served:
+        (control,) = served.children()["control"]
+        os.kill(control, signal.SIGKILL)
+
+        def words() -> list[str]:
+            return [path.stem for path in (tmp_path / "servers").glob("*.json")]
+
+        assert eventually(lambda: words() == [str(pid) for pid in served.children()["control"]])
+        assert words() != [str(control)]
 
 
 def _lives(pid: int) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -57,14 +58,26 @@ async def _serve(spec: Spec, life: socket.socket, listener: socket.socket) -> No
     operations = Operations(store, lambda: hub.publish(snapshot()))
     hub.operations |= operations.table()
     server = await asyncio.start_unix_server(hub.serve, sock=listener)
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, stop.set)
-    loop.add_reader(life.fileno(), stop.set)  # the supervisor says nothing: readable means gone
-    await stop.wait()
+    is_orphan = await _end(life)
     server.close()
     await hub.close()
     store.close()
+    if is_orphan:  # the supervisor was killed, and could not do so itself
+        shutil.rmtree(Path(spec.control).parent, ignore_errors=True)
+
+
+async def _end(life: socket.socket) -> bool:
+    """Wait for the word to stop, or for the supervisor's end; whether it was that."""
+    loop = asyncio.get_running_loop()
+    end: asyncio.Queue[bool] = asyncio.Queue()
+    loop.add_signal_handler(signal.SIGTERM, end.put_nowait, False)
+
+    def on_supervisor_gone() -> None:  # it says nothing: readable means gone, and stays so
+        loop.remove_reader(life)
+        end.put_nowait(True)
+
+    loop.add_reader(life, on_supervisor_gone)
+    return await end.get()
 
 
 def _read_past(path: Path) -> Past:
@@ -93,12 +106,25 @@ class Running(msgspec.Struct):
 
 def _announced(spec: Spec) -> contextlib.ExitStack:
     """Leave word in the state folder for as long as the server runs."""
-    path = private_folder(Path(spec.state) / "servers") / f"{os.getpid()}.json"
+    folder = private_folder(Path(spec.state) / "servers")
+    _forget_the_dead(folder)
+    path = folder / f"{os.getpid()}.json"
     running = Running(os.getpid(), f"http://{spec.host}:{spec.port}", spec.control)
     write_whole(path, msgspec.json.encode(running))
     stack = contextlib.ExitStack()
     stack.callback(path.unlink, missing_ok=True)
     return stack
+
+
+def _forget_the_dead(folder: Path) -> None:
+    """Remove the words of processes that were killed, and could not do so themselves."""
+    for path in folder.glob("*.json"):
+        try:
+            os.kill(int(path.stem), 0)  # asks only whether it is there
+        except (ProcessLookupError, ValueError):
+            path.unlink(missing_ok=True)
+        except PermissionError:
+            continue
 
 
 if __name__ == "__main__":
