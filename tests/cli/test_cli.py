@@ -62,6 +62,7 @@ def test_rows_of_an_npy_file(cli, tmp_path: Path) -> None:
         (["inspect", __file__], 2, "say which class or function"),
         (["serve", str(LINEAR), "--name", "a/b"], 2, "letters, digits"),
         (["serve", str(LINEAR), "--trust", "abc"], 2, "64 hexadecimal digits"),
+        (["keys", "create", "--role", "infer", "--name", "x" * 201], 2, "at most 200 characters"),
         (["keys", "revoke", "abc"], 1, "no key with the id 'abc'"),
     ],
 )
@@ -130,6 +131,17 @@ def test_keys_are_listed_without_their_secret(cli) -> None:
     assert made["key"].rpartition("_")[2] not in listed
     assert cli("keys", "revoke", made["id"]).returncode == 0
     assert json.loads(cli("keys", "list", "--json").stdout) == []
+
+
+def test_revoking_the_last_key_warns_that_none_is_needed_any_more(cli) -> None:
+    first, last = (
+        json.loads(cli("keys", "create", "--role", "infer", "--json").stdout)["id"]
+        for _ in range(2)
+    )
+    assert "warning" not in cli("keys", "revoke", first).stderr
+    warned = cli("keys", "revoke", last)
+    assert warned.returncode == 0
+    assert "warning: no key is left: callers on this machine now need none" in warned.stderr
 
 
 def test_help_and_import_load_nothing_heavy() -> None:

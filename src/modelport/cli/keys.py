@@ -67,7 +67,9 @@ def list_keys(
 @app.command()
 def revoke(key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id.")]) -> None:
     """Make a key stop working, at once."""
-    from modelport.app.keys import revoke_key
+    from modelport.app.keys import all_keys, revoke_key
 
     revoke_key(key_id)
     sys.stderr.write(f"key {key_id} is revoked\n")
+    if not all_keys():
+        sys.stderr.write("warning: no key is left: callers on this machine now need none\n")
