@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import threading
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 import modelport
-from modelport.core.errors import ConfigError, InvalidInput, ModelFailed, UntrustedModel
+from modelport.core.errors import ConfigError, InvalidInput, LoadError, ModelFailed, UntrustedModel
 
 LINEAR = Path(__file__).parents[1] / "data" / "linear.onnx"
 
@@ -147,6 +148,43 @@ def test_a_pickle_needs_its_digest(tmp_path: Path) -> None:
 def test_what_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no file or folder"):
         modelport.load(tmp_path / "none.onnx")
+
+
+def test_a_folder_of_several_models_is_refused(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.onnx").write_bytes(LINEAR.read_bytes())
+    with pytest.raises(ConfigError, match=r"holds several models \(one, two\): name one file"):
+        modelport.load(tmp_path)
+
+
+def test_trust_takes_a_digest_in_any_case_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "model.pkl"
+    path.write_bytes(b"\x80\x04N.")
+    with pytest.raises(ConfigError, match="64 hexadecimal digits, not 'xyz'"):
+        modelport.load(path, trust="xyz")
+    pytest.importorskip("sklearn")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest().upper()
+    with pytest.raises(LoadError) as caught:  # it is read, and is no model
+        modelport.load(path, trust=f"SHA256:{digest}")
+    assert not isinstance(caught.value, UntrustedModel)
+
+
+def test_a_closed_model_says_so(tmp_path: Path) -> None:
+    mark = tmp_path / "closed"
+    text = f"""
+class Scorer:
+    def predict(self, x: float) -> float:
+        return x
+    def close(self) -> None:
+        with open({str(mark)!r}, "a") as file:
+            file.write("x")
+"""
+    model = modelport.load(program(tmp_path, text, "Scorer"))
+    model.close()
+    model.close()
+    assert mark.read_text() == "x"
+    with pytest.raises(ConfigError, match="the model was closed"):
+        model.predict({"x": 1})
 
 
 def test_threads_share_a_model() -> None:

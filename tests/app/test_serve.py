@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -53,6 +54,12 @@ def test_a_file_is_served_under_its_name(tmp_path: Path) -> None:
         assert httpx.get(f"{served.url}/v2/health/ready").json() == {"ready": True}
         assert len(served.children()["worker"]) == 2
         assert len(served.children()["control"]) == 1
+
+
+def test_the_printed_url_of_another_loopback_address_is_answered(tmp_path: Path) -> None:
+    with serving(LINEAR, "--host", "127.0.0.2", state=tmp_path, workers=1) as served:
+        assert served.url.startswith("http://127.0.0.2:")
+        assert predicted(served.url) == ANSWER
 
 
 def test_a_name_from_the_command_line_replaces_the_files(tmp_path: Path) -> None:
@@ -203,6 +210,23 @@ def test_workers_go_on_without_control_and_find_the_next_one(tmp_path: Path) -> 
         assert served.children()["control"] != [control]
 
 
+def test_metrics_do_not_go_back_when_a_worker_and_then_control_are_killed(tmp_path: Path) -> None:
+    with serving(LINEAR, state=tmp_path) as served:
+        for _ in range(20):
+            predicted(served.url)
+        assert counted(served.url) == 20
+        (worker, _), (control,) = served.children()["worker"], served.children()["control"]
+        os.kill(worker, signal.SIGKILL)
+        metrics = f"{served.url}/metrics"
+        restarted = "modelport_worker_restarts_total 1.0"
+        assert eventually(lambda: restarted in httpx.get(metrics).text)
+        os.kill(control, signal.SIGKILL)
+        assert eventually(lambda: served.children()["control"] not in ([], [control]))
+        assert eventually(lambda: "modelport_workers 2.0" in httpx.get(metrics).text)
+        assert counted(served.url) == 20
+        assert restarted in httpx.get(metrics).text
+
+
 def test_sigterm_answers_what_was_accepted_and_exits_with_0(
     tmp_path: Path,
 ) -> None:
@@ -238,8 +262,25 @@ def test_a_stopped_server_leaves_nothing_behind(tmp_path: Path, number: int) -> 
 def test_a_killed_supervisor_leaves_no_orphan(tmp_path: Path) -> None:
     with serving(LINEAR, state=tmp_path) as served:
         pids = child_pids(served.process.pid)
+        (word,) = (tmp_path / "servers").iterdir()
+        sockets = Path(json.loads(word.read_text())["control"]).parent
+        assert sockets.is_dir()
         assert served.stop(signal.SIGKILL) == -signal.SIGKILL
         assert eventually(lambda: not any(_lives(pid) for pid in pids))
+    assert not sockets.exists()
+    assert list((tmp_path / "servers").iterdir()) == []
+
+
+def test_the_word_of_a_process_that_was_killed_is_removed_by_the_next(tmp_path: Path) -> None:
+    with serving(LINEAR, state=tmp_path, workers=1) as served:
+        (control,) = served.children()["control"]
+        os.kill(control, signal.SIGKILL)
+
+        def words() -> list[str]:
+            return [path.stem for path in (tmp_path / "servers").glob("*.json")]
+
+        assert eventually(lambda: str(control) not in words())
+        assert eventually(lambda: words() == [str(pid) for pid in served.children()["control"]])
 
 
 def _lives(pid: int) -> bool:
@@ -316,3 +357,36 @@ def test_a_state_folder_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
     ended = run(tmp_path / "file" / "state", "serve", str(LINEAR), "--port", "0")
     assert ended.returncode == 2
     assert "cannot be made private" in ended.stderr
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_a_server_whose_banner_nobody_reads_serves_on(
+    tmp_path: Path, form: tuple[str, ...]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    reader, writer = os.pipe()
+    os.close(reader)
+    log = tmp_path / "log"
+    with os.fdopen(writer, "wb") as unread, log.open("wb") as errors:
+        line = command("serve", str(LINEAR), "--port", port, "--workers", "1", *form)
+        process = subprocess.Popen(
+            line, stdout=unread, stderr=errors, env=environment(tmp_path / "state")
+        )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        assert eventually(lambda: is_ready(url), 30)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1.5)
+        assert predicted(url) == ANSWER
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(40) == 0
+    assert "Traceback" not in log.read_text()
+
+
+def is_ready(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/v2/health/ready").status_code == 200
+    except httpx.TransportError:
+        return False

@@ -17,7 +17,9 @@ SPEC = Spec(settings=Settings(), state="", control="", sources=tuple(SOURCES))
 
 
 def status(name: str, state: str = "READY") -> ModelStatus:
-    return ModelStatus(name=name, version="1", state=state, reason=None, runtime="", example=None)
+    return ModelStatus(
+        name=name, version="1", state=state, reason=None, code=None, runtime="", example=None
+    )
 
 
 def test_what_a_worker_served_is_told_to_the_one_that_takes_its_place() -> None:

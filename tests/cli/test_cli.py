@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -61,6 +62,7 @@ def test_rows_of_an_npy_file(cli, tmp_path: Path) -> None:
         (["inspect", __file__], 2, "say which class or function"),
         (["serve", str(LINEAR), "--name", "a/b"], 2, "letters, digits"),
         (["serve", str(LINEAR), "--trust", "abc"], 2, "64 hexadecimal digits"),
+        (["keys", "create", "--role", "infer", "--name", "x" * 201], 2, "at most 200 characters"),
         (["keys", "revoke", "abc"], 1, "no key with the id 'abc'"),
     ],
 )
@@ -72,6 +74,26 @@ def test_a_mistake_is_one_sentence_and_an_exit_code(
     assert ended.stderr.startswith("error: ")
     assert ended.stderr.count("\n") == 1
     assert words in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("toml", "words"),
+    [
+        ("[inputs.z]", "model.toml, [inputs.z]: the model has no such name"),
+        ("titel = 'x'", "did you mean 'title'?"),
+        ("[[examples]]\ninput = { x = [1] }", "example 1 of model.toml: 'x' takes one row as [3]"),
+    ],
+)
+@pytest.mark.parametrize("args", [("inspect",), ("serve", "--port", "0", "--workers", "1")])
+def test_a_wrong_model_toml_is_said_alike_by_every_command(
+    cli, linear_onnx: Path, toml: str, words: str, args: tuple[str, ...]
+) -> None:
+    (linear_onnx.parent / "model.toml").write_text(toml)
+    ended = cli(*args, str(linear_onnx))
+    assert ended.returncode == 2
+    errors = [line for line in ended.stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert words in errors[0]
 
 
 def test_an_unknown_setting_names_the_nearest(cli, tmp_path: Path) -> None:
@@ -109,6 +131,17 @@ def test_keys_are_listed_without_their_secret(cli) -> None:
     assert made["key"].rpartition("_")[2] not in listed
     assert cli("keys", "revoke", made["id"]).returncode == 0
     assert json.loads(cli("keys", "list", "--json").stdout) == []
+
+
+def test_revoking_the_last_key_warns_that_none_is_needed_any_more(cli) -> None:
+    first, last = (
+        json.loads(cli("keys", "create", "--role", "infer", "--json").stdout)["id"]
+        for _ in range(2)
+    )
+    assert "warning" not in cli("keys", "revoke", first).stderr
+    warned = cli("keys", "revoke", last)
+    assert warned.returncode == 0
+    assert "warning: no key is left: callers on this machine now need none" in warned.stderr
 
 
 def test_help_and_import_load_nothing_heavy() -> None:
@@ -166,3 +199,37 @@ def test_the_formats_are_listed_with_what_each_needs_and_whether_it_is_safe(cli)
     shown = cli("formats").stdout
     assert all(name in shown for name in rows)
     assert "\x1b" not in shown  # no colours where nobody looks
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("predict", str(LINEAR), '{"x": [1, 2, 3]}'),
+        ("inspect", str(LINEAR)),
+        ("inspect", str(LINEAR), "--json"),
+        ("formats",),
+        ("formats", "--json"),
+        ("keys", "list"),
+    ],
+)
+def test_a_command_whose_output_nobody_reads_ends_quietly_with_141(
+    tmp_path: Path, args: tuple[str, ...]
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as unread:
+        ended = subprocess.run(
+            command(*args),
+            stdout=unread,
+            stderr=subprocess.PIPE,
+            env=environment(tmp_path / "state"),
+            timeout=60,
+        )
+    assert (ended.returncode, ended.stderr) == (141, b"")
+
+
+def test_a_request_that_is_no_text_is_refused_in_words(cli) -> None:
+    ended = cli("predict", str(LINEAR), os.fsdecode(b'{"x": [1, 2, 3], "\xff": 1}'))
+    assert ended.returncode == 4
+    assert ended.stderr.startswith("error: ")
+    assert "UTF-8" in ended.stderr

@@ -230,13 +230,6 @@ def test_a_timeout_of_a_call_is_checked_too(server, connect):
         connect(server.url).predict(None, [1], timeout_s=-1)
 
 
-def test_a_closed_client_says_so(server, connect):
-    client = connect(server.url)
-    client.close()
-    with pytest.raises(RuntimeError, match="closed"):
-        client.predict(None, [1])
-
-
 def test_a_full_pool_is_told_from_a_slow_server(server):
     server.will("hangs")
     with Client(server.url, max_connections=1, retries=0) as client, ThreadPoolExecutor() as pool:
@@ -246,3 +239,12 @@ def test_a_full_pool_is_told_from_a_slow_server(server):
             client.predict(None, [1], timeout_s=0.05)
         server.over.set()
         assert isinstance(held.exception(), NotReady)
+
+
+def test_a_closed_client_says_so(server, connect):
+    client = connect(server.url)
+    client.close()
+    for call in (client.is_live, client.models, lambda: client.predict(None, [1])):
+        with pytest.raises(ConfigError, match="this client was closed"):
+            call()
+    assert server.asked == []

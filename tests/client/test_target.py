@@ -20,6 +20,12 @@ def test_a_url_without_scheme_or_host_is_refused(url):
         resolve(url, "")
 
 
+@pytest.mark.parametrize("url", ["http://a b", "http://a/b c", "http://a\nb", "http://a\x7f"])
+def test_a_url_with_a_space_or_a_control_character_is_refused(url):
+    with pytest.raises(ConfigError, match="holds a space"):
+        resolve(url, "")
+
+
 @pytest.mark.parametrize("url", ["http://a/?x=1", "http://a/#x"])
 def test_a_url_ends_before_its_query(url):
     with pytest.raises(ConfigError, match="ends before"):

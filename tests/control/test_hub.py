@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from modelport.control.hub import Hub
+from modelport.control.hub import Hub, Past
 from modelport.control.messages import (
     Answer,
     Applied,
@@ -226,6 +226,48 @@ def test_what_a_worker_counted_stays_after_it_is_gone_and_replaced(
             await peer.close()
 
     conversation(talk)
+
+
+def test_the_control_process_that_follows_knows_what_those_that_are_gone_counted() -> None:
+    past = Past()
+    past.enters(0, 70)
+    past.enters(1, 71)
+    past.leaves(0, 70, report(3))
+    past.leaves(1, 71, report(4))
+    following = msgspec.json.decode(msgspec.json.encode(past), type=Past)
+    assert following == past
+    following.enters(0, 70)  # it was only away
+    following.enters(1, 72)
+    assert following.restarts == 1
+    assert following.left == {}
+    assert [metrics.requests for metrics in following.replaced.models] == [4]
+
+
+def test_a_worker_whose_end_is_seen_after_another_took_its_place_counts_once() -> None:
+    past = Past()
+    past.enters(0, 70)
+    past.enters(0, 71)
+    past.leaves(0, 70, report(3))
+    assert past.left == {}
+    assert [metrics.requests for metrics in past.replaced.models] == [3]
+
+
+def test_the_past_is_kept_whenever_it_changes(tmp_path: Path) -> None:
+    kept: list[bytes] = []
+
+    async def main() -> None:
+        hub = Hub(snapshot(), keep=lambda past: kept.append(msgspec.json.encode(past)))
+        server = await asyncio.start_unix_server(hub.serve, tmp_path / "s")
+        worker = await Control(hub, tmp_path / "s").join(0, report(3))
+        await worker.channel.send(Reported(report(5)))
+        await worker.close()
+        server.close()
+        await hub.close()
+
+    asyncio.run(main())
+    first, last = (msgspec.json.decode(text, type=Past) for text in kept)
+    assert first.left == {}
+    assert [left.models[0].requests for left in last.left.values()] == [5]
 
 
 def test_a_worker_that_leaves_while_it_is_asked_is_counted_once(conversation: Conversation) -> None:

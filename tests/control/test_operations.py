@@ -12,7 +12,7 @@ import pytest
 
 from modelport.control.operations import Operations
 from modelport.control.state import StateStore
-from modelport.core.errors import InvalidInput, LoadError, NotFound, NotReady
+from modelport.core.errors import ConfigError, InvalidInput, LoadError, NotFound, NotReady
 from modelport.guard.auth import recognise
 
 
@@ -106,6 +106,14 @@ def test_a_body_of_another_form_changes_nothing(
         one.do(operation, body)
     assert one.store.keys() == {}
     assert one.told == 0
+
+
+def test_a_name_that_is_too_long_is_refused(desk: Callable[[], Desk]) -> None:
+    one = desk()
+    with pytest.raises(ConfigError, match="at most 200 characters, and this one 201"):
+        one.do("keys.create", {"role": "infer", "name": "x" * 201})
+    assert one.store.keys() == {}
+    assert one.do("keys.create", {"role": "infer", "name": "x" * 200})
 
 
 def test_a_change_that_a_worker_did_not_confirm_is_told(desk: Callable[[], Desk]) -> None:

@@ -87,7 +87,11 @@ def test_what_the_owner_says_is_in_its_fields(source: Sources) -> None:
         (b"", None, "'model.onnx' is empty"),
         (LINEAR, "[inputs.z]", "model.toml, [inputs.z]: the model has no such name"),
         (LINEAR, "[inputs", "model.toml is not valid TOML"),
-        (LINEAR, "[[examples]]\ninput = { x = [1] }", "'x' takes one row as [3]"),
+        (
+            LINEAR,
+            "[[examples]]\ninput = { x = [1] }",
+            "could not be loaded: example 1 of model.toml: 'x' takes one row as [3]",
+        ),
     ],
 )
 def test_a_version_that_cannot_be_served_says_why(
@@ -100,6 +104,26 @@ def test_a_version_that_cannot_be_served_says_why(
     assert caught.value.message.startswith("model 'm' could not be loaded: ")
     assert words in caught.value.message
     assert caught.value.retry_after_s is None
+
+
+@pytest.mark.parametrize(
+    ("content", "toml", "code"),
+    [(b"", None, "CORRUPT_MODEL"), (LINEAR, "[inputs.z]", "CONFIG")],
+)
+def test_a_version_that_failed_has_the_code_of_the_error(
+    source: Sources, content: bytes, toml: str | None, code: str
+) -> None:
+    assert loaded(source(content, toml=toml)).code == code
+
+
+def test_each_example_of_the_owner_is_checked_and_the_model_closed(
+    program: Callable[..., Source], trusted: Trusted, tmp_path: Path
+) -> None:
+    wrong = "[[examples]]\ninput = { a = 1 }\n[[examples]]\ninput = { a = 'x' }"
+    source = program("return a", wrong)
+    with pytest.raises(ConfigError, match=r"^example 2 of model.toml: 'a' takes "):
+        open_version(source, Settings(trusted=trusted(source)))
+    assert (tmp_path / "closed").exists()
 
 
 def test_a_problem_of_its_folder_is_its_reason() -> None:
@@ -134,6 +158,15 @@ def test_an_example_that_the_model_refuses_fails_the_version_and_closes_the_mode
     version = loaded(source, trusted=trusted(source))
     assert (version.state, version.reason) == (State.FAILED, "ValueError while loading")
     assert (tmp_path / "closed").exists()
+
+
+def test_an_example_whose_values_the_model_does_not_take_is_named(
+    program: Callable[..., Source], trusted: Trusted
+) -> None:
+    refuse = "from modelport.core.errors import InvalidInput; raise InvalidInput('no 1 here')"
+    source = program(refuse, "[[examples]]\ninput = { a = 1 }")
+    version = loaded(source, trusted=trusted(source))
+    assert (version.code, version.reason) == ("CONFIG", "example 1 of model.toml: no 1 here")
 
 
 def test_a_generated_row_that_the_model_refuses_is_a_warning(

@@ -35,7 +35,16 @@ CLOSED = policy(ADMIN_RECORD, INFER_RECORD)
 
 
 @pytest.mark.parametrize(
-    "host", ["localhost", "LOCALHOST:1", "127.0.0.1:8080", "[::1]:8080", "[::1]", "127.0.0.1"]
+    "host",
+    [
+        "localhost",
+        "LOCALHOST:1",
+        "127.0.0.1:8080",
+        "[::1]:8080",
+        "[::1]",
+        "127.0.0.1",
+        "127.0.0.2:1",
+    ],
 )
 def test_without_keys_this_machine_may_infer_under_its_own_name(host: str) -> None:
     principal = admit(OPEN, local(host=host))
@@ -45,7 +54,8 @@ def test_without_keys_this_machine_may_infer_under_its_own_name(host: str) -> No
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "127.0.0.1.evil.example:80", "localhost.evil.example", "[::2]", ""]
+    "host",
+    ["evil.example", "127.0.0.1.evil.example:80", "localhost.evil.example", "[::2]", "127.1", ""],
 )
 def test_without_keys_another_host_name_is_refused(host: str) -> None:
     with pytest.raises(Forbidden, match=r"this server is not called .*--allowed-host"):

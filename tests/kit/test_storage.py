@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from modelport.core.errors import ConfigError
-from modelport.kit.storage import private_folder
+from modelport.kit.storage import private_folder, write_whole
 
 
 def mode(path: Path) -> int:
@@ -51,3 +51,11 @@ def test_a_link_and_a_file_in_the_folders_place_are_refused(tmp_path: Path) -> N
         with pytest.raises(ConfigError, match="cannot be made private"):
             private_folder(tmp_path / name)
     assert mode(tmp_path / "elsewhere") == 0o755
+
+
+def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(b"old and longer")
+    write_whole(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [path]

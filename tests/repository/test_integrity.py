@@ -5,7 +5,10 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from modelport.repository.integrity import digest, size_bytes
+import pytest
+
+from modelport.core.errors import ConfigError
+from modelport.repository.integrity import digest, size_bytes, trusted_digests
 
 
 def test_the_digest_is_the_sha_256_of_the_content(tmp_path: Path) -> None:
@@ -39,3 +42,14 @@ def test_a_folders_digest_is_that_of_what_sha256sum_prints(tmp_path: Path) -> No
     assert size_bytes(tmp_path / "model") == len("b/x.bina.jsonb/a.bin")
     (tmp_path / "model" / "a.json").write_text("other")
     assert digest(tmp_path / "model") != listing.stdout.split()[0]
+
+
+def test_digests_are_trusted_in_any_case_with_or_without_their_prefix() -> None:
+    given = ["sha256:" + "AB" * 32, "cd" * 32]
+    assert trusted_digests(given) == {"ab" * 32, "cd" * 32}
+
+
+@pytest.mark.parametrize("text", ["", "xyz", "ab" * 31, "sha1:" + "ab" * 32])
+def test_what_is_no_digest_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="64 hexadecimal digits"):
+        trusted_digests([text])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -15,20 +17,22 @@ import msgspec
 
 from modelport.app.spec import Spec, receive_spec
 from modelport.app.trial import Trial, try_out
-from modelport.control.hub import Hub
+from modelport.control.hub import Hub, Past
 from modelport.control.messages import Snapshot
 from modelport.control.operations import Operations
 from modelport.control.reconcile import Plan, Reconciler
 from modelport.control.state import StateStore, admin_token
 from modelport.control.watching import watch
 from modelport.core.errors import ConfigError
-from modelport.kit.storage import private_folder
+from modelport.kit.storage import private_folder, write_whole
 from modelport.monitor.logs import configure_logging
 from modelport.repository.aliases import read_aliases
 from modelport.repository.layout import Source, find_sources
 from modelport.runtimes.formats import is_model
 
 __all__ = ["Running", "main"]
+
+_log = logging.getLogger(__name__)
 
 
 def main() -> None:
@@ -62,7 +66,8 @@ async def _serve(spec: Spec, life: socket.socket, listener: socket.socket) -> No
             changes=changes,
         )
 
-    hub = Hub(snapshot(served))
+    past = Path(spec.control).with_name("past.json")
+    hub = Hub(snapshot(served), _read_past(past), lambda now: _write_past(past, now))
     reconciler = Reconciler(
         served,
         wanted=lambda: _plan_of(spec, hidden),
@@ -81,16 +86,44 @@ async def _serve(spec: Spec, life: socket.socket, listener: socket.socket) -> No
     )
     hub.operations |= operations.table()
     server = await asyncio.start_unix_server(hub.serve, sock=listener)
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, stop.set)
-    loop.add_reader(life.fileno(), stop.set)  # the supervisor says nothing: readable means gone
     watching = asyncio.create_task(_watch(spec, reconciler))
-    await stop.wait()
+    is_orphan = await _end(life)
     watching.cancel()
     server.close()
     await hub.close()
     store.close()
+    if is_orphan:  # the supervisor was killed, and could not do so itself
+        shutil.rmtree(Path(spec.control).parent, ignore_errors=True)
+
+
+async def _end(life: socket.socket) -> bool:
+    """Wait for the word to stop, or for the supervisor's end; whether it was that."""
+    loop = asyncio.get_running_loop()
+    end: asyncio.Queue[bool] = asyncio.Queue()
+    loop.add_signal_handler(signal.SIGTERM, end.put_nowait, False)
+
+    def on_supervisor_gone() -> None:  # it says nothing: readable means gone, and stays so
+        loop.remove_reader(life)
+        end.put_nowait(True)
+
+    loop.add_reader(life, on_supervisor_gone)
+    return await end.get()
+
+
+def _read_past(path: Path) -> Past:
+    """What the control process before this one of the same server knew."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Past)
+    except FileNotFoundError:
+        return Past()
+
+
+def _write_past(path: Path, past: Past) -> None:
+    # Nothing is served worse without it.
+    try:
+        write_whole(path, msgspec.json.encode(past))
+    except OSError as error:
+        _log.warning("what the workers counted is not kept: %s", error.strerror)
 
 
 async def _watch(spec: Spec, reconciler: Reconciler) -> None:
@@ -127,14 +160,25 @@ class Running(msgspec.Struct):
 
 def _announced(spec: Spec) -> contextlib.ExitStack:
     """Leave word in the state folder for as long as the server runs."""
-    path = private_folder(Path(spec.state) / "servers") / f"{os.getpid()}.json"
+    folder = private_folder(Path(spec.state) / "servers")
+    _forget_the_dead(folder)
+    path = folder / f"{os.getpid()}.json"
     running = Running(os.getpid(), f"http://{spec.host}:{spec.port}", spec.control)
-    draft = path.with_suffix(".draft")
-    draft.write_bytes(msgspec.json.encode(running))
-    draft.replace(path)
+    write_whole(path, msgspec.json.encode(running))
     stack = contextlib.ExitStack()
     stack.callback(path.unlink, missing_ok=True)
     return stack
+
+
+def _forget_the_dead(folder: Path) -> None:
+    """Remove the words of processes that were killed, and could not do so themselves."""
+    for path in folder.glob("*.json"):
+        try:
+            os.kill(int(path.stem), 0)  # asks only whether it is there
+        except (ProcessLookupError, ValueError):
+            path.unlink(missing_ok=True)
+        except PermissionError:
+            continue
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -18,9 +17,7 @@ from modelport.repository import integrity
 from modelport.repository.layout import Source, find_sources
 from modelport.runtimes.formats import is_model
 
-__all__ = ["ask", "launch", "trusted_digests"]
-
-_DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
+__all__ = ["ask", "launch"]
 
 
 def launch(
@@ -34,27 +31,10 @@ def launch(
     sources = find_sources(argument, is_model, name)
     state = private_folder(state_folder())
     _check_exposure(settings, state)
-    trusted = trusted_digests(settings.security.trust) | _named_programs(sources)
+    trusted = integrity.trusted_digests(settings.security.trust) | _named_programs(sources)
     folder = Path(argument).resolve()
     repository = folder if folder.is_dir() and not is_model(folder) else None
     return serve(settings, sources, trusted, state, on_serving, repository)
-
-
-def trusted_digests(given: tuple[str, ...]) -> frozenset[str]:
-    """The digests of `--trust`.
-
-    Raises:
-        ConfigError: one is no SHA-256.
-    """
-    found = set()
-    for text in given:
-        match = _DIGEST.fullmatch(text.lower())
-        if match is None:
-            raise ConfigError(
-                f"--trust takes a file's digest as sha256: and 64 hexadecimal digits, not {text!r}"
-            )
-        found.add(match[1])
-    return frozenset(found)
 
 
 def ask(url: str, body: str) -> str | None:

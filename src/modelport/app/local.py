@@ -41,10 +41,11 @@ def load(path: str | Path, *, trust: str | None = None, threads: int = 0) -> Loc
         threads: CPU threads for one prediction; 0 means all that this process may use.
 
     Raises:
-        ConfigError: there is no such file, or its `model.toml` is wrong.
+        ConfigError: there is no such file, it is a folder of several models, its `model.toml` is
+            wrong, or `trust` is no digest.
         LoadError: the file cannot be loaded; says why and what to do.
     """
-    trusted = frozenset() if trust is None else frozenset({trust.removeprefix("sha256:")})
+    trusted = integrity.trusted_digests([] if trust is None else [trust])
     return LocalModel(open_path(str(path), trusted, threads))
 
 
@@ -53,7 +54,7 @@ def open_path(argument: str, trusted: frozenset[str], threads: int = 0) -> Loade
     sources = find_sources(argument, is_model)
     if len(sources) != 1:
         names = ", ".join(sorted({source.name for source in sources})[:8])
-        raise ModelportError(f"'{argument}' holds several models ({names}): name one file")
+        raise ConfigError(f"'{argument}' holds several models ({names}): name one file")
     return open_source(sources[0], trusted, threads)
 
 
@@ -81,6 +82,7 @@ class LocalModel:
     def __init__(self, loaded: LoadedModel) -> None:
         self._loaded = loaded
         self._lock = threading.Lock()
+        self._is_closed = False
 
     @property
     def signature(self) -> Signature:
@@ -101,6 +103,7 @@ class LocalModel:
         Raises:
             InvalidInput: the data does not fit; says which field, what was expected, what came.
             ModelFailed: the model raised; the cause is chained.
+            ConfigError: the model was closed.
         """
         frame = frame_columns(data)
         view = self._loaded.view
@@ -116,8 +119,11 @@ class LocalModel:
         return answer if keeps_arrays else _python(answer)
 
     def close(self) -> None:
-        """Give the model's memory back."""
-        self._loaded.model.close()
+        """Give the model's memory back; it is not used afterwards."""
+        with self._lock:
+            if not self._is_closed:
+                self._is_closed = True
+                self._loaded.model.close()
 
     def __enter__(self) -> Self:
         return self
@@ -134,6 +140,8 @@ class LocalModel:
         """The output tensors for input tensors that fit the signature; raises as `predict`."""
         try:
             with self._lock:
+                if self._is_closed:
+                    raise ConfigError("the model was closed: load it again")
                 outputs = self._loaded.model.predict(inputs)
                 return _awaited(outputs) if inspect.isawaitable(outputs) else outputs
         except ModelportError:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import msgspec
-
 from modelport.app.local import LocalModel, open_path
 from modelport.core.errors import ConfigError
 from modelport.engine.lifecycle import LoadedModel
-from modelport.http.bodies import not_json
+from modelport.http.bodies import NOT_JSON, not_json
 from modelport.semantics.labels import answer_json
 from modelport.semantics.plain import PlainRequest
 from modelport.semantics.table import answer_csv, read_csv, read_npy
@@ -42,5 +40,5 @@ def predict_bytes(argument: str, trusted: frozenset[str], body: bytes, kind: str
 def _read_json(loaded: LoadedModel, body: bytes) -> PlainRequest:
     try:
         return loaded.decode_json(body)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except NOT_JSON as error:
         raise not_json(error, body) from error

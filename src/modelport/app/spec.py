@@ -67,6 +67,8 @@ class ModelStatus(msgspec.Struct):
     version: str
     state: str
     reason: str | None
+    code: str | None
+    """That of the error behind the reason."""
     runtime: str
     example: str | None
     """A plain request, as JSON."""

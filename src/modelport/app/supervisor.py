@@ -269,6 +269,9 @@ class _Supervisor:
             ).add_done_callback(self._on_told)
 
     def _on_told(self, told: asyncio.Future[int]) -> None:
+        if (error := told.exception()) is not None:  # printing may fail; the server is there
+            _log.error("what is served could not be announced", exc_info=error)
+            return
         self._exit_code = told.result()
         if self._exit_code:
             self._stopping.set()

@@ -13,7 +13,7 @@ import msgspec
 from modelport.engine.lifecycle import Settings, State, Version
 from modelport.repository.layout import Source
 
-__all__ = ["Trial", "try_out"]
+__all__ = ["Trial", "main", "try_out"]
 
 
 class Trial(msgspec.Struct, kw_only=True):

@@ -216,7 +216,7 @@ class _Worker:
         security = self._settings.security
         return Policy(
             keys=snapshot.keys,
-            allowed_hosts=security.allowed_host,
+            allowed_hosts=(*security.allowed_host, self._spec.host),
             cors_origins=security.cors_origin,
             open_to_all=security.insecure,
             admin_key_id=snapshot.admin_key_id,
@@ -273,7 +273,13 @@ def _state(version: Version) -> VersionState:
 
 def _status(version: Version) -> ModelStatus:
     status = ModelStatus(
-        version.name, version.version, version.state.value, version.reason, "", None
+        name=version.name,
+        version=version.version,
+        state=version.state.value,
+        reason=version.reason,
+        code=version.code,
+        runtime="",
+        example=None,
     )
     if version.state is State.READY:
         loaded = version.loaded

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelport.cli.tables import print_table
+from modelport.cli.output import out, print_table
 
 if TYPE_CHECKING:
     from modelport.runtimes.formats import Format
@@ -23,8 +22,7 @@ def command(
     from modelport.runtimes.formats import known_formats
 
     if as_json:
-        rows = [_facts(known) for known in known_formats()]
-        sys.stdout.write(json.dumps(rows, indent=2) + "\n")
+        out(json.dumps([_facts(known) for known in known_formats()], indent=2))
         return
     print_table(
         ("format", "files", "extra", "installed", "grade", "safe to load"),

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from modelport.cli.output import console, out
+
 __all__ = ["command"]
 
 
@@ -24,23 +26,22 @@ def command(
 ) -> None:
     """Show a model's signature, meaning, runtime, size, digest and warnings."""
     from modelport.app.inspection import inspect_model, write_starting_toml
-    from modelport.app.launch import trusted_digests
+    from modelport.repository.integrity import trusted_digests
 
-    found = inspect_model(model, trusted_digests(tuple(trust or ())))
+    found = inspect_model(model, trusted_digests(trust or ()))
     if write_toml:
         path = write_starting_toml(model, found)
         sys.stderr.write(f"wrote {path}\n")
     elif as_json:
-        sys.stdout.write(json.dumps(found.facts, indent=2) + "\n")
+        out(json.dumps(found.facts, indent=2))
     else:
         _show(found.facts)
 
 
 def _show(facts: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False, soft_wrap=True)
+    shown = console(soft_wrap=True)
     head = Table(box=None, show_header=False, pad_edge=False)
     head.add_row("[bold]model[/]", facts["title"] or Path(facts["file"]).name)
     if facts["description"]:
@@ -48,21 +49,21 @@ def _show(facts: dict[str, Any]) -> None:
     head.add_row("[bold]runtime[/]", facts["runtime"])
     head.add_row("[bold]size[/]", f"{facts['size_bytes']:,} bytes")
     head.add_row("[bold]digest[/]", facts["digest"])
-    console.print(head)
-    _tensors(console, "inputs", facts["inputs"])
+    shown.print(head)
+    _tensors(shown, "inputs", facts["inputs"])
     if facts["fields"] != facts["inputs"]:
-        _fields(console, facts["fields"])
-    _tensors(console, "outputs", facts["outputs"])
+        _fields(shown, facts["fields"])
+    _tensors(shown, "outputs", facts["outputs"])
     if facts["example"] is not None:
-        console.print("\n[bold]example[/]")
-        console.print(f"  {json.dumps(facts['example'])}", markup=False)
+        shown.print("\n[bold]example[/]")
+        shown.print(f"  {json.dumps(facts['example'])}", markup=False)
     for note in facts["notes"]:
-        console.print(f"\n[bold]note[/]  {note}")
+        shown.print(f"\n[bold]note[/]  {note}")
     for warning in facts["warnings"]:
-        console.print(f"\n[yellow]warning[/]  {warning}")
+        shown.print(f"\n[yellow]warning[/]  {warning}")
 
 
-def _tensors(console: Any, title: str, tensors: list[dict[str, Any]]) -> None:
+def _tensors(shown: Any, title: str, tensors: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, show_header=False)
@@ -71,11 +72,11 @@ def _tensors(console: Any, title: str, tensors: list[dict[str, Any]]) -> None:
         kind = tensor.get("kind", "")
         more = f"{kind}: {', '.join(map(str, classes))}" if classes else ""
         table.add_row(f"  {tensor['name']}", tensor["datatype"], str(tensor["shape"]), more)
-    console.print(f"\n[bold]{title}[/]")
-    console.print(table, markup=False)
+    shown.print(f"\n[bold]{title}[/]")
+    shown.print(table, markup=False)
 
 
-def _fields(console: Any, fields: list[dict[str, Any]]) -> None:
+def _fields(shown: Any, fields: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
@@ -92,8 +93,8 @@ def _fields(console: Any, fields: list[dict[str, Any]]) -> None:
             ", ".join(map(str, field.get("choices", ()))),
             "yes" if field.get("nullable") else "",
         )
-    console.print("\n[bold]fields[/]")
-    console.print(table, markup=False)
+    shown.print("\n[bold]fields[/]")
+    shown.print(table, markup=False)
 
 
 def _or(bound: float | None) -> str:

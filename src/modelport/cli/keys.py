@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from modelport.cli.output import out, print_table
+
 __all__ = ["RoleName", "app"]
 
 app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
@@ -32,13 +34,12 @@ def create(
 
     key, record = create_key(role.value, name)
     if as_json:
-        _out(json.dumps({"key": key, "id": record.id, "role": record.role, "name": record.name}))
+        out(json.dumps({"key": key, "id": record.id, "role": record.role, "name": record.name}))
     else:
-        _out(key)
+        out(key)
         sys.stderr.write(
             "Keep it: it is not shown again. Callers send it as 'Authorization: Bearer KEY'.\n"
         )
-    sys.stdout.flush()
     tell_servers()  # after it was printed: a server that hangs does not cost the key
 
 
@@ -51,27 +52,18 @@ def list_keys(
 
     rows = [{"id": r.id, "role": r.role, "name": r.name, "created": r.created} for r in all_keys()]
     if as_json:
-        _out(json.dumps(rows))
+        out(json.dumps(rows))
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for column in ("id", "role", "name", "created"):
-        table.add_column(column, header_style="dim")
-    for row in rows:
-        table.add_row(*row.values())
-    Console(highlight=False).print(table if rows else "There are no keys.", markup=False)
+    columns = ("id", "role", "name", "created")
+    print_table(columns, [[*row.values()] for row in rows], empty="There are no keys.")
 
 
 @app.command()
 def revoke(key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id.")]) -> None:
     """Make a key stop working, at once."""
-    from modelport.app.keys import revoke_key
+    from modelport.app.keys import all_keys, revoke_key
 
     revoke_key(key_id)
     sys.stderr.write(f"key {key_id} is revoked\n")
-
-
-def _out(text: str) -> None:
-    sys.stdout.write(text + "\n")
+    if not all_keys():
+        sys.stderr.write("warning: no key is left: callers on this machine now need none\n")

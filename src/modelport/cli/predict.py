@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import sys
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from modelport.cli.output import out
 
 __all__ = ["command"]
 
@@ -22,22 +24,23 @@ def command(
     ] = None,
 ) -> None:
     """Print a model's answer to one request, or to the rows of a file."""
-    from modelport.app.launch import trusted_digests
     from modelport.app.prediction import predict_bytes
     from modelport.core.errors import ConfigError
+    from modelport.repository.integrity import trusted_digests
 
     if (data is None) == (input_file is None):
         raise ConfigError(
             "give one request as JSON, or a file with --input FILE.csv, .json or .npy"
         )
-    trusted = trusted_digests(tuple(trust or ()))
+    trusted = trusted_digests(trust or ())
     if input_file is None:
         assert data is not None
-        answer = predict_bytes(model, trusted, data.encode(), "json")
+        # The bytes that the shell gave, whatever they are in its encoding.
+        answer = predict_bytes(model, trusted, os.fsencode(data), "json")
     else:
         if not input_file.is_file():
             raise ConfigError(f"there is no file '{input_file}'")
         answer = predict_bytes(
             model, trusted, input_file.read_bytes(), input_file.suffix.lower().lstrip(".")
         )
-    sys.stdout.write(answer.decode().rstrip("\n") + "\n")
+    out(answer.decode().rstrip("\n"))

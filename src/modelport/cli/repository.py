@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from modelport.cli.tables import print_table
+from modelport.cli.output import out, print_table
 
 if TYPE_CHECKING:
     from modelport.repository.store import Manifest
@@ -46,8 +46,8 @@ def push(
     as_json: _Json = False,
 ) -> None:
     """Publish a model as the next version of its name: checked, immutable, whole or not at all."""
-    from modelport.app.launch import trusted_digests
     from modelport.app.publishing import publish
+    from modelport.repository.integrity import trusted_digests
     from modelport.repository.store import Repository
 
     made = publish(
@@ -64,7 +64,7 @@ def push(
         _print({"name": made.name, "version": made.version, "alias": alias, "digest": digest})
     else:
         moved = f", which '{alias}' points to now" if alias else ""
-        _out(f"{made.name} has version {made.version}{moved}  ({digest})")
+        out(f"{made.name} has version {made.version}{moved}  ({digest})")
 
 
 def models(repository: _Repository = _MODELS, as_json: _Json = False) -> None:
@@ -134,7 +134,7 @@ def alias(
     if alias not in current:
         known = ", ".join(current) or "none"
         raise ConfigError(f"there is no alias '{alias}'; there are: {known}")
-    _out(current[alias])
+    out(current[alias])
 
 
 def rollback(
@@ -147,7 +147,7 @@ def rollback(
 
     aliases = Repository(repository).roll_back(name, alias)
     _reload()
-    _out(aliases.current[alias])
+    out(aliases.current[alias])
 
 
 def remove(name: _Name, version: _Version, repository: _Repository = _MODELS) -> None:
@@ -211,8 +211,4 @@ def _version_row(row: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _print(value: object) -> None:
-    _out(json.dumps(value, indent=2))
-
-
-def _out(text: str) -> None:
-    sys.stdout.write(text + "\n")
+    out(json.dumps(value, indent=2))

@@ -14,6 +14,7 @@ import typer
 from modelport import __version__
 from modelport.cli import formats, inspect, keys, predict, repository, serve
 from modelport.cli.exits import exit_code
+from modelport.cli.output import Unread
 from modelport.core.errors import ModelportError
 
 __all__ = ["app", "main"]
@@ -41,7 +42,7 @@ def main() -> None:
     except ModelportError as error:
         sys.stderr.write(f"error: {error.message}\n")
         sys.exit(exit_code(error))
-    except BrokenPipeError:
+    except Unread:
         sys.exit(141)  # what a shell says of a program that its reader left
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +11,8 @@ import typer
 
 from modelport.cli.exits import EXIT_CODES
 from modelport.cli.options import with_settings
-from modelport.core.errors import LoadError
+from modelport.cli.output import Unread, console, out
+from modelport.core.errors import ConfigError, LoadError
 from modelport.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -42,60 +44,60 @@ def command(
 
 
 def _announce(serving: Serving, *, as_json: bool) -> int:
-    """Say what is served; the exit code of `LoadError` where nothing is."""
+    """Say what is served; where nothing is, the exit code of what kept it from being served."""
     usable = [status for status in serving.ready.models if status.state == "READY"]
     failed = [status for status in serving.ready.models if status.state != "READY"]
-    if as_json:
-        models = [
-            {"name": m.name, "version": m.version, "state": m.state, "reason": m.reason}
-            for m in serving.ready.models
-        ]
-        _out(json.dumps({"url": serving.url, "workers": serving.workers, "models": models}))
+    with contextlib.suppress(Unread):  # a server is there for its callers
+        if as_json:
+            out(_json(serving))
+        elif usable:
+            _banner(serving, usable, failed)
     if not usable:
         for status in failed:
             sys.stderr.write(f"error: {status.reason}\n")
-        return EXIT_CODES[LoadError]
-    if not as_json:
-        _banner(serving, usable, failed)
+        wrong_toml = all(status.code == ConfigError.code for status in failed)
+        return EXIT_CODES[ConfigError if wrong_toml else LoadError]
     return 0
 
 
+def _json(serving: Serving) -> str:
+    models = [
+        {"name": m.name, "version": m.version, "state": m.state, "reason": m.reason}
+        for m in serving.ready.models
+    ]
+    return json.dumps({"url": serving.url, "workers": serving.workers, "models": models})
+
+
 def _banner(serving: Serving, usable: list[Any], failed: list[Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False, soft_wrap=True)
+    shown = console(soft_wrap=True)
     table = Table(box=None, pad_edge=False, show_header=False)
     for status in usable:
         table.add_row(f"  [green]●[/] [bold]{status.name}[/]", status.version, status.runtime)
     workers = f"{serving.workers} worker{'s' if serving.workers > 1 else ''}"
-    console.print(f"\n[bold]Modelport serves on {serving.url}[/]  ({workers})\n")
-    console.print(table)
+    shown.print(f"\n[bold]Modelport serves on {serving.url}[/]  ({workers})\n")
+    shown.print(table)
     for status in failed:
-        console.print(f"  [red]✗[/] [bold]{status.name}[/]  ", end="")
-        console.print(status.reason, markup=False)
-    console.print(f"\n  documentation  {serving.url}/docs")
-    console.print(f"  metrics        {serving.url}/metrics\n")
-    _try_it(console, serving.url, [status for status in usable if status.example])
-    console.print("Press Ctrl+C to stop.")
+        shown.print(f"  [red]✗[/] [bold]{status.name}[/]  ", end="")
+        shown.print(status.reason, markup=False)
+    shown.print(f"\n  documentation  {serving.url}/docs")
+    shown.print(f"  metrics        {serving.url}/metrics\n")
+    _try_it(shown, serving.url, [status for status in usable if status.example])
+    shown.print("Press Ctrl+C to stop.")
 
 
-def _try_it(console: Any, url: str, usable: list[Any]) -> None:
+def _try_it(shown: Any, url: str, usable: list[Any]) -> None:
     """Commands to try, with the answers that the server gives to them now."""
     from modelport.app.launch import ask
 
     if usable:
-        console.print("[bold]Try it[/]\n")
+        shown.print("[bold]Try it[/]\n")
     for status in sorted(usable, key=lambda status: len(status.example))[:3]:
         address = f"{url}/models/{status.name}/predict"
         answer = ask(address, status.example)
         if answer is None:
             continue
         quoted = status.example.replace("'", "'\\''")
-        console.print(f"  curl {address} -d '{quoted}'", markup=False)
-        console.print(f"  {answer}\n", style="dim", markup=False)
-
-
-def _out(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+        shown.print(f"  curl {address} -d '{quoted}'", markup=False)
+        shown.print(f"  {answer}\n", style="dim", markup=False)

@@ -61,6 +61,8 @@ def _split(url: str) -> SplitResult:
     # A url that cannot be split could still hold a password, so only one that can is shown.
     if not usable:
         raise ConfigError("the server's url starts with http:// or https:// and names a host")
+    if any(mark.isspace() or not mark.isprintable() for mark in url):
+        raise ConfigError("the server's url holds a space or a mark that cannot be printed")
     if parts.username is not None or parts.password is not None:
         raise ConfigError(
             "the server's url holds a user name or a password: give the secret as"

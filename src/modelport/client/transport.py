@@ -206,6 +206,8 @@ def _limits(max_connections: int) -> httpx.Limits:
 
 
 def _request(http: httpx.Client | httpx.AsyncClient, url: str, send: Send) -> httpx.Request:
+    if http.is_closed:
+        raise ConfigError("this client was closed: make another one")
     asked = send.request
     left = _left(send)
     headers = {**asked.headers, "X-Request-Timeout": _tenths(left)}

@@ -25,7 +25,7 @@ from modelport.core.errors import Internal, ModelportError, NotFound
 from modelport.kit.ipc import Channel
 from modelport.monitor.metrics import Gathered, Report, add_reports
 
-__all__ = ["Hub", "Operation"]
+__all__ = ["Hub", "Operation", "Past"]
 
 _log = logging.getLogger(__name__)
 _REPORT_S = 1.0
@@ -50,15 +50,52 @@ class _Worker:
         self.reported = asyncio.Event()
 
 
+class Past(msgspec.Struct):
+    """What is known of the workers besides those that are connected."""
+
+    replaced: Report = msgspec.field(default_factory=Report)
+    """What those have counted whose place another has taken."""
+    restarts: int = 0
+    pids: dict[int, int] = {}
+    """The process that was last seen in each place."""
+    left: dict[int, Report] = {}
+    """What that process had counted, where it is not connected now: it is gone, or comes back."""
+
+    def enters(self, index: int, pid: int) -> None:
+        """A worker connects."""
+        left = self.left.pop(index, None)  # the same process counts on from there
+        if self.pids.get(index, pid) != pid:
+            self.restarts += 1
+            self.replaced = add_reports([self.replaced, left or Report()])
+        self.pids[index] = pid
+
+    def leaves(self, index: int, pid: int, report: Report) -> None:
+        """The connection of a worker ended."""
+        if self.pids[index] == pid:
+            self.left[index] = report
+        else:
+            self.replaced = add_reports([self.replaced, report])
+
+
 class Hub:
     """The workers that are connected, and the sum of what all have counted, the gone ones too."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        past: Past | None = None,
+        keep: Callable[[Past], None] = lambda past: None,
+    ) -> None:
+        """
+        Args:
+            snapshot: what should be true.
+            past: what the control process before this one knew.
+            keep: stores the past for the one after this, whenever it changes.
+        """
         self._snapshot = snapshot
+        self._past = past or Past()
+        self._keep = keep
         self._workers: set[_Worker] = set()
-        self._seen: dict[int, int] = {}
-        self._gone: dict[int, Report] = {}
-        self._restarts = 0
         self._conversations: dict[asyncio.Task[None], Channel[FromWorker]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.operations: dict[str, Operation] = {"metrics": self._metrics}
@@ -125,9 +162,8 @@ class Hub:
             await self._answer_all(channel, None)
             return
         worker = _Worker(channel, hello)
-        self._restarts += self._seen.get(hello.index, hello.pid) != hello.pid
-        self._seen[hello.index] = hello.pid
-        self._gone.pop(hello.pid, None)  # it was away, and counts on from where it was
+        self._past.enters(worker.index, worker.pid)
+        self._keep(self._past)
         self._workers.add(worker)
         try:
             await channel.send(self._snapshot)
@@ -137,7 +173,9 @@ class Hub:
             worker.reported.set()  # whoever waits for a report has the last one
             worker.confirmed.set()
             worker.report.connections = 0
-            self._gone[worker.pid] = worker.report
+            if all(other.pid != worker.pid for other in self._workers):
+                self._past.leaves(worker.index, worker.pid, worker.report)
+                self._keep(self._past)
 
     async def _answer_all(self, channel: Channel[FromWorker], worker: _Worker | None) -> None:
         while (message := await channel.receive()) is not None:
@@ -173,9 +211,10 @@ class Hub:
 
     async def _metrics(self, body: bytes) -> bytes:
         await asyncio.gather(*(self._fresh(worker) for worker in self._workers))
-        # One that left in the meantime is counted among the gone, and only there.
-        total = add_reports([*self._gone.values(), *(worker.report for worker in self._workers)])
-        return msgspec.json.encode(Gathered(total, len(self._workers), self._restarts))
+        # One that left in the meantime is counted in the past, and only there.
+        past = [self._past.replaced, *self._past.left.values()]
+        total = add_reports([*past, *(worker.report for worker in self._workers)])
+        return msgspec.json.encode(Gathered(total, len(self._workers), self._past.restarts))
 
     async def _fresh(self, worker: _Worker) -> None:
         """Have the worker report; one that is too busy is taken by its last report."""

@@ -15,6 +15,7 @@ from modelport.kit.storage import private_folder
 
 __all__ = ["StateStore", "admin_token"]
 
+_LONGEST_NAME = 200
 _KEYS = sa.Table(
     "keys",
     sa.MetaData(),
@@ -51,7 +52,15 @@ class StateStore:
             return {row["id"]: KeyRecord(**row) for row in rows}
 
     def create_key(self, role: Role, name: str) -> tuple[str, KeyRecord]:
-        """A new key, shown once, and its record."""
+        """A new key, shown once, and its record.
+
+        Raises:
+            ConfigError: the name is too long.
+        """
+        if len(name) > _LONGEST_NAME:
+            raise ConfigError(
+                f"a key's name has at most {_LONGEST_NAME} characters, and this one {len(name)}"
+            )
         created = datetime.now(UTC).isoformat(timespec="seconds")
         key, record = new_key(role, name, created)
         with self._engine.begin() as connection:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from modelport.core.errors import ConfigError, ModelportError, NotReady
+from modelport.core.errors import ConfigError, InvalidInput, ModelportError, NotReady
 from modelport.core.semantics import Semantics
 from modelport.core.signature import Signature
 from modelport.core.tensors import Batch
@@ -25,7 +25,7 @@ from modelport.semantics.example import example_request, generated_row
 from modelport.semantics.fast import JsonDecoder, json_decoder
 from modelport.semantics.fields import PlainView, plain_view
 from modelport.semantics.labels import Answer, plain_answer
-from modelport.semantics.model_toml import declared_inputs, merge, read_model_toml
+from modelport.semantics.model_toml import ModelToml, declared_inputs, merge, read_model_toml
 from modelport.semantics.plain import read
 
 __all__ = [
@@ -92,6 +92,8 @@ class Version:
         self.version = source.version
         self.state = State.LOADING
         self.reason: str | None = None
+        self.code: str | None = None
+        """That of the error that it failed with; None where nobody expected it."""
         self.size_of: Callable[[Batch, int], int] = by_rows
         """The size of a request, from its inputs and its number of rows."""
         self.seconds_per_unit = 0.0
@@ -119,7 +121,7 @@ class Version:
 
     def load(self, settings: Settings) -> None:
         """Load and warm; ends in READY or FAILED and never raises. Runs in a thread."""
-        self.state, self.reason = State.LOADING, None
+        self.state, self.reason, self.code = State.LOADING, None, None
         try:
             self._loaded = open_version(self.source, settings)
             self.state = State.WARMING
@@ -127,6 +129,7 @@ class Version:
             self.seconds_per_unit = warm_up(self._loaded, self.size_of)
             self.state = State.READY
         except ModelportError as error:
+            self.code = error.code
             self._fail(error.message)
         except Exception as error:
             _log.exception("model '%s' could not be loaded", self.name)
@@ -176,40 +179,51 @@ def open_version(source: Source, settings: Settings) -> LoadedModel:
 
     Raises:
         LoadError: the file cannot be served.
-        ConfigError: its `model.toml` is wrong.
+        ConfigError: its `model.toml` is wrong, or has an example that the model does not take.
     """
     if source.problem:
         raise NotReady(source.problem)
     if source.folder:
         check_integrity(Path(source.folder))
-    path = Path(source.path)
-    toml = read_model_toml(Path(source.toml))
-    digest = integrity.digest(path)
+    path, toml_path = Path(source.path), Path(source.toml)
+    toml = read_model_toml(toml_path)
     options = LoadOptions(
         threads=settings.threads,
-        digest=digest,
+        digest=integrity.digest(path),
         trusted=settings.trusted,
         cache_dir=settings.cache_dir,
         attribute=source.attribute,
         declared_inputs=declared_inputs(toml),
     )
     model = load(path, options)
-    description = model.description
     try:
-        semantics = merge(description.semantics, toml, description.signature)
+        view = _view(model.description, toml)
+        _check_examples(toml_path.name, toml, view)
     except ConfigError:
         model.close()
         raise
-    view = plain_view(description.signature, semantics)
     return LoadedModel(
         model=model,
-        digest=digest,
-        description=description,
-        semantics=semantics,
+        digest=options.digest,
+        description=model.description,
+        semantics=view.semantics,
         view=view,
         decode_json=json_decoder(view),
         answer=plain_answer(view),
     )
+
+
+def _view(description: Description, toml: ModelToml) -> PlainView:
+    semantics = merge(description.semantics, toml, description.signature)
+    return plain_view(description.signature, semantics)
+
+
+def _check_examples(file: str, toml: ModelToml, view: PlainView) -> None:
+    for number, example in enumerate(toml.examples, 1):
+        try:
+            view.signature.check(read(view, example.input).inputs)
+        except InvalidInput as error:
+            raise ConfigError(f"example {number} of {file}: {error.message}") from error
 
 
 def by_rows(inputs: Batch, rows: int) -> int:
@@ -234,7 +248,7 @@ def warm_up(loaded: LoadedModel, size_of: Callable[[Batch, int], int]) -> float:
     A generated row may be one that the model refuses: that is logged, and 1 second assumed.
 
     Raises:
-        InvalidInput: the model does not take the owner's own example.
+        ConfigError: the model does not take the owner's own example.
     """
     generated = not loaded.semantics.examples
     try:
@@ -246,10 +260,12 @@ def warm_up(loaded: LoadedModel, size_of: Callable[[Batch, int], int]) -> float:
         rows = loaded.view.signature.check(batch)
         return _timed(loaded.model, batch) / size_of(batch, rows)
     except Exception as error:
-        if not generated:
-            raise
-        _log.warning("the model did not take a generated row to warm up with: %s", error)
-        return 1.0
+        if generated:
+            _log.warning("the model did not take a generated row to warm up with: %s", error)
+            return 1.0
+        if isinstance(error, InvalidInput):
+            raise ConfigError(f"example 1 of model.toml: {error.message}") from error
+        raise
 
 
 def _timed(model: Model, batch: Batch) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping
 from enum import Enum
 
@@ -30,7 +31,6 @@ _GRANTS: Mapping[str, frozenset[Permission]] = {
     "infer": frozenset({Permission.PUBLIC, Permission.READ, Permission.INFER}),
     "admin": frozenset(Permission),
 }
-_LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,7 +141,7 @@ def _check_host(policy: Policy, caller: Caller) -> None:
     # Without keys, the Host header is what tells a call that its user meant from one that a web
     # page made through a name of its own that resolves to 127.0.0.1 (DNS rebinding).
     name = _host_name(caller.host or "")
-    if name not in _LOOPBACK_HOSTS and name not in map(str.lower, policy.allowed_hosts):
+    if not _is_loopback(name) and name not in map(str.lower, policy.allowed_hosts):
         raise Forbidden(
             f"this server is not called {name[:200]!r}: address it as localhost, or let its"
             " operator add the name with --allowed-host"
@@ -152,3 +152,13 @@ def _host_name(host: str) -> str:
     if host.startswith("["):
         return host[1:].partition("]")[0].lower()
     return host.partition(":")[0].lower()
+
+
+def _is_loopback(name: str) -> bool:
+    """Whether it is this machine's own name or a literal address, which no other name can be."""
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False

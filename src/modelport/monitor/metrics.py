@@ -117,7 +117,7 @@ class Gathered(msgspec.Struct, frozen=True):
     workers: int
     """Serving now."""
     restarts: int
-    """Replaced since control started."""
+    """Replaced since the server started."""
 
 
 def add_reports(reports: Iterable[Report]) -> Report:

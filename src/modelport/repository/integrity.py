@@ -1,15 +1,27 @@
-"""The digests that name the content of models."""
+"""The digests that name the content of models, and those that an operator trusts."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-__all__ = ["MANIFEST", "digest", "digest_of", "files_in", "listing", "size_bytes"]
+from modelport.core.errors import ConfigError
+
+__all__ = [
+    "MANIFEST",
+    "digest",
+    "digest_of",
+    "files_in",
+    "listing",
+    "size_bytes",
+    "trusted_digests",
+]
 
 MANIFEST = ".manifest.json"
 """In a version's folder: what was published. No part of the digest, which it holds."""
+_DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 
 
 def digest(path: Path) -> str:
@@ -50,3 +62,20 @@ def size_bytes(path: Path) -> int:
     if path.is_dir():
         return sum(file.stat().st_size for file in files_in(path))
     return path.stat().st_size
+
+
+def trusted_digests(given: Iterable[str]) -> frozenset[str]:
+    """Digests as people write them, in the form that `digest` has.
+
+    Raises:
+        ConfigError: one is no SHA-256.
+    """
+    found = set()
+    for text in given:
+        match = _DIGEST.fullmatch(text.lower())
+        if match is None:
+            raise ConfigError(
+                f"a file is trusted by its digest, sha256: and 64 hexadecimal digits, not {text!r}"
+            )
+        found.add(match[1])
+    return frozenset(found)
