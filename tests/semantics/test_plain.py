@@ -16,6 +16,7 @@ from modelport.core.signature import TensorSpec
 from modelport.core.tensors import DType, to_raw
 from modelport.semantics.fields import PlainView
 from modelport.semantics.plain import read
+from tests.semantics.calls import python_calls
 
 Views = Callable[..., PlainView]
 F32, F64, I64, U8 = DType.FP32, DType.FP64, DType.INT64, DType.UINT8
@@ -584,3 +585,43 @@ def test_nan_is_refused_where_the_model_takes_no_missing_value(
     view = view_of([x(F32, None)], inputs={"x": InputMeaning(field=Field(nullable=False))})
     with pytest.raises(InvalidInput, match="'x' holds NaN, and the model does not accept"):
         read(view, {"x": values})
+
+
+# -- large bodies
+
+
+@pytest.mark.parametrize("shape", [(None, 4), (None,)])
+@pytest.mark.parametrize("dtype", [F32, F64, I64, DType.BOOL, BYTES])
+def test_elements_cost_no_call_in_python(
+    view_of: Views, dtype: DType, shape: tuple[int | None, ...]
+) -> None:
+    view = view_of([TensorSpec("x", dtype, shape)])
+    element = {DType.BOOL: True, BYTES: "a"}.get(dtype, 1)
+    body = [[element] * 4] * 1000 if len(shape) == 2 else [element] * 4000
+    assert python_calls(lambda: read(view, body)) < 200
+
+
+def test_missing_values_among_many_are_read_together(view_of: Views) -> None:
+    nullable = {"x": InputMeaning(field=Field(nullable=True))}
+    view = view_of([TensorSpec("x", F32, (None,))], inputs=nullable)
+    body = [1.5, None, 2] * 1000
+    assert python_calls(lambda: read(view, body)) < 200
+    assert np.isnan(read(view, body).inputs["x"]).sum() == 1000
+
+
+def test_null_is_never_false(view_of: Views) -> None:
+    nullable = {"x": InputMeaning(field=Field(nullable=True))}
+    view = view_of([TensorSpec("x", DType.BOOL, (None,))], inputs=nullable)
+    assert "null came" in refused(view, [True, None])
+
+
+def test_choices_are_compared_once_for_each_value(view_of: Views) -> None:
+    chosen = {"x": InputMeaning(field=Field(choices=("a", "b")))}
+    view = view_of([TensorSpec("x", BYTES, (None,))], inputs=chosen)
+    assert python_calls(lambda: read(view, ["a", "b"] * 2000)) < 200
+
+
+def test_records_cost_no_call_for_each_value(view_of: Views) -> None:
+    view = view_of([TensorSpec(name, F64, (None,)) for name in "abcd"])
+    records = [dict.fromkeys("abcd", 1.0)] * 1000
+    assert python_calls(lambda: read(view, records)) < 2500  # two for each record
