@@ -251,6 +251,39 @@ def test_the_columns_of_an_npy_body_are_the_inputs_in_their_order(view_of: Views
             read_npy(view, npy(array))
 
 
+def test_an_npy_body_says_what_it_lacks_in_words_of_our_own(view_of: Views) -> None:
+    view = view_of([TensorSpec("x", DType.FP64, (None,))])
+    good = npy(np.ones(4))
+    bodies = {
+        "its header is damaged": good.replace(b"(4,), ", b"(4+x),"),
+        "in the shape [4], which takes 32 bytes and at least one, and 36 came": good + b"junk",
+        "in the shape [4], which takes 32 bytes and at least one, and 31 came": good[:-1],
+        "takes 80000000000000 bytes": good.replace(
+            b"'shape': (4,), }" + b" " * 12, b"'shape': (10000000000000,), }"
+        ),
+        "at least one, and 0 came": npy(np.ones(0)),
+        "its header is damaged ": npy(np.ones((1,) * 40)),
+        "an npy array of object": npy(np.array([{}], dtype=object), allow_pickle=True),
+        "an npy array of <U0": npy(np.ones(1)).replace(b"'<f8'", b"'<U0'")[:128],
+    }
+    for words, body in bodies.items():
+        with pytest.raises(InvalidInput) as caught:
+            read_npy(view, body)
+        assert words.rstrip() in caught.value.message
+        assert "0x" not in caught.value.message
+
+
+@pytest.mark.parametrize("kind", ["<f4", ">f4", "<i2", "?"])
+def test_an_npy_array_of_another_kind_is_cast_or_refused(view_of: Views, kind: str) -> None:
+    view = view_of([TensorSpec("x", DType.FP64, (None, 2))])
+    body = npy(np.array([[1, 2], [3, 4]], kind))
+    if kind == "?":
+        with pytest.raises(InvalidInput, match="takes numbers"):
+            read_npy(view, body)
+    else:
+        assert read_npy(view, body).inputs["x"].tolist() == [[1, 2], [3, 4]]
+
+
 def test_objects_archives_and_damaged_arrays_are_refused(view_of: Views) -> None:
     view = view_of([TensorSpec("x", DType.FP64, (None,))])
     good = npy(np.ones(4))

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 import numpy as np
+from numpy.lib import format as npy
 
 from modelport.core.errors import InvalidInput, UnsupportedMedia
 from modelport.core.tensors import Array, Batch, DType
@@ -21,6 +22,8 @@ from modelport.semantics.plain import PlainRequest, read
 __all__ = ["answer_csv", "answer_npy", "frame_columns", "read_csv", "read_npy"]
 
 _NPY = b"\x93NUMPY"
+_AXES = 32
+"""More dimensions than this are none that a model has."""
 _BOOLS = {"true": True, "false": False, "1": True, "0": False}
 _Values: TypeAlias = list[object] | Array
 """The values of a column, or of all cells."""
@@ -49,14 +52,7 @@ def read_npy(view: PlainView, body: bytes) -> PlainRequest:
     Raises:
         InvalidInput: not an npy file, or one of Python objects, or of another type or shape.
     """
-    if not body.startswith(_NPY):
-        raise InvalidInput("the body is no npy array: it does not begin as one")
-    try:
-        array = np.load(io.BytesIO(body), allow_pickle=False)
-    except Exception as error:  # its header is a Python literal, which fails in many ways
-        raise InvalidInput(
-            f"the body is not an npy array without objects: {type(error).__name__}: {error}"
-        ) from error
+    array = _array(body)
     if len(view.tensors) > 1:
         if array.ndim == 0 or array.shape[-1] != len(view.fields) or not view.is_tabular:
             raise InvalidInput(
@@ -106,6 +102,42 @@ def answer_npy(view: PlainView, outputs: Batch) -> bytes:
     out = io.BytesIO()
     np.save(out, array, allow_pickle=False)
     return out.getvalue()
+
+
+def _array(body: bytes) -> Array:
+    """The array of an npy body, which shares the body's memory."""
+    # `numpy.load` believes the shape before it looks at the data, and says what it fails with in
+    # words that show its insides.
+    if not body.startswith(_NPY):
+        raise InvalidInput("the body is no npy array: it does not begin as one")
+    shape, is_fortran, dtype, start = _npy_head(body)
+    if dtype.hasobject or not dtype.itemsize:
+        raise InvalidInput(f"the body is an npy array of {dtype}, which is not taken")
+    count, data = math.prod(shape), len(body) - start
+    if count * dtype.itemsize != data or not data:
+        raise InvalidInput(
+            f"the npy array is of {dtype} in the shape {list(shape)}, which takes"
+            f" {count * dtype.itemsize} bytes and at least one, and {data} came",
+            expected=count * dtype.itemsize,
+            got=data,
+        )
+    flat = np.frombuffer(body, dtype, count, start)
+    array = flat.reshape(shape[::-1]).T if is_fortran else flat.reshape(shape)
+    return array if array.flags.aligned else array.copy()
+
+
+def _npy_head(body: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
+    """The shape, whether it is in column order, the type, and where the data starts."""
+    file = io.BytesIO(body)
+    try:
+        version = npy.read_magic(file)
+        read_head = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, is_fortran, dtype = read_head(file)
+        if len(shape) > _AXES or any(size < 0 for size in shape):
+            raise ValueError(f"the shape is {shape}")
+    except Exception as error:  # it is a Python literal, which fails in many ways
+        raise InvalidInput("the body is no npy array: its header is damaged") from error
+    return shape, is_fortran, dtype, file.tell()
 
 
 def _parsed(body: bytes) -> tuple[list[int], list[list[str]]]:
