@@ -136,6 +136,25 @@ def test_an_example_that_the_model_refuses_fails_the_version_and_closes_the_mode
     assert (tmp_path / "closed").exists()
 
 
+@pytest.mark.parametrize("raised", ["SystemExit(3)", "KeyboardInterrupt", "BaseException"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "raise {raised}\nclass S: ...",
+        "class S:\n    def __init__(self) -> None:\n        raise {raised}",
+        "class S:\n    def predict(self, a: float) -> float:\n        raise {raised}",
+    ],
+)
+def test_a_program_that_wants_to_end_the_process_ends_its_own_loading(
+    source: Sources, trusted: Trusted, text: str, raised: str
+) -> None:
+    made = source(
+        text.format(raised=raised), "app.py", "[[examples]]\ninput = { a = 1 }", attribute="S"
+    )
+    version = loaded(made, trusted=trusted(made))
+    assert version.state is State.FAILED
+
+
 def test_a_generated_row_that_the_model_refuses_is_a_warning(
     source: Sources, caplog: pytest.LogCaptureFixture
 ) -> None:

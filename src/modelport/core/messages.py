@@ -32,6 +32,8 @@ class InferResponse(msgspec.Struct, kw_only=True):
     model: str
     version: str
     outputs: Batch
+    rows: int = 1
+    """How many rows were asked for; 1 where the model knows no rows."""
     queue_s: float = 0.0
     """Seconds between the arrival at the engine and the start of the run."""
     run_s: float = 0.0

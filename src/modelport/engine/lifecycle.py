@@ -119,7 +119,7 @@ class Version:
             self.state = State.READY
         except ModelportError as error:
             self._fail(error.message)
-        except Exception as error:
+        except BaseException as error:  # a model's code may raise SystemExit, too
             _log.exception("model '%s' could not be loaded", self.name)
             self._fail(f"{type(error).__name__} while loading")
 
@@ -135,7 +135,7 @@ class Version:
             return
         try:
             loaded.model.close()
-        except Exception:
+        except BaseException:  # as in `load`
             _log.exception("model '%s' could not be closed", self.name)
 
 

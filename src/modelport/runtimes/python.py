@@ -107,15 +107,15 @@ class _PythonModel:
         try:
             answers = [self._function(**call) for call in self._calls(batch)]
         except SystemExit as error:
-            raise _exited() from error
+            raise _exited(error) from error
         return self._tensors(answers, self._rows(batch))
 
     async def _predict_async(self, batch: Batch) -> Batch:
         async def answered(call: dict[str, Any]) -> Any:
             try:
                 return await self._function(**call)
-            except SystemExit as error:  # would end the event loop
-                raise _exited() from error
+            except (SystemExit, KeyboardInterrupt) as error:  # would end the event loop
+                raise _exited(error) from error
 
         calls = [answered(call) for call in self._calls(batch)]
         # None is left running when another fails.
@@ -350,8 +350,8 @@ def _promised(spec: TensorSpec) -> _Result:
 # -- from tensors to arguments, and from answers to tensors
 
 
-def _exited() -> RuntimeError:
-    return RuntimeError("the model called sys.exit()")
+def _exited(error: BaseException) -> RuntimeError:
+    return RuntimeError(f"the model raised {type(error).__name__}")
 
 
 def _array(spec: TensorSpec, tensor: Array) -> Array:
