@@ -20,6 +20,8 @@ PROGRAM = """
 import asyncio
 
 async def slow(seconds: float) -> float:
+    if seconds < 0:
+        raise {-2: asyncio.CancelledError, -3: KeyboardInterrupt, -4: SystemExit}[seconds]
     await asyncio.sleep(0 if seconds == 1 else seconds)  # 1 is what a model is warmed up with
     return seconds
 """
@@ -270,6 +272,24 @@ def test_the_request_s_own_time_is_a_deadline(server: Served) -> None:
         body = '{"seconds": 0.01}'
         answer = server.post("/models/slow/predict", body, X_Request_Timeout=enough)
         assert answer.json == {"prediction": 0.01}
+
+
+def test_a_deadline_that_has_passed_already_is_kept_by_a_quick_model(server: Served) -> None:
+    answer = server.post(LINEAR_URL, "[1, 2, 3]", X_Request_Timeout="1e-9")
+    assert (answer.status, answer.json["code"]) == (504, "DEADLINE_EXCEEDED")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "raised"), [(2, "CancelledError"), (3, "KeyboardInterrupt"), (4, "SystemExit")]
+)
+def test_an_asynchronous_model_that_gives_itself_up_is_a_failure(
+    server: Served, caplog: pytest.LogCaptureFixture, seconds: int, raised: str
+) -> None:
+    answer = server.post("/models/slow/predict", f'{{"seconds": -{seconds}}}')
+    assert (answer.status, answer.json["code"]) == (500, "MODEL_FAILED")
+    assert "model 'slow' version 1 raised" in caplog.text
+    assert raised in caplog.text
+    assert server.post("/models/slow/predict", '{"seconds": 0}').status == 200
 
 
 def test_the_server_s_own_time_is_the_longest(tmp_path: Path) -> None:
