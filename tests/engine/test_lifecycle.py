@@ -102,6 +102,29 @@ def test_a_version_that_cannot_be_served_says_why(
     assert caught.value.retry_after_s is None
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "raise RuntimeError('postgres://me:hunter2@db')\nclass S: ...",
+        "class S:\n    def __init__(self) -> None:\n        open('/srv/hunter2')",
+        "class S:\n    def predict(self, a: float) -> float:\n        raise KeyError('hunter2')",
+    ],
+)
+def test_what_a_program_says_while_it_loads_is_in_the_log_and_told_the_operator_alone(
+    source: Sources, trusted: Trusted, caplog: pytest.LogCaptureFixture, text: str
+) -> None:
+    made = source(text, "app.py", "[[examples]]\ninput = { a = 1 }", attribute="S")
+    version = loaded(made, trusted=trusted(made))
+    assert version.state is State.FAILED
+    for told in (version.reason, version.not_ready().message, str(version.not_ready())):
+        assert "hunter2" not in str(told)
+        assert "Error" in str(told)
+    assert "hunter2" in str(version.whole_reason)
+    assert "model 'm' could not be loaded" in caplog.text
+    assert "hunter2" in caplog.text
+    assert "Traceback" in caplog.text
+
+
 def test_a_problem_of_its_folder_is_its_reason() -> None:
     version = loaded(Source(name="m", version="1", path="", toml="", problem="two files"))
     assert (version.state, version.reason) == (State.FAILED, "two files")

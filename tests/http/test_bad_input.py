@@ -447,6 +447,23 @@ def test_the_answer_to_a_client_that_goes_on_sending_is_not_lost_in_a_reset(
         assert wire.recv(1) == b""
 
 
+def test_a_program_that_could_not_be_loaded_keeps_its_secrets(tmp_path: Path) -> None:
+    program = tmp_path / "app.py"
+    program.write_text("raise RuntimeError('postgres://me:hunter2@db')")
+    with serving([LINEAR, source(program, attribute="f")]) as server:
+        answers = [
+            server.post("/models/app/predict", GOOD),
+            server.post("/v2/models/app/infer", GOOD),
+            server.get("/models"),
+            server.get("/models/app"),
+            server.get("/openapi.json"),
+        ]
+        assert [answer.status for answer in answers] == [503, 503, 200, 200, 200]
+        for answer in answers:
+            assert b"'app.py' raised RuntimeError" in answer.body
+            assert b"hunter2" not in answer.body
+
+
 def test_a_model_that_could_not_be_loaded_says_why_and_shows_no_path(tmp_path: Path) -> None:
     for name, content in {"empty": b"", "words": b"words", "cut": b"\x08\x08\x12"}.items():
         (tmp_path / f"{name}.onnx").write_bytes(content)

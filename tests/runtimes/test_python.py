@@ -471,7 +471,7 @@ def test_a_program_that_does_not_start_is_told(
     with pytest.raises(kind) as caught:
         program(source)
     assert type(caught.value) is kind
-    assert words in caught.value.message
+    assert words in str(caught.value)
     assert "modelport_model_app" not in sys.modules or kind is CorruptModel or "f()" in words
 
 
@@ -485,13 +485,34 @@ def test_a_program_that_does_not_start_is_told(
         "raise SystemExit(__file__)",
     ],
 )
-def test_why_a_program_does_not_start_shows_no_path(
-    program: Program, tmp_path: Path, source: str
+def test_why_a_program_does_not_start_shows_no_path_to_callers(
+    program: Program, source: str
 ) -> None:
     with pytest.raises(LoadError) as caught:
         program(source)
     assert "/" not in caught.value.message
-    assert re.search(r"'w\.bin'|\(__init__\.py\)|app\.py", caught.value.message)
+    assert re.search(r"/of mine/w\.bin'|/__init__\.py\)|/app\.py", str(caught.value))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{raise_it}",
+        "class f:\n    def __init__(self):\n        {raise_it}",
+        "def g():\n    {raise_it}\ndef f(a: g()) -> float: ...",
+    ],
+)
+def test_what_a_program_says_when_it_does_not_start_is_the_operator_s(
+    program: Program, source: str
+) -> None:
+    with pytest.raises(LoadError) as caught:
+        program(source.format(raise_it="raise KeyError('postgres://me:hunter2@db')"))
+    assert "hunter2" not in caught.value.message
+    assert "hunter2" not in str(caught.value.detail)
+    assert "KeyError; the server's log has the reason" in caught.value.message.replace(
+        " while it was imported", ""
+    )
+    assert "hunter2" in str(caught.value)
 
 
 def test_a_program_needs_the_name_of_what_to_serve(program: Program) -> None:

@@ -42,6 +42,7 @@ class ModelStatus(msgspec.Struct):
     version: str
     state: str
     reason: str | None
+    """Why it failed, in full: for whoever started the server."""
     runtime: str
     example: str | None
     """A plain request, as JSON."""

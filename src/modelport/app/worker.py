@@ -230,7 +230,7 @@ async def _no_asgi(scope: Any, receive: Any, send: Any) -> None:
 
 def _status(version: Version) -> ModelStatus:
     status = ModelStatus(
-        version.name, version.version, version.state.value, version.reason, "", None
+        version.name, version.version, version.state.value, version.whole_reason, "", None
     )
     if version.state is State.READY:
         loaded = version.loaded

@@ -160,9 +160,17 @@ class Internal(ModelportError):
 
 
 class LoadError(ModelportError):
-    """A file cannot be served."""
+    """A file cannot be served; `str(error)` is for whoever runs the process, `message` for all.
+
+    What a model's own code or a library says may hold a path or a secret: it stands in `in_full`
+    alone, which no transport shows.
+    """
 
     code = "LOAD_FAILED"
+
+    def __init__(self, message: str, in_full: str | None = None, /, **detail: object) -> None:
+        super().__init__(message, **detail)
+        self.args = (message if in_full is None else in_full,)
 
 
 class CorruptModel(LoadError):

@@ -84,6 +84,9 @@ class Version:
         self.version = source.version
         self.state = State.LOADING
         self.reason: str | None = None
+        """Why it could not be loaded, as callers may read it."""
+        self.whole_reason: str | None = None
+        """The same for the operator: with paths, and with what a program said."""
         self.size_of: Callable[[Batch, int], int] = by_rows
         """The size of a request, from its inputs and its number of rows."""
         self.seconds_per_unit = 0.0
@@ -118,13 +121,15 @@ class Version:
             self.seconds_per_unit = warm_up(self._loaded, self.size_of)
             self.state = State.READY
         except ModelportError as error:
-            self._fail(error.message)
+            self._fail(error.message, str(error), error.__cause__)
         except BaseException as error:  # a model's code may raise SystemExit, too
-            _log.exception("model '%s' could not be loaded", self.name)
-            self._fail(f"{type(error).__name__} while loading")
+            reason = f"{type(error).__name__} while loading"
+            self._fail(reason, f"{reason}: {error}", error)
 
-    def _fail(self, reason: str) -> None:
-        self.reason = reason
+    def _fail(self, reason: str, whole: str, cause: BaseException | None) -> None:
+        self.reason, self.whole_reason = reason, whole
+        if whole != reason:
+            _log.error("model '%s' could not be loaded: %s", self.name, whole, exc_info=cause)
         self.state = State.FAILED
         self.close()
 
