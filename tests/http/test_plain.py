@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import http.client
 import io
 import json
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -314,6 +316,20 @@ def test_successes_errors_and_rows_are_counted(server: Served) -> None:
     assert [b - a for a, b in zip(before, after, strict=True)] == [6, 3, 4]
     assert counted.errors == {"INVALID_INPUT": 3, "UNSUPPORTED_MEDIA": 1}
     assert sum(counted.stages["total"].counts) == counted.requests - sum(counted.errors.values())
+
+
+def test_a_client_that_only_ends_its_side_is_answered(server: Served) -> None:
+    with server.connect() as wire:
+        body = b'{"seconds": 0.8}'
+        head = (
+            f"POST /models/slow/predict HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        wire.sendall(head.replace("Host: x", "Host: localhost").encode() + body)
+        wire.shutdown(socket.SHUT_WR)
+        answer = http.client.HTTPResponse(wire)
+        answer.begin()
+        assert answer.status == 200
+        assert answer.read() == b'{"prediction":0.8}'
 
 
 def test_a_client_that_leaves_is_counted(server: Served) -> None:
