@@ -101,6 +101,37 @@ def test_a_large_body_is_decoded_in_a_thread_unless_it_is_numbers_in_binary(
     assert asyncio.run(is_answered_later()) is is_long
 
 
+@pytest.mark.parametrize("is_binary", [True, False])
+def test_the_owner_s_ranges_hold_in_every_protocol(tmp_path: Path, is_binary: bool) -> None:
+    limited = written(tmp_path, "limited", identity(DType.FP64, ["rows", 3]))
+    Path(limited.toml).write_text("[inputs.x]\nminimum = 0\nmaximum = 10")
+    with serving([limited]) as server:
+        for value, status in ((10.0, 200), (10.5, 400)):
+            row = np.array([[1.0, 2.0, value]])
+            size = {"parameters": {"binary_data_size": row.nbytes}}
+            item = tensor(row.ravel().tolist())
+            if is_binary:
+                item = {k: v for k, v in item.items() if k != "data"} | size
+            text = json.dumps({"inputs": [item]}).encode()
+            headers = {"Inference-Header-Content-Length": str(len(text))} if is_binary else {}
+            body = text + row.tobytes() if is_binary else text
+            answer = server.ask("POST", "/v2/models/limited/infer", body, headers)
+            assert answer.status == status
+            if status == 400:
+                assert answer.json["error"] == "'x' lies between 0 and 10, and 10.5 came"
+
+
+def test_a_model_with_the_name_of_the_statistics_has_its_metadata(tmp_path: Path) -> None:
+    named = written(tmp_path, "stats", identity(DType.FP64, ["rows", 3]))
+    with serving([named, LINEAR]) as server:
+        assert server.get("/v2/models/stats").json["name"] == "stats"
+        (own,) = server.get("/v2/models/stats/stats").json["model_stats"]
+        assert own["name"] == "stats"
+    with serving([LINEAR]) as server:
+        (only,) = server.get("/v2/models/stats").json["model_stats"]
+        assert only["name"] == "linear"
+
+
 def test_the_smallest_request(server: Served) -> None:
     answer = infer(server, "linear", {"inputs": [tensor([1, 2, 3])]})
     assert answer.json == {

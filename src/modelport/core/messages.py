@@ -20,6 +20,8 @@ class InferRequest(msgspec.Struct, kw_only=True):
     inputs: Batch
     outputs: tuple[str, ...] = ()
     """The outputs wanted, in order; empty means all."""
+    is_checked: bool = False
+    """Whether the transport looked at ranges and choices, as it may while it decodes."""
     deadline: float | None = None
     """The absolute `time.monotonic()` after which nobody wants the answer; None means never."""
     parameters: Mapping[str, Parameter] = {}

@@ -86,6 +86,8 @@ class Engine:
             Overloaded: too many requests wait already.
         """
         rows = loaded.view.signature.check(request.inputs)
+        if loaded.check_limits is not None and not request.is_checked:
+            loaded.check_limits(request.inputs)
         if request.outputs:
             loaded.view.signature.check_outputs(request.outputs)
         size = version.size_of(request.inputs, rows)

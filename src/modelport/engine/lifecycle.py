@@ -24,7 +24,7 @@ from modelport.semantics.fast import JsonDecoder, json_decoder
 from modelport.semantics.fields import PlainView, plain_view
 from modelport.semantics.labels import Answer, plain_answer
 from modelport.semantics.model_toml import declared_inputs, merge, read_model_toml
-from modelport.semantics.plain import read
+from modelport.semantics.plain import limits, read
 
 __all__ = [
     "LoadedModel",
@@ -72,6 +72,8 @@ class LoadedModel:
     """The file's, with the owner's in its place."""
     view: PlainView
     decode_json: JsonDecoder
+    check_limits: Callable[[Batch], None] | None
+    """Refuses values outside their ranges and choices; None where there are none."""
     answer: Callable[[Batch, bool], Answer]
 
 
@@ -179,6 +181,7 @@ def open_version(source: Source, settings: Settings) -> LoadedModel:
         semantics=semantics,
         view=view,
         decode_json=json_decoder(view),
+        check_limits=limits(view),
         answer=plain_answer(view),
     )
 

@@ -55,6 +55,8 @@ class Codec(Generic[A]):
     """A body of more bytes is decoded in a thread."""
     long_elements: int = _ELEMENTS
     """An answer of more elements is encoded in a thread."""
+    checks_limits: bool = False
+    """Whether `decode` refuses values outside their ranges and choices."""
     refine: Callable[[InferRequest, A], None] | None = None
     """Adds to the request what the body says of the run, where a protocol has words for that."""
 
@@ -91,6 +93,7 @@ def inference(
     """The handler that runs a version; its time counts from when it is called."""
     clock, infer, loaded = time.monotonic, engine.infer, version.loaded
     decode, encode, refine = codec.decode, codec.encode, codec.refine
+    is_checked = codec.checks_limits
     long_bytes, long_elements, written = codec.long_bytes, codec.long_elements, codec.written
     row = _row_elements(loaded.view.signature)
     at_length = _AtLength(engine, version, codec, metrics)
@@ -104,7 +107,7 @@ def inference(
             inputs, asked = decode(body)
         except NOT_JSON as error:
             raise not_json(error, body) from error
-        request = InferRequest(inputs=inputs, deadline=deadline)
+        request = InferRequest(inputs=inputs, is_checked=is_checked, deadline=deadline)
         if refine is not None:
             refine(request, asked)
         decode_s = clock() - arrived
@@ -137,7 +140,9 @@ class _AtLength(Generic[A]):
     async def whole(self, body: bytes, arrived: float, deadline: float) -> Reply:
         """All of it, from a body that takes long to decode."""
         inputs, asked = await _in_thread(deadline, _decoded, self._codec, body)
-        request = InferRequest(inputs=inputs, deadline=deadline)
+        request = InferRequest(
+            inputs=inputs, is_checked=self._codec.checks_limits, deadline=deadline
+        )
         if self._codec.refine is not None:
             self._codec.refine(request, asked)
         decode_s = time.monotonic() - arrived

@@ -19,7 +19,7 @@ import orjson
 from modelport.core.errors import InvalidInput, UnsupportedMedia
 from modelport.core.messages import InferRequest, InferResponse
 from modelport.core.semantics import OutputMeaning
-from modelport.core.signature import fits, show_shape
+from modelport.core.signature import fits, show_shape, sizes
 from modelport.core.tensors import Array, DType, bytes_tensor, from_raw, to_raw
 from modelport.engine.facade import Engine
 from modelport.engine.lifecycle import LoadedModel
@@ -188,7 +188,7 @@ def _tensor(loaded: LoadedModel, item: WireInput, binary: memoryview) -> tuple[A
             f"input '{item.name}' takes the shape {show_shape(spec.shape)}, with sizes of at least"
             f" 1, and {show_shape(shape)[:200]} came",
             tensor=item.name,
-            expected=[-1 if size is None else size for size in spec.shape],
+            expected=sizes(spec.shape),
             got=shape[:64],
         )
     parameters = item.parameters or {}

@@ -68,6 +68,7 @@ def _codec(head: Head, version: Version, loaded: LoadedModel) -> Codec[bool]:
         decode=_decoder(kind, loaded),
         encode=_encoder(accepted(head, ANSWERS, "json"), version, loaded),
         written=lambda response, single: sum(t.size for t in response.outputs.values()),
+        checks_limits=True,
         long_bytes=ARRAY_BYTES if kind == "npy" else TEXT_BYTES,
     )
 

@@ -14,7 +14,7 @@ and says what is wrong with it. `fast` reads the common forms without looking at
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -22,11 +22,11 @@ import numpy as np
 
 from modelport.core.errors import InvalidInput
 from modelport.core.semantics import Field
-from modelport.core.signature import Shape, fits, show_shape
-from modelport.core.tensors import Array, DType, bytes_tensor
+from modelport.core.signature import Shape, fits, show_shape, sizes
+from modelport.core.tensors import Array, Batch, DType, bytes_tensor
 from modelport.semantics.fields import InputField, PlainView
 
-__all__ = ["PlainRequest", "cast", "read"]
+__all__ = ["PlainRequest", "cast", "limits", "read"]
 
 
 _WHOLE = frozenset({int})
@@ -68,6 +68,26 @@ def read(view: PlainView, body: object) -> PlainRequest:
         f"a request is a JSON object with {_names(view)}, and {_kind(body)} came",
         expected=[field.name for field in view.fields],
     )
+
+
+def limits(view: PlainView) -> Callable[[Batch], None] | None:
+    """What refuses tensors with values outside their ranges or choices; None if any value goes.
+
+    For tensors that come from elsewhere than `read`, which looks at every value.
+    """
+    limited = [f for f in view.fields if _is_limited(f.meaning)]
+
+    def check(inputs: Batch) -> None:
+        for field in limited:
+            array = inputs[field.tensor.name]
+            _check_limits(field, array if field.column is None else array[..., field.column])
+
+    return check if limited else None
+
+
+def _is_limited(meaning: Field) -> bool:
+    ends = meaning.minimum, meaning.maximum
+    return bool(meaning.choices) or any(end is not None for end in ends)
 
 
 def cast(field: InputField, array: Array) -> Array:
@@ -353,6 +373,11 @@ def _check_meaning(field: InputField, array: Array) -> None:
             f"'{field.name}' holds NaN, and the model does not accept a missing value there",
             tensor=field.name,
         )
+    _check_limits(field, array)
+
+
+def _check_limits(field: InputField, array: Array) -> None:
+    meaning = field.meaning
     if meaning.minimum is not None or meaning.maximum is not None:
         _check_range(field, array, meaning.minimum, meaning.maximum)
     if meaning.choices:
@@ -439,7 +464,7 @@ def _wrong_shape(field: InputField, shape: tuple[int, ...]) -> InvalidInput:
         f"'{field.name}' takes {takes if field.tensor.is_batched else row},"
         f" and {show_shape(shape)} came",
         tensor=field.name,
-        expected=[-1 if size is None else size for size in field.shape],
+        expected=sizes(field.shape),
         got=list(shape),
     )
 
