@@ -160,15 +160,17 @@ class Internal(ModelportError):
 
 
 class LoadError(ModelportError):
-    """A file cannot be served; `str(error)` is for whoever runs the process, `message` for all.
-
-    What a model's own code or a library says may hold a path or a secret: it stands in `in_full`
-    alone, which no transport shows.
-    """
+    """A file cannot be served."""
 
     code = "LOAD_FAILED"
 
     def __init__(self, message: str, in_full: str | None = None, /, **detail: object) -> None:
+        """
+        Args:
+            message: for callers; holds nothing that a model's code said, which may be a secret.
+            in_full: for whoever runs the process, who reads it as `str(error)`.
+            detail: facts for programs.
+        """
         super().__init__(message, **detail)
         self.args = (message if in_full is None else in_full,)
 
