@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from modelport.core.errors import (
+    CorruptModel,
     InvalidInput,
+    LoadError,
     ModelNotFound,
     ModelportError,
     NotFound,
@@ -18,6 +20,16 @@ def test_an_error_carries_its_message_and_its_facts() -> None:
     error = InvalidInput("no", tensor="x", got=3)
     assert str(error) == error.message == "no"
     assert error.detail == {"tensor": "x", "got": 3}
+
+
+def test_what_an_error_of_loading_says_in_full_is_in_its_text_alone() -> None:
+    error = LoadError("it failed", "it failed: secret", in_full=1)
+    assert (error.message, str(error), error.detail) == (
+        "it failed",
+        "it failed: secret",
+        {"in_full": 1},
+    )
+    assert str(CorruptModel("damaged")) == "damaged"
 
 
 def test_facts_may_have_any_name() -> None:

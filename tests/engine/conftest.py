@@ -19,6 +19,7 @@ from modelport.runtimes.base import Description
 from modelport.semantics.fast import json_decoder
 from modelport.semantics.fields import plain_view
 from modelport.semantics.labels import plain_answer
+from modelport.semantics.plain import limits
 
 SIGNATURE = Signature(
     (TensorSpec("x", DType.FP64, (None,)),),
@@ -75,6 +76,7 @@ def served() -> Callable[..., tuple[Version, LoadedModel]]:
             semantics=Semantics(),
             view=view,
             decode_json=json_decoder(view),
+            check_limits=limits(view),
             answer=plain_answer(view),
         )
         return version, loaded

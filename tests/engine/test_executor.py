@@ -65,14 +65,14 @@ def within(main: Coroutine[Any, Any, Any]) -> Any:
     return asyncio.run(bounded())
 
 
-def raises(error: Exception) -> Callable[[Any], Any]:
+def raises(error: BaseException) -> Callable[[Any], Any]:
     def function(x: Any) -> Any:
         raise error
 
     return function
 
 
-def raises_later(error: Exception) -> Callable[[Any], Any]:
+def raises_later(error: BaseException) -> Callable[[Any], Any]:
     async def function(x: Any) -> Any:
         raise error
 
@@ -124,6 +124,44 @@ def test_what_else_a_model_raises_is_named_by_its_type_alone(served: Served) -> 
         assert "password" not in str(caught.value.detail)
         assert "the model raised KeyError" in caught.value.message
         assert caught.value.__cause__ is secret
+
+
+@pytest.mark.parametrize(
+    "error", [SystemExit(3), KeyboardInterrupt(), asyncio.CancelledError(), BaseException("?")]
+)
+def test_a_model_cannot_end_more_than_its_own_run(
+    served: Served, line: Any, error: BaseException
+) -> None:
+    named = f"the model raised {type(error).__name__};"
+    with pytest.raises(ModelFailed, match=named):
+        run_in_place(served(raises(error))[1].model, BATCH)
+    with pytest.raises(ModelFailed, match=named):
+        within(line().run(served(raises(error))[1].model, BATCH, None))
+    with pytest.raises(ModelFailed, match=named):
+        within(run_async(served(raises_later(error), "async")[1].model, BATCH))
+
+
+def test_a_run_that_others_cancel_is_cancelled(served: Served) -> None:
+    _, loaded = served(lambda x: asyncio.sleep(60), "async")
+
+    async def main() -> None:
+        task = asyncio.create_task(run_async(loaded.model, BATCH))
+        await asyncio.sleep(0)
+        task.cancel()
+        await task
+
+    with pytest.raises(asyncio.CancelledError):
+        within(main())
+
+
+def test_nothing_runs_after_its_deadline(served: Served) -> None:
+    late = time.monotonic() - 0.001
+    asked: list[Any] = []
+    with pytest.raises(DeadlineExceeded):
+        run_in_place(served(lambda x: asked.append(x) or x)[1].model, BATCH, late)
+    with pytest.raises(DeadlineExceeded):
+        within(run_async(served(lambda x: asked.append(x) or x)[1].model, BATCH, late))
+    assert asked == []
 
 
 def test_work_runs_in_another_thread_in_the_order_of_arrival(served: Served, line: Any) -> None:
@@ -183,7 +221,7 @@ def test_work_whose_deadline_passed_while_it_waited_is_never_run(served: Served,
         await asyncio.sleep(0.05)
         gate.open.set()
         await first
-        with pytest.raises(DeadlineExceeded, match="while the request waited"):
+        with pytest.raises(DeadlineExceeded, match="before the model was asked"):
             await late
 
     within(main())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import threading
 import time
@@ -55,6 +56,22 @@ def request(*values: float, **options: Any) -> InferRequest:
 async def answered(answer: InferResponse | Awaitable[InferResponse]) -> InferResponse:
     async with asyncio.timeout(20):
         return answer if isinstance(answer, InferResponse) else await answer
+
+
+# -- what a request may hold
+
+
+def test_values_outside_their_range_are_refused_unless_the_transport_looked_already(
+    engine: Callable[..., Engine], served: Served
+) -> None:
+    looked: list[Any] = []
+    version, loaded = served(lambda x: x)
+    loaded = dataclasses.replace(loaded, check_limits=looked.append)
+    made = engine()
+    asyncio.run(answered(made.infer(version, loaded, request(1.0))))
+    assert len(looked) == 1
+    asyncio.run(answered(made.infer(version, loaded, request(1.0, is_checked=True))))
+    assert len(looked) == 1
 
 
 # -- which version

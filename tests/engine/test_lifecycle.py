@@ -126,6 +126,29 @@ def test_each_example_of_the_owner_is_checked_and_the_model_closed(
     assert (tmp_path / "closed").exists()
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "raise RuntimeError('postgres://me:hunter2@db')\nclass S: ...",
+        "class S:\n    def __init__(self) -> None:\n        open('/srv/hunter2')",
+        "class S:\n    def predict(self, a: float) -> float:\n        raise KeyError('hunter2')",
+    ],
+)
+def test_what_a_program_says_while_it_loads_is_in_the_log_and_told_the_operator_alone(
+    source: Sources, trusted: Trusted, caplog: pytest.LogCaptureFixture, text: str
+) -> None:
+    made = source(text, "app.py", "[[examples]]\ninput = { a = 1 }", attribute="S")
+    version = loaded(made, trusted=trusted(made))
+    assert version.state is State.FAILED
+    for told in (version.reason, version.not_ready().message, str(version.not_ready())):
+        assert "hunter2" not in str(told)
+        assert "Error" in str(told)
+    assert "hunter2" in str(version.whole_reason)
+    assert "model 'm' could not be loaded" in caplog.text
+    assert "hunter2" in caplog.text
+    assert "Traceback" in caplog.text
+
+
 def test_a_problem_of_its_folder_is_its_reason() -> None:
     version = loaded(Source(name="m", version="1", path="", toml="", problem="two files"))
     assert (version.state, version.reason) == (State.FAILED, "two files")
@@ -167,6 +190,25 @@ def test_an_example_whose_values_the_model_does_not_take_is_named(
     source = program(refuse, "[[examples]]\ninput = { a = 1 }")
     version = loaded(source, trusted=trusted(source))
     assert (version.code, version.reason) == ("CONFIG", "example 1 of model.toml: no 1 here")
+
+
+@pytest.mark.parametrize("raised", ["SystemExit(3)", "KeyboardInterrupt", "BaseException"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "raise {raised}\nclass S: ...",
+        "class S:\n    def __init__(self) -> None:\n        raise {raised}",
+        "class S:\n    def predict(self, a: float) -> float:\n        raise {raised}",
+    ],
+)
+def test_a_program_that_wants_to_end_the_process_ends_its_own_loading(
+    source: Sources, trusted: Trusted, text: str, raised: str
+) -> None:
+    made = source(
+        text.format(raised=raised), "app.py", "[[examples]]\ninput = { a = 1 }", attribute="S"
+    )
+    version = loaded(made, trusted=trusted(made))
+    assert version.state is State.FAILED
 
 
 def test_a_generated_row_that_the_model_refuses_is_a_warning(

@@ -93,6 +93,13 @@ def _named(headers: dict[str, str]) -> dict[str, str]:
 DEEP = "[" * 10_000 + "]" * 10_000
 LONG = "9" * 5_000
 ROW = np.array([[1.0, 2.0, 3.0]]).tobytes()
+NPY_TYPE = "application/x-npy"
+NPY = (
+    b"\x93NUMPY\x01\x00\x76\x00"
+    + b"{'descr': '<f8', 'fortran_order': False, 'shape': (1, 3), }".ljust(117)
+    + b"\n"
+    + ROW
+)
 BOMB = gzip.compress(b" " * 10**7)
 
 CASES = {
@@ -150,7 +157,8 @@ CASES = {
     "5,000 digits, OIP shape": raw_oip(
         f'{{"inputs":[{{"name":"x","datatype":"FP64","shape":[1,{LONG}],"data":[1]}}]}}'
     ),
-    "beyond every double": plain('{"x": [1, 2, 1e400]}'),
+    "beyond every double": plain('{"x": [1, 2, 1e400]}', "'x' holds a number that is too large"),
+    "beyond every double, without a name": plain("[1, 2, 1e400]", "'x' holds a number"),
     "beyond every double, OIP": raw_oip(
         '{"inputs":[{"name":"x","datatype":"FP64","shape":[1,3],"data":[[1,2,1e400]]}]}'
     ),
@@ -241,6 +249,13 @@ CASES = {
     "OIP no classes": oip(
         [tensor()], more={"outputs": [{"name": "y", "parameters": {"classification": -1}}]}
     ),
+    "OIP zero classes": oip(
+        [tensor()], more={"outputs": [{"name": "y", "parameters": {"classification": 0}}]}
+    ),
+    "OIP time in words": oip([tensor()], "'timeout'", more={"parameters": {"timeout": "soon"}}),
+    "OIP time in fractions": oip([tensor()], "'timeout'", more={"parameters": {"timeout": 1.5}}),
+    "OIP time as a flag": oip([tensor()], "'timeout'", more={"parameters": {"timeout": True}}),
+    "OIP negative time": oip([tensor()], "'timeout'", more={"parameters": {"timeout": -1}}),
     "OIP shared memory": oip(
         [tensor(parameters={"shared_memory_region": "/dev/shm/x"})], "shared memory"
     ),
@@ -257,6 +272,7 @@ CASES = {
     "binary data too short": binary(ROW[:-1], says="24 bytes"),
     "binary data too long": binary(ROW + b"\0", says="24 bytes"),
     "binary data for nobody": binary(ROW, parameters={"binary_data_size": 0}),
+    "binary data beside data": binary(ROW, data=[1, 2, 3], says="both 'data' and"),
     "binary data left over": binary(ROW + b"\0", parameters={"binary_data_size": 24}),
     "binary size beyond the body": binary(ROW, parameters={"binary_data_size": 25}),
     "binary size negative": binary(ROW, parameters={"binary_data_size": -24}),
@@ -298,6 +314,9 @@ CASES = {
         + b"\n\x80\x04N.",
         content_type="application/x-npy",
     ),
+    "npy with more behind it": plain(
+        NPY + b"junk", "takes 24 bytes and at least one, and 28 came", content_type=NPY_TYPE
+    ),
     "npy that claims a petabyte": plain(
         b"\x93NUMPY\x01\x00v\x00{'descr': '<f8', 'fortran_order': False,"
         b" 'shape': (99999999999999, 3), }" + b" " * 43 + b"\n",
@@ -316,6 +335,7 @@ CASES = {
     "an answer refused": plain(GOOD, "Accept", 406, accept="application/json;q=0"),
     "no time": plain(GOOD, "X-Request-Timeout", x_request_timeout="0"),
     "negative time": plain(GOOD, "X-Request-Timeout", x_request_timeout="-1"),
+    "time with an underscore": plain(GOOD, "X-Request-Timeout", x_request_timeout="1_0"),
     "time in words": plain(GOOD, "X-Request-Timeout", x_request_timeout="soon"),
     "time that is none, OIP": oip([tensor()], "X-Request-Timeout", x_request_timeout="nan"),
     # Too large.
@@ -425,6 +445,23 @@ def test_the_answer_to_a_client_that_goes_on_sending_is_not_lost_in_a_reset(
         assert answer.status == 413
         check_shape(answer.read(), answer.headers["x-request-id"])
         assert wire.recv(1) == b""
+
+
+def test_a_program_that_could_not_be_loaded_keeps_its_secrets(tmp_path: Path) -> None:
+    program = tmp_path / "app.py"
+    program.write_text("raise RuntimeError('postgres://me:hunter2@db')")
+    with serving([LINEAR, source(program, attribute="f")]) as server:
+        answers = [
+            server.post("/models/app/predict", GOOD),
+            server.post("/v2/models/app/infer", GOOD),
+            server.get("/models"),
+            server.get("/models/app"),
+            server.get("/openapi.json"),
+        ]
+        assert [answer.status for answer in answers] == [503, 503, 200, 200, 200]
+        for answer in answers:
+            assert b"'app.py' raised RuntimeError" in answer.body
+            assert b"hunter2" not in answer.body
 
 
 def test_a_model_that_could_not_be_loaded_says_why_and_shows_no_path(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Callable, Iterator
 
@@ -831,12 +832,53 @@ def test_many_requests_and_an_end_are_still_answered(client: Client) -> None:
     assert client.wire.closed
 
 
-def test_a_client_that_ends_its_side_is_not_waited_for(server: Server) -> None:
+def test_a_client_that_ends_its_side_is_answered_by_a_model_that_takes_long(
+    server: Server,
+) -> None:
+    client = server.connect()
+    client.sends(request("/wait/a", b"x") + request("/echo", b"y"))
+    client.ends()
+    client.waits(5)
+    assert client.sent == b"HTTP/1.1 100 Continue\r\n\r\n"  # so that its kernel can say if it left
+    client.wire.sent.clear()
+    server.opens(b"a")
+    client.waits(1)
+    assert [answer.body for answer in client.answers] == [b"a:x", b"/echo :y"]
+    assert client.wire.closed
+
+
+def test_a_client_that_ends_its_side_and_has_left_is_not_waited_for(server: Server) -> None:
     client = server.connect()
     client.sends(request("/wait/a", b"x"))
+    client.wire.socket.error = errno.EPIPE
     client.ends()
+    assert server.cancelled == []
+    client.waits(1)
     assert server.cancelled == [b"a"]
     assert client.wire.closed
+
+
+def test_a_client_of_http_1_0_gets_nothing_before_its_answer(server: Server) -> None:
+    client = server.connect()
+    client.sends(request("/wait/a", b"x", version="1.0"))
+    client.ends()
+    client.waits(1)
+    assert client.sent == b""
+    server.opens(b"a")
+    client.waits(1)
+    assert client.only.body == b"a:x"
+
+
+def test_an_answer_that_came_meanwhile_is_not_given_up(server: Server) -> None:
+    client = server.connect()
+    client.sends(request("/wait/a", b"x") + request("/wait/b", b"y"))
+    client.ends()
+    client.wire.sent.clear()
+    server.opens(b"a")
+    client.wire.socket.error = errno.EPIPE  # of a later time: it is asked about the first request
+    client.waits(1)
+    assert client.only.body == b"a:x"
+    assert server.cancelled == []
 
 
 @pytest.mark.parametrize("part", [b"", b"POST /ec", request("/echo", b"xyz")[:-1]])

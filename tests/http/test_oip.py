@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import zlib
@@ -14,10 +15,14 @@ import pytest
 from onnx import TensorProto
 
 from modelport.core.errors import ModelFailed
-from modelport.core.tensors import DType, bytes_tensor
+from modelport.core.tensors import DType, bytes_tensor, to_raw
 from modelport.http.oip_data import encode_data
+from modelport.http.wire import Head
 from tests.http.models import flowers, graph, identity, logarithm, sums, written
 from tests.http.serving import LINEAR, Answer, Served, serving
+
+WIDE = 50_000
+"""The length of a row that is large in every form."""
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +39,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         written(folder, "log", logarithm()),
         written(folder, "sums", sums()),
         written(folder, "scalar", scalar),
+        written(folder, "wide", identity(DType.FP32, ["rows", WIDE])),
+        written(folder, "words", identity(DType.BYTES, ["rows", WIDE])),
         *(written(folder, t.value.lower(), identity(t, ["rows", 2])) for t in DType),
     ]
     with serving(sources) as server:
@@ -53,6 +60,76 @@ def tensor(
 def outputs(answer: Answer) -> dict[str, Any]:
     assert answer.status == 200, answer.body
     return {output["name"]: output for output in answer.json["outputs"]}
+
+
+@pytest.mark.parametrize("microseconds", [0, 10**7, 10**30, 10**400])
+def test_a_long_time_or_none_is_the_server_s_own(server: Served, microseconds: int) -> None:
+    request = {"inputs": [tensor([1, 2, 3])], "parameters": {"timeout": microseconds}}
+    assert outputs(infer(server, "linear", request))["y"]["data"] == [1.8]
+
+
+def test_a_short_time_is_a_deadline(server: Served) -> None:
+    request = {"inputs": [tensor([1] * 30000, shape=(10000, 3))], "parameters": {"timeout": 1}}
+    assert infer(server, "linear", request).status == 504
+
+
+@pytest.mark.parametrize(
+    ("model", "is_binary", "is_long"),
+    [("wide", True, False), ("wide", False, True), ("words", True, True)],
+)
+def test_a_large_body_is_decoded_in_a_thread_unless_it_is_numbers_in_binary(
+    server: Served, model: str, is_binary: bool, is_long: bool
+) -> None:
+    row = bytes_tensor([b"a"] * WIDE, (1, WIDE)) if model == "words" else np.ones((1, WIDE), "<f4")
+    item: dict[str, Any] = {"name": "x", "datatype": DType.of(row.dtype).value, "shape": [1, WIDE]}
+    raw = to_raw(row) if is_binary else b""
+    item |= {"parameters": {"binary_data_size": len(raw)}} if raw else {"data": [1.0] * WIDE}
+    asked = {"binary_data_output": True}
+    text = json.dumps({"inputs": [item], "parameters": asked}).encode()
+    length = ((b"inference-header-content-length", b"%d" % len(text)),) if is_binary else ()
+    route = next(r for r in server.routes if r.path == "/v2/models/{name}/infer")
+    assert route.prepare is not None
+    handler = route.prepare(Head(b"POST", b"", length), {"name": model})
+
+    async def is_answered_later() -> bool:
+        answer = handler(text + raw)
+        if isinstance(answer, tuple):
+            return False
+        await answer
+        return True
+
+    assert asyncio.run(is_answered_later()) is is_long
+
+
+@pytest.mark.parametrize("is_binary", [True, False])
+def test_the_owner_s_ranges_hold_in_every_protocol(tmp_path: Path, is_binary: bool) -> None:
+    limited = written(tmp_path, "limited", identity(DType.FP64, ["rows", 3]))
+    Path(limited.toml).write_text("[inputs.x]\nminimum = 0\nmaximum = 10")
+    with serving([limited]) as server:
+        for value, status in ((10.0, 200), (10.5, 400)):
+            row = np.array([[1.0, 2.0, value]])
+            size = {"parameters": {"binary_data_size": row.nbytes}}
+            item = tensor(row.ravel().tolist())
+            if is_binary:
+                item = {k: v for k, v in item.items() if k != "data"} | size
+            text = json.dumps({"inputs": [item]}).encode()
+            headers = {"Inference-Header-Content-Length": str(len(text))} if is_binary else {}
+            body = text + row.tobytes() if is_binary else text
+            answer = server.ask("POST", "/v2/models/limited/infer", body, headers)
+            assert answer.status == status
+            if status == 400:
+                assert answer.json["error"] == "'x' lies between 0 and 10, and 10.5 came"
+
+
+def test_a_model_with_the_name_of_the_statistics_has_its_metadata(tmp_path: Path) -> None:
+    named = written(tmp_path, "stats", identity(DType.FP64, ["rows", 3]))
+    with serving([named, LINEAR]) as server:
+        assert server.get("/v2/models/stats").json["name"] == "stats"
+        (own,) = server.get("/v2/models/stats/stats").json["model_stats"]
+        assert own["name"] == "stats"
+    with serving([LINEAR]) as server:
+        (only,) = server.get("/v2/models/stats").json["model_stats"]
+        assert only["name"] == "linear"
 
 
 def test_the_smallest_request(server: Served) -> None:

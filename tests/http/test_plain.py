@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import http.client
 import io
 import json
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +22,8 @@ PROGRAM = """
 import asyncio
 
 async def slow(seconds: float) -> float:
+    if seconds < 0:
+        raise {-2: asyncio.CancelledError, -3: KeyboardInterrupt, -4: SystemExit}[seconds]
     await asyncio.sleep(0 if seconds == 1 else seconds)  # 1 is what a model is warmed up with
     return seconds
 """
@@ -272,6 +276,24 @@ def test_the_request_s_own_time_is_a_deadline(server: Served) -> None:
         assert answer.json == {"prediction": 0.01}
 
 
+def test_a_deadline_that_has_passed_already_is_kept_by_a_quick_model(server: Served) -> None:
+    answer = server.post(LINEAR_URL, "[1, 2, 3]", X_Request_Timeout="1e-9")
+    assert (answer.status, answer.json["code"]) == (504, "DEADLINE_EXCEEDED")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "raised"), [(2, "CancelledError"), (3, "KeyboardInterrupt"), (4, "SystemExit")]
+)
+def test_an_asynchronous_model_that_gives_itself_up_is_a_failure(
+    server: Served, caplog: pytest.LogCaptureFixture, seconds: int, raised: str
+) -> None:
+    answer = server.post("/models/slow/predict", f'{{"seconds": -{seconds}}}')
+    assert (answer.status, answer.json["code"]) == (500, "MODEL_FAILED")
+    assert "model 'slow' version 1 raised" in caplog.text
+    assert raised in caplog.text
+    assert server.post("/models/slow/predict", '{"seconds": 0}').status == 200
+
+
 def test_the_server_s_own_time_is_the_longest(tmp_path: Path) -> None:
     (tmp_path / "slow.py").write_text(PROGRAM)
     with serving([source(tmp_path / "slow.py", attribute="slow")], timeout_s=0.05) as server:
@@ -294,6 +316,18 @@ def test_successes_errors_and_rows_are_counted(server: Served) -> None:
     assert [b - a for a, b in zip(before, after, strict=True)] == [6, 3, 4]
     assert counted.errors == {"INVALID_INPUT": 3, "UNSUPPORTED_MEDIA": 1}
     assert sum(counted.stages["total"].counts) == counted.requests - sum(counted.errors.values())
+
+
+def test_a_client_that_only_ends_its_side_is_answered(server: Served) -> None:
+    with server.connect() as wire:
+        body = b'{"seconds": 0.8}'
+        head = "POST /models/slow/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 16\r\n\r\n"
+        wire.sendall(head.encode() + body)
+        wire.shutdown(socket.SHUT_WR)
+        answer = http.client.HTTPResponse(wire)
+        answer.begin()
+        assert answer.status == 200
+        assert answer.read() == b'{"prediction":0.8}'
 
 
 def test_a_client_that_leaves_is_counted(server: Served) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import math
 import selectors
+import socket
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -51,6 +52,20 @@ class _Impatient(selectors.DefaultSelector):
         return super().select(0)
 
 
+class Socket:
+    """What the kernel knows of the connection."""
+
+    def __init__(self) -> None:
+        self.error = 0
+
+    def getsockopt(self, level: int, option: int) -> int:
+        assert (level, option) == (socket.SOL_SOCKET, socket.SO_ERROR)
+        return self.error
+
+    def setsockopt(self, level: int, option: int, value: bytes) -> None:
+        assert (level, option) == (socket.SOL_SOCKET, socket.SO_LINGER)
+
+
 class Wire(asyncio.Transport):
     """The transport: what the server wrote, and whether anybody takes it."""
 
@@ -63,12 +78,17 @@ class Wire(asyncio.Transport):
         self.reading = True
         self.ended = self.closed = self.aborted = False
         self.protocol: Connection
+        self.socket = Socket()
         self._peer = peer
         self._paused = self._lost = False
 
     def get_extra_info(self, name: str, default: object = None) -> Any:
-        addresses = {"peername": self._peer, "sockname": ("127.0.0.1", 8080)}
-        return addresses.get(name, default)
+        known = {
+            "peername": self._peer,
+            "sockname": ("127.0.0.1", 8080),
+            "socket": self.socket,
+        }
+        return known.get(name, default)
 
     def write(self, data: bytes) -> None:
         assert not self.ended, "written after the end"

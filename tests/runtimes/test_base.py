@@ -181,14 +181,13 @@ def test_a_plug_in_that_is_no_runtime_is_refused(
         load(*file("m.wrong", b"x"))
 
 
-def test_a_plug_in_that_cannot_be_imported_is_told_without_its_path(
-    file: Files, plugin: Callable[[str, str], None], tmp_path: Path
+def test_a_plug_in_that_cannot_be_imported_is_told_by_its_error(
+    file: Files, plugin: Callable[[str, str], None]
 ) -> None:
     plugin("torn", "from json import nothing_of_that_name\n")
-    with pytest.raises(LoadError, match=r"^the runtime of Mine could not be imported: ") as caught:
+    with pytest.raises(LoadError, match=r"nothing_of_that_name.*/json/__init__\.py") as caught:
         load(*file("m.torn", b"x"))
-    assert caught.value.message.endswith(" from 'json' (__init__.py)")
-    assert str(caught.value) == caught.value.message
+    assert caught.value.message == "the runtime of Mine could not be imported: ImportError"
 
 
 @pytest.mark.parametrize("kind", ["ValueError", "LoadError", "UnsupportedModel"])
@@ -202,9 +201,12 @@ def test_no_error_that_leaves_loading_shows_a_path(
         f"def load(path, options):\n    raise {kind}(f'{{path}} needs /srv/a/w.bin')\n"
         "RUNTIME = Runtime(name='Mine', load=load)\n",
     )
-    with pytest.raises(LoadError, match=r"my m\.open needs w\.bin$") as caught:
-        load(*file("my m.open", b"x"))
+    path, options = file("my m.open", b"x")
+    with pytest.raises(LoadError) as caught:
+        load(path, options)
+    assert caught.value.message.endswith("my m.open needs w.bin")
     assert "/" not in caught.value.message
+    assert str(caught.value).endswith(f"{path} needs /srv/a/w.bin")  # for the operator
 
 
 @pytest.mark.parametrize(
@@ -217,6 +219,8 @@ def test_no_error_that_leaves_loading_shows_a_path(
         ("PATH=/usr/bin:/srv/b, file:///srv/c", "PATH=bin:b, file:c"),
         ("~/models/w.bin and '~/models/w.bin'", "w.bin and 'w.bin'"),
         ("see https://example.org/a/b and s3://c/d", "see https://example.org/a/b and s3://c/d"),
+        ("no s3://me:pass/word@c/d?sig=x here", "no s3://c/d here"),
+        ("https://me@example.org", "https://example.org"),
         ("yes/no, 3 / 4, a//b, float32/64, ./a/b", "yes/no, 3 / 4, a//b, float32/64, ./a/b"),
     ],
 )

@@ -471,7 +471,7 @@ def test_a_program_that_does_not_start_is_told(
     with pytest.raises(kind) as caught:
         program(source)
     assert type(caught.value) is kind
-    assert words in caught.value.message
+    assert words in str(caught.value)
     assert "modelport_model_app" not in sys.modules or kind is CorruptModel or "f()" in words
 
 
@@ -485,13 +485,34 @@ def test_a_program_that_does_not_start_is_told(
         "raise SystemExit(__file__)",
     ],
 )
-def test_why_a_program_does_not_start_shows_no_path(
-    program: Program, tmp_path: Path, source: str
+def test_why_a_program_does_not_start_shows_no_path_to_callers(
+    program: Program, source: str
 ) -> None:
     with pytest.raises(LoadError) as caught:
         program(source)
     assert "/" not in caught.value.message
-    assert re.search(r"'w\.bin'|\(__init__\.py\)|app\.py", caught.value.message)
+    assert re.search(r"/of mine/w\.bin'|/__init__\.py\)|/app\.py", str(caught.value))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{raise_it}",
+        "class f:\n    def __init__(self):\n        {raise_it}",
+        "def g():\n    {raise_it}\ndef f(a: g()) -> float: ...",
+    ],
+)
+def test_what_a_program_says_when_it_does_not_start_is_the_operator_s(
+    program: Program, source: str
+) -> None:
+    with pytest.raises(LoadError) as caught:
+        program(source.format(raise_it="raise KeyError('postgres://me:hunter2@db')"))
+    assert "hunter2" not in caught.value.message
+    assert "hunter2" not in str(caught.value.detail)
+    assert "KeyError; the server's log has the reason" in caught.value.message.replace(
+        " while it was imported", ""
+    )
+    assert "hunter2" in str(caught.value)
 
 
 def test_a_program_needs_the_name_of_what_to_serve(program: Program) -> None:
@@ -545,14 +566,22 @@ def test_a_function_may_write_to_its_arguments(tmp_path: Path) -> None:
     assert sent.tolist() == ROWS.tolist()
 
 
-@pytest.mark.parametrize("kind", ["def", "async def"])
-def test_a_model_that_exits_fails_and_the_process_goes_on(tmp_path: Path, kind: str) -> None:
-    text = f"import sys\n{kind} f(x: float) -> float:\n    sys.exit(3)\n"
-    model = loaded_from(tmp_path, text, "f")
+@pytest.mark.parametrize(
+    ("kind", "raised"),
+    [
+        ("def", "SystemExit"),
+        ("async def", "SystemExit"),
+        ("async def", "KeyboardInterrupt"),  # a synchronous one may be the user's own Ctrl+C
+    ],
+)
+def test_a_model_that_exits_fails_and_the_process_goes_on(
+    tmp_path: Path, kind: str, raised: str
+) -> None:
+    model = loaded_from(tmp_path, f"{kind} f(x: float) -> float:\n    raise {raised}\n", "f")
 
     async def asked() -> object:
         answer = model.predict({"x": np.array([[1.0]])})
         return await answer if inspect.isawaitable(answer) else answer
 
-    with pytest.raises(RuntimeError, match=r"sys\.exit"):
+    with pytest.raises(RuntimeError, match=f"the model raised {raised}"):
         asyncio.run(asked())

@@ -143,6 +143,32 @@ def test_a_forest_answers_all_of_breast_cancer_as_scikit_learn_does(load: Any) -
     assert model.description.notes[0].startswith("Runs through ONNX: ")
 
 
+@pytest.mark.parametrize(
+    "forest",
+    [
+        DecisionTreeClassifier(min_samples_leaf=5, random_state=0),
+        RandomForestClassifier(24, max_depth=3, random_state=0),
+        RandomForestRegressor(100, min_samples_leaf=4, random_state=0),
+    ],
+    ids=lambda forest: type(forest).__name__,
+)
+def test_a_forest_adds_up_in_double_precision(load: Any, forest: Any) -> None:
+    data = CANCER if hasattr(forest, "predict_proba") else DIABETES
+    rows = data.data.astype(np.float32).astype(np.float64)
+    forest.fit(rows, data.target)
+    model = load(forest)
+    assert "through ONNX Runtime" in model.description.runtime
+    name, method = (
+        ("probabilities", forest.predict_proba)
+        if data is CANCER
+        else ("prediction", forest.predict)
+    )
+    together = ask(model, rows)[name]
+    np.testing.assert_allclose(together, method(rows), rtol=1e-12, atol=1e-13)
+    alone = np.concatenate([ask(model, rows[at : at + 1])[name] for at in range(50)])
+    np.testing.assert_array_equal(alone, together[:50])
+
+
 MISSING = np.where(np.random.default_rng(1).random(CANCER.data.shape) < 0.1, np.nan, CANCER.data)
 NAMES = np.array(["setosa", "versicolor", "vírginica"])[IRIS.target]
 

@@ -13,9 +13,10 @@ import pytest
 from modelport.core.errors import InvalidInput
 from modelport.core.semantics import Field, InputMeaning
 from modelport.core.signature import TensorSpec
-from modelport.core.tensors import DType, to_raw
+from modelport.core.tensors import DType, bytes_tensor, to_raw
 from modelport.semantics.fields import PlainView
-from modelport.semantics.plain import read
+from modelport.semantics.plain import limits, read
+from tests.semantics.calls import python_calls
 
 Views = Callable[..., PlainView]
 F32, F64, I64, U8 = DType.FP32, DType.FP64, DType.INT64, DType.UINT8
@@ -584,3 +585,74 @@ def test_nan_is_refused_where_the_model_takes_no_missing_value(
     view = view_of([x(F32, None)], inputs={"x": InputMeaning(field=Field(nullable=False))})
     with pytest.raises(InvalidInput, match="'x' holds NaN, and the model does not accept"):
         read(view, {"x": values})
+
+
+# -- tensors from elsewhere
+
+
+def test_tensors_from_elsewhere_are_held_to_their_ranges_and_choices(view_of: Views) -> None:
+    view = view_of(
+        [x(F32, None, 2), x(BYTES, None, 1, name="kind"), x(F64, None, name="free")],
+        inputs={
+            "x": InputMeaning(columns=("a", "b"), column_fields={"b": Field(maximum=5)}),
+            "kind": InputMeaning(field=Field(choices=("s", "m"))),
+        },
+    )
+    check = limits(view)
+    assert check is not None
+
+    def batch(b: float, kind: bytes) -> dict[str, np.ndarray]:
+        rows = np.array([[9, 1], [9, b]], np.float32)
+        return {"x": rows, "kind": bytes_tensor([b"s", kind], (2, 1)), "free": np.ones(2)}
+
+    check(batch(5, b"m"))
+    check(batch(math.nan, b"m"))  # for the model to judge: the range says nothing of it
+    with pytest.raises(InvalidInput, match=r"'b' is at most 5, and 5\.5 came"):
+        check(batch(5.5, b"m"))
+    with pytest.raises(InvalidInput, match="'kind' is one of 's', 'm', and 'xl' came"):
+        check(batch(5, b"xl"))
+
+
+def test_where_any_value_goes_there_is_nothing_to_check(view_of: Views) -> None:
+    nullable = {"x": InputMeaning(field=Field(nullable=False, unit="mm"))}
+    assert limits(view_of([x(F32, None)], inputs=nullable)) is None
+
+
+# -- large bodies
+
+
+@pytest.mark.parametrize("shape", [(None, 4), (None,)])
+@pytest.mark.parametrize("dtype", [F32, F64, I64, DType.BOOL, BYTES])
+def test_elements_cost_no_call_in_python(
+    view_of: Views, dtype: DType, shape: tuple[int | None, ...]
+) -> None:
+    view = view_of([TensorSpec("x", dtype, shape)])
+    element = {DType.BOOL: True, BYTES: "a"}.get(dtype, 1)
+    body = [[element] * 4] * 1000 if len(shape) == 2 else [element] * 4000
+    assert python_calls(lambda: read(view, body)) < 200
+
+
+def test_missing_values_among_many_are_read_together(view_of: Views) -> None:
+    nullable = {"x": InputMeaning(field=Field(nullable=True))}
+    view = view_of([TensorSpec("x", F32, (None,))], inputs=nullable)
+    body = [1.5, None, 2] * 1000
+    assert python_calls(lambda: read(view, body)) < 200
+    assert np.isnan(read(view, body).inputs["x"]).sum() == 1000
+
+
+def test_null_is_never_false(view_of: Views) -> None:
+    nullable = {"x": InputMeaning(field=Field(nullable=True))}
+    view = view_of([TensorSpec("x", DType.BOOL, (None,))], inputs=nullable)
+    assert "null came" in refused(view, [True, None])
+
+
+def test_choices_are_compared_once_for_each_value(view_of: Views) -> None:
+    chosen = {"x": InputMeaning(field=Field(choices=("a", "b")))}
+    view = view_of([TensorSpec("x", BYTES, (None,))], inputs=chosen)
+    assert python_calls(lambda: read(view, ["a", "b"] * 2000)) < 200
+
+
+def test_records_cost_no_call_for_each_value(view_of: Views) -> None:
+    view = view_of([TensorSpec(name, F64, (None,)) for name in "abcd"])
+    records = [dict.fromkeys("abcd", 1.0)] * 1000
+    assert python_calls(lambda: read(view, records)) < 2500  # two for each record

@@ -22,6 +22,7 @@ from modelport.semantics.fields import PlainView
 from modelport.semantics.labels import plain_answer
 from modelport.semantics.plain import read
 from modelport.semantics.table import answer_csv, answer_npy, frame_columns, read_csv, read_npy
+from tests.semantics.calls import python_calls
 
 Views = Callable[..., PlainView]
 
@@ -169,6 +170,50 @@ def test_a_model_without_names_takes_rows_of_numbers(view_of: Views) -> None:
     assert "row 2 of the CSV has 1 cells, others have 3" in refused(view, b"1,2,3\n1\n")
 
 
+def test_a_large_body_costs_no_call_for_each_cell(people: PlainView, view_of: Views) -> None:
+    body = b"age,height,city,member\n" + b"39,1.5,Paris,1\n7,,,0\n" * 500
+    assert python_calls(lambda: read_csv(people, body)) < 500
+    only = view_of([TensorSpec("x", DType.FP32, (None, 4))])
+    assert python_calls(lambda: read_csv(only, b"1,2,3,4\n" * 1000)) < 200
+
+
+@given(
+    cells=st.lists(
+        st.one_of(
+            st.floats(allow_nan=False, allow_infinity=False, width=32).map(repr),
+            st.integers(-5, 5).map(str),
+            st.sampled_from([" 7 ", "", "1_0", "nan", "-inf", "1e39", "x", "\u0661", "1e400"]),
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+    nullable=st.booleans(),
+    dtype=st.sampled_from([DType.FP32, DType.FP64, DType.INT8]),
+)
+def test_cells_mean_the_same_alone_and_together(
+    view_of: Views, cells: list[str], nullable: bool, dtype: DType
+) -> None:
+    view = view_of(
+        [TensorSpec("a", dtype, (None,)), TensorSpec("b", DType.BYTES, (None,))],
+        inputs={"a": InputMeaning(field=Field(nullable=nullable))},
+    )
+
+    def told(cells: list[str]) -> list[str] | str:
+        body = "a,b\n" + "".join(f"{cell},-\n" for cell in cells)
+        try:
+            return [repr(v) for v in read_csv(view, body.encode()).inputs["a"].tolist()]
+        except InvalidInput as error:
+            return error.message.rpartition("of the CSV: ")[2]
+
+    alone = [told([cell]) for cell in cells]
+    refusals = [words for words in alone if isinstance(words, str)]
+    together = told(cells)
+    if refusals:
+        assert together in refusals
+    else:
+        assert together == [value for values in alone for value in values]
+
+
 @pytest.mark.parametrize("shapes", [[(None, 2, 2)], [(None, 2), (None, 2)], [(None, 2), (None,)]])
 def test_a_model_whose_input_is_no_table_asks_for_json(
     view_of: Views, shapes: list[tuple[int | None, ...]]
@@ -204,6 +249,39 @@ def test_the_columns_of_an_npy_body_are_the_inputs_in_their_order(view_of: Views
     for array in (np.array(1.0), np.ones((2, 3))):
         with pytest.raises(InvalidInput, match="has 2 columns in this order: a, b"):
             read_npy(view, npy(array))
+
+
+def test_an_npy_body_says_what_it_lacks_in_words_of_our_own(view_of: Views) -> None:
+    view = view_of([TensorSpec("x", DType.FP64, (None,))])
+    good = npy(np.ones(4))
+    bodies = {
+        "its header is damaged": good.replace(b"(4,), ", b"(4+x),"),
+        "in the shape [4], which takes 32 bytes and at least one, and 36 came": good + b"junk",
+        "in the shape [4], which takes 32 bytes and at least one, and 31 came": good[:-1],
+        "takes 80000000000000 bytes": good.replace(
+            b"'shape': (4,), }" + b" " * 12, b"'shape': (10000000000000,), }"
+        ),
+        "at least one, and 0 came": npy(np.ones(0)),
+        "its header is damaged ": npy(np.ones((1,) * 40)),
+        "an npy array of object": npy(np.array([{}], dtype=object), allow_pickle=True),
+        "an npy array of <U0": npy(np.ones(1)).replace(b"'<f8'", b"'<U0'")[:128],
+    }
+    for words, body in bodies.items():
+        with pytest.raises(InvalidInput) as caught:
+            read_npy(view, body)
+        assert words.rstrip() in caught.value.message
+        assert "0x" not in caught.value.message
+
+
+@pytest.mark.parametrize("kind", ["<f4", ">f4", "<i2", "?"])
+def test_an_npy_array_of_another_kind_is_cast_or_refused(view_of: Views, kind: str) -> None:
+    view = view_of([TensorSpec("x", DType.FP64, (None, 2))])
+    body = npy(np.array([[1, 2], [3, 4]], kind))
+    if kind == "?":
+        with pytest.raises(InvalidInput, match="takes numbers"):
+            read_npy(view, body)
+    else:
+        assert read_npy(view, body).inputs["x"].tolist() == [[1, 2], [3, 4]]
 
 
 def test_objects_archives_and_damaged_arrays_are_refused(view_of: Views) -> None:
@@ -306,7 +384,7 @@ def test_a_polars_frame_gives_its_columns(people: PlainView) -> None:
 
 
 def csv_of(view: PlainView, single: bool = False, **outputs: Any) -> list[str]:
-    return answer_csv(view, plain_answer(view)(outputs, single)).decode().splitlines()
+    return answer_csv(plain_answer(view)(outputs, single)).decode().splitlines()
 
 
 @pytest.mark.parametrize("dtype", [DType.FP32, DType.FP64])

@@ -146,7 +146,7 @@ class LocalModel:
                 return _awaited(outputs) if inspect.isawaitable(outputs) else outputs
         except ModelportError:
             raise
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
             raise ModelFailed(f"the model raised {type(error).__name__}: {error}") from error
 
 

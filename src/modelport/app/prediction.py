@@ -34,7 +34,7 @@ def predict_bytes(argument: str, trusted: frozenset[str], body: bytes, kind: str
     with LocalModel(loaded) as model:
         request = readers[kind](loaded, body)
         answer = loaded.answer(model.run(request.inputs), request.single)
-    return answer_csv(loaded.view, answer) if kind == "csv" else answer_json(answer)
+    return answer_csv(answer) if kind == "csv" else answer_json(answer)
 
 
 def _read_json(loaded: LoadedModel, body: bytes) -> PlainRequest:

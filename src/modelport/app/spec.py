@@ -67,6 +67,7 @@ class ModelStatus(msgspec.Struct):
     version: str
     state: str
     reason: str | None
+    """Why it failed, in full: for whoever started the server."""
     code: str | None
     """That of the error behind the reason."""
     runtime: str

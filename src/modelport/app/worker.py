@@ -276,7 +276,7 @@ def _status(version: Version) -> ModelStatus:
         name=version.name,
         version=version.version,
         state=version.state.value,
-        reason=version.reason,
+        reason=version.whole_reason,
         code=version.code,
         runtime="",
         example=None,

@@ -40,7 +40,7 @@ def main() -> None:
     try:
         app()
     except ModelportError as error:
-        sys.stderr.write(f"error: {error.message}\n")
+        sys.stderr.write(f"error: {error}\n")
         sys.exit(exit_code(error))
     except Unread:
         sys.exit(141)  # what a shell says of a program that its reader left

@@ -164,6 +164,16 @@ class LoadError(ModelportError):
 
     code = "LOAD_FAILED"
 
+    def __init__(self, message: str, in_full: str | None = None, /, **detail: object) -> None:
+        """
+        Args:
+            message: for callers; holds nothing that a model's code said, which may be a secret.
+            in_full: for whoever runs the process, who reads it as `str(error)`.
+            detail: facts for programs.
+        """
+        super().__init__(message, **detail)
+        self.args = (message if in_full is None else in_full,)
+
 
 class CorruptModel(LoadError):
     """The file is damaged, empty or not what its name says."""

@@ -20,6 +20,8 @@ class InferRequest(msgspec.Struct, kw_only=True):
     inputs: Batch
     outputs: tuple[str, ...] = ()
     """The outputs wanted, in order; empty means all."""
+    is_checked: bool = False
+    """Whether the transport looked at ranges and choices, as it may while it decodes."""
     deadline: float | None = None
     """The absolute `time.monotonic()` after which nobody wants the answer; None means never."""
     parameters: Mapping[str, Parameter] = {}
@@ -32,6 +34,8 @@ class InferResponse(msgspec.Struct, kw_only=True):
     model: str
     version: str
     outputs: Batch
+    rows: int = 1
+    """How many rows were asked for; 1 where the model knows no rows."""
     queue_s: float = 0.0
     """Seconds between the arrival at the engine and the start of the run."""
     run_s: float = 0.0

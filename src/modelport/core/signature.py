@@ -9,7 +9,7 @@ import msgspec
 from modelport.core.errors import InvalidInput
 from modelport.core.tensors import Array, Batch, DType
 
-__all__ = ["Shape", "Signature", "TensorSpec", "fits", "show_shape"]
+__all__ = ["Shape", "Signature", "TensorSpec", "fits", "show_shape", "sizes"]
 
 Shape = tuple[int | None, ...]
 
@@ -50,7 +50,7 @@ class TensorSpec(msgspec.Struct, frozen=True):
                 f"input '{self.name}' takes the shape {show_shape(self.shape)}, and"
                 f" {show_shape(tensor.shape)} came",
                 tensor=self.name,
-                expected=[-1 if d is None else d for d in self.shape],
+                expected=sizes(self.shape),
                 got=list(tensor.shape),
             )
         if not tensor.size:
@@ -151,6 +151,11 @@ def fits(shape: tuple[int, ...], expected: Shape) -> bool:
         if have != want and want is not None:
             return False
     return True
+
+
+def sizes(shape: Shape) -> list[int]:
+    """A shape as programs write it: -1 for a free dimension."""
+    return [-1 if size is None else size for size in shape]
 
 
 def show_shape(shape: Shape) -> str:

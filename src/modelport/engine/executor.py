@@ -23,37 +23,50 @@ HAND_OVER_S = 0.0005
 costs about 0.1 ms, and others wait no longer for it than for a large body to be read."""
 
 Run: TypeAlias = tuple[Batch, float, float]
-"""The outputs, and the `time.perf_counter()` at the start and the end of the run."""
+"""The outputs, and the `time.monotonic()` at the start and the end of the run."""
 
 
-def run_in_place(model: Model, batch: Batch) -> Run:
+def run_in_place(model: Model, batch: Batch, deadline: float | None = None) -> Run:
     """Run on this thread, now.
 
     Raises:
+        DeadlineExceeded: the deadline has passed already.
         ModelportError: as the model raised it.
         ModelFailed: the model raised anything else.
     """
-    started = time.perf_counter()
+    started = time.monotonic()
+    if deadline is not None and started > deadline:
+        raise _late()
     try:
         outputs = model.predict(batch)
     except ModelportError:
         raise
-    except Exception as error:
+    except BaseException as error:  # a model that wants to end the process ends its own run
         raise _failed(error) from error
-    return outputs, started, time.perf_counter()  # type: ignore[return-value]  # not awaitable: by execution
+    return outputs, started, time.monotonic()  # type: ignore[return-value]  # not awaitable: by execution
 
 
-async def run_async(model: Model, batch: Batch) -> Run:
+async def run_async(model: Model, batch: Batch, deadline: float | None = None) -> Run:
     """Await a model whose `predict` is asynchronous; raises as `run_in_place`."""
-    started = time.perf_counter()
+    started = time.monotonic()
+    if deadline is not None and started > deadline:
+        raise _late()
     try:
         answer = model.predict(batch)
         outputs = await answer if inspect.isawaitable(answer) else answer
-    except ModelportError:
+    except (ModelportError, GeneratorExit):
         raise
-    except Exception as error:
+    except BaseException as error:
+        if isinstance(error, asyncio.CancelledError) and _is_cancelled():
+            raise
         raise _failed(error) from error
-    return outputs, started, time.perf_counter()
+    return outputs, started, time.monotonic()
+
+
+def _is_cancelled() -> bool:
+    """Whether somebody gave up this task; a model may raise `CancelledError` by itself."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 class Threads:
@@ -89,7 +102,7 @@ class Threads:
                     f"{self._held} requests wait already; try again later", retry_after_s=1
                 )
             self._held += 1
-            self._line[future] = partial(_unless_late, model, batch, deadline)
+            self._line[future] = partial(run_in_place, model, batch, deadline)
             is_thread_free = self._busy < self._threads
             self._busy += is_thread_free
         future.add_done_callback(self._leave)
@@ -134,13 +147,11 @@ def _settle(future: Future[Run], job: Callable[[], Run]) -> None:
         del future, job  # the error's traceback holds this frame, and the future the error
 
 
-def _unless_late(model: Model, batch: Batch, deadline: float | None) -> Run:
-    if deadline is not None and time.monotonic() > deadline:
-        raise DeadlineExceeded("the deadline passed while the request waited for the model")
-    return run_in_place(model, batch)
+def _late() -> DeadlineExceeded:
+    return DeadlineExceeded("the deadline passed before the model was asked")
 
 
-def _failed(error: Exception) -> ModelFailed:
+def _failed(error: BaseException) -> ModelFailed:
     return ModelFailed(
         f"the model raised {type(error).__name__}; its owner finds the reason in the server's log"
     )

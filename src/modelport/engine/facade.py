@@ -131,23 +131,30 @@ class Engine:
             Overloaded: too many requests wait already.
         """
         rows = loaded.view.signature.check(request.inputs)
+        if loaded.check_limits is not None and not request.is_checked:
+            loaded.check_limits(request.inputs)
         if request.outputs:
             loaded.view.signature.check_outputs(request.outputs)
         size = version.size_of(request.inputs, rows)
         quick = version.seconds_per_unit * size < HAND_OVER_S
         if quick and loaded.description.execution == "compute":
             try:
-                run = run_in_place(loaded.model, request.inputs)
+                run = run_in_place(loaded.model, request.inputs, request.deadline)
             except ModelFailed as error:
                 raise _logged(version, error) from error
-            return _response(version, request, run, size, run[1])
-        return self._elsewhere(version, loaded, request, size)
+            return _response(version, request, rows, run, size, run[1])
+        return self._elsewhere(version, loaded, request, rows, size)
 
     async def _elsewhere(
-        self, version: Version, loaded: LoadedModel, request: InferRequest, size: int
+        self,
+        version: Version,
+        loaded: LoadedModel,
+        request: InferRequest,
+        rows: int,
+        size: int,
     ) -> InferResponse:
-        arrived = time.perf_counter()
-        left = None if request.deadline is None else request.deadline - time.monotonic()
+        arrived = time.monotonic()
+        left = None if request.deadline is None else request.deadline - arrived
         try:
             async with asyncio.timeout(left):
                 run = await self._run(version, loaded, request)
@@ -157,11 +164,11 @@ class Engine:
             ) from error
         except ModelFailed as error:
             raise _logged(version, error) from error
-        return _response(version, request, run, size, arrived)
+        return _response(version, request, rows, run, size, arrived)
 
     async def _run(self, version: Version, loaded: LoadedModel, request: InferRequest) -> Run:
         if loaded.description.execution == "async":
-            return await run_async(loaded.model, request.inputs)
+            return await run_async(loaded.model, request.inputs, request.deadline)
         threads = self._compute
         if loaded.description.execution == "blocking":
             if version not in self._own:
@@ -178,7 +185,7 @@ class Engine:
 
 
 def _response(
-    version: Version, request: InferRequest, run: Run, size: int, arrived: float
+    version: Version, request: InferRequest, rows: int, run: Run, size: int, arrived: float
 ) -> InferResponse:
     outputs, started, ended = run
     _learn(version, (ended - started) / size)
@@ -186,6 +193,7 @@ def _response(
         model=version.name,
         version=version.version,
         outputs=_chosen(outputs, request.outputs),
+        rows=rows,
         queue_s=started - arrived,
         run_s=ended - started,
     )

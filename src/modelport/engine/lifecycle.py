@@ -26,7 +26,7 @@ from modelport.semantics.fast import JsonDecoder, json_decoder
 from modelport.semantics.fields import PlainView, plain_view
 from modelport.semantics.labels import Answer, plain_answer
 from modelport.semantics.model_toml import ModelToml, declared_inputs, merge, read_model_toml
-from modelport.semantics.plain import read
+from modelport.semantics.plain import limits, read
 
 __all__ = [
     "LoadedModel",
@@ -80,6 +80,8 @@ class LoadedModel:
     """The file's, with the owner's in its place."""
     view: PlainView
     decode_json: JsonDecoder
+    check_limits: Callable[[Batch], None] | None
+    """Refuses values outside their ranges and choices; None where there are none."""
     answer: Callable[[Batch, bool], Answer]
 
 
@@ -92,6 +94,9 @@ class Version:
         self.version = source.version
         self.state = State.LOADING
         self.reason: str | None = None
+        """Why it could not be loaded, as callers may read it."""
+        self.whole_reason: str | None = None
+        """The same for the operator: with paths, and with what a program said."""
         self.code: str | None = None
         """That of the error that it failed with; None where nobody expected it."""
         self.size_of: Callable[[Batch, int], int] = by_rows
@@ -130,13 +135,15 @@ class Version:
             self.state = State.READY
         except ModelportError as error:
             self.code = error.code
-            self._fail(error.message)
-        except Exception as error:
-            _log.exception("model '%s' could not be loaded", self.name)
-            self._fail(f"{type(error).__name__} while loading")
+            self._fail(error.message, str(error), error.__cause__)
+        except BaseException as error:  # a model's code may raise SystemExit, too
+            reason = f"{type(error).__name__} while loading"
+            self._fail(reason, f"{reason}: {error}", error)
 
-    def _fail(self, reason: str) -> None:
-        self.reason = reason
+    def _fail(self, reason: str, whole: str, cause: BaseException | None) -> None:
+        self.reason, self.whole_reason = reason, whole
+        if whole != reason:
+            _log.error("model '%s' could not be loaded: %s", self.name, whole, exc_info=cause)
         self.state = State.FAILED
         self.close()
 
@@ -170,7 +177,7 @@ class Version:
     def _close(self, model: Model) -> None:
         try:
             model.close()
-        except Exception:
+        except BaseException:  # as in `load`
             _log.exception("model '%s' could not be closed", self.name)
 
 
@@ -209,6 +216,7 @@ def open_version(source: Source, settings: Settings) -> LoadedModel:
         semantics=view.semantics,
         view=view,
         decode_json=json_decoder(view),
+        check_limits=limits(view),
         answer=plain_answer(view),
     )
 

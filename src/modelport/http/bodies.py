@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import math
 import zlib
-from concurrent.futures import ThreadPoolExecutor
-from inspect import isawaitable
+from collections.abc import Callable
 
 import msgspec
 
-from modelport.core.errors import (
-    DeadlineExceeded,
-    InvalidInput,
-    PayloadTooLarge,
-    UnsupportedMedia,
-)
-from modelport.http.wire import Handler, Head, Reply
+from modelport.core.errors import InvalidInput, PayloadTooLarge, UnsupportedMedia
+from modelport.http.wire import Head
 
 __all__ = [
     "NOT_JSON",
     "accepted",
-    "compressed",
     "media_type",
     "not_json",
+    "packing",
     "time_allowed",
-    "unpacked",
+    "unpacking",
 ]
 
 NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -34,9 +27,6 @@ NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 _MEMBERS = 64
 """Parts that a gzip body may be joined from; each costs a copy of what follows it."""
-_INFLATERS = ThreadPoolExecutor(4, "modelport-inflate")
-"""Few, and of their own: a small body may unpack to the largest that is taken, and a thread goes
-on after its client has left. No thread starts before it is needed."""
 _AUTO = 32 + zlib.MAX_WBITS  # gzip or zlib, by the first bytes
 _RAW = -zlib.MAX_WBITS
 
@@ -78,7 +68,7 @@ def time_allowed(head: Head, longest_s: float) -> float:
     if value is None:
         return longest_s
     try:
-        asked = float(value)
+        asked = math.nan if b"_" in value else float(value)  # `1_0` is Python, and no number
     except ValueError:
         asked = math.nan
     if not asked > 0:
@@ -89,51 +79,31 @@ def time_allowed(head: Head, longest_s: float) -> float:
     return min(asked, longest_s)
 
 
-def unpacked(head: Head, handler: Handler, limit: int, timeout_s: float) -> Handler:
-    """The handler behind what `Content-Encoding` asks for; unpacking runs in a thread.
-
-    The time for the answer counts from before the unpacking, a wait for a thread included.
+def unpacking(head: Head, limit: int) -> Callable[[bytes], bytes] | None:
+    """What unpacks a body in the head's `Content-Encoding`; None where nothing is packed.
 
     Raises:
         UnsupportedMedia: an encoding that is not understood.
     """
     encoding = (head.get(b"content-encoding") or b"identity").lower()
     if encoding == b"identity":
-        return handler
+        return None
     if encoding not in (b"gzip", b"x-gzip", b"deflate"):
         raise UnsupportedMedia(
             f"the content encodings are gzip and deflate, not {encoding.decode('latin-1')!r}"
         )
-
-    async def unpack(body: bytes) -> Reply:
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(timeout_s):
-                plain = await loop.run_in_executor(_INFLATERS, _inflate, body, limit)
-                answer = handler(plain)
-                return await answer if isawaitable(answer) else answer
-        except TimeoutError as error:
-            raise DeadlineExceeded("there was no answer before the request's deadline") from error
-
-    return unpack
+    return lambda body: _inflate(body, limit)
 
 
-def compressed(head: Head, handler: Handler) -> Handler:
-    """The handler with its answers packed, in a thread, where the client asks for one encoding."""
+def packing(head: Head) -> tuple[bytes, Callable[[bytes], bytes]] | None:
+    """The one encoding that the client asks the answer to be in, and what packs it."""
     # A list such as `gzip, deflate` is what every library sends by itself, and on a fast network
     # packing costs more than it saves; a single name is somebody's wish.
     encoding = (head.get(b"accept-encoding") or b"").lower()
     if encoding not in (b"gzip", b"deflate"):
-        return handler
+        return None
     pack = gzip.compress if encoding == b"gzip" else zlib.compress
-
-    async def packed(body: bytes) -> Reply:
-        answer = handler(body)
-        prefix, plain = await answer if isawaitable(answer) else answer
-        smaller = await asyncio.to_thread(pack, plain, 1)
-        return prefix + b"content-encoding: " + encoding + b"\r\n", smaller
-
-    return packed
+    return encoding, lambda body: pack(body, 1)
 
 
 def not_json(error: Exception, body: bytes) -> InvalidInput:

@@ -8,6 +8,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from modelport.core.signature import sizes
 from modelport.engine.facade import Engine
 from modelport.engine.lifecycle import LoadedModel, State, Version
 from modelport.guard.policy import Permission
@@ -48,8 +49,7 @@ def describe(loaded: LoadedModel) -> dict[str, Any]:
         "inputs": [_tensor(spec) for spec in description.signature.inputs],
         "outputs": [_tensor(o.tensor) | _known(o.meaning) for o in view.outputs],
         "fields": [
-            {"name": f.name, "datatype": f.dtype.value, "shape": _sizes(f.shape)}
-            | _known(f.meaning)
+            {"name": f.name, "datatype": f.dtype.value, "shape": sizes(f.shape)} | _known(f.meaning)
             for f in view.fields
         ],
         "example": example_request(view),
@@ -69,11 +69,7 @@ def _listed(engine: Engine, version: Version) -> dict[str, Any]:
 
 
 def _tensor(spec: Any) -> dict[str, Any]:
-    return {"name": spec.name, "datatype": spec.dtype.value, "shape": _sizes(spec.shape)}
-
-
-def _sizes(shape: tuple[int | None, ...]) -> list[int]:
-    return [-1 if size is None else size for size in shape]
+    return {"name": spec.name, "datatype": spec.dtype.value, "shape": sizes(spec.shape)}
 
 
 def _known(meaning: msgspec.Struct) -> dict[str, Any]:

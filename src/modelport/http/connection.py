@@ -28,14 +28,13 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
 from modelport.core.errors import (
-    Internal,
     InvalidInput,
     ModelportError,
     Overloaded,
     PayloadTooLarge,
 )
 from modelport.http.asgi import asgi_cycle
-from modelport.http.errors import error_reply
+from modelport.http.errors import error_reply, fault
 from modelport.http.framing import (
     check_framing,
     complete_head,
@@ -56,6 +55,8 @@ _LINGER_S = 2.0
 """How long a refused client may go on sending, so that its answer is not lost in a reset."""
 _DRAIN_IDLE_S = 0.5
 """How long an idle connection is kept when draining, for a request that is on its way."""
+_PROBE_S = 0.5
+"""How long the network has to say that a client has left."""
 _PIPELINE = 16
 """Requests that may wait in one connection before reading stops, or be answered in one turn."""
 _MEMO_BYTES = 2048
@@ -63,7 +64,6 @@ _MEMO_BYTES = 2048
 _ONCE = frozenset((b"x-request-id", b"traceparent", b"idempotency-key"))
 """Headers that are another in each request: a head with one of them would never be met again."""
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_FAULT = "something failed inside the server; its log has the request's id"
 
 
 class Connection(asyncio.Protocol):
@@ -93,6 +93,7 @@ class Connection(asyncio.Protocol):
         self._busy = False
         self._pending: deque[tuple[Head, bytes]] = deque()
         self._task: asyncio.Task[None] | None = None
+        self._asked: Head
         self._cycle: RequestResponseCycle | None = None
         self._flow: FlowControl | None = None
         # How the connection ends. Once it is deaf, no further request is read; what is pending is
@@ -138,12 +139,31 @@ class Connection(asyncio.Protocol):
         self._parser = None
 
     def eof_received(self) -> bool:
-        # Whether the client has gone or only ended its side cannot be told. What costs little is
-        # answered; a model is not kept at work for somebody who gave up waiting.
         self._deaf = self._ended = True
         if self._task is not None and self._cycle is None:
-            return False
+            self._probe(self._task)
         return bool(self._busy or self._pending)
+
+    def _probe(self, task: asyncio.Task[None]) -> None:
+        """Learn whether a client that sends no more still waits: no model works for one that left.
+
+        One that ended its side (`shutdown(SHUT_WR)`) is answered. One that left (`close`) looks
+        the same until something is sent to it, which its kernel answers with a reset. An interim
+        response may be sent at any time, and is passed over by who expects none (RFC 9110, section
+        15.2); HTTP/1.0 has none, so that its clients are answered whether they left or not.
+        """
+        if self._asked.version == "1.1":
+            self._transport.write(_CONTINUE)
+            self._loop.call_later(_PROBE_S, self._let_go, task)
+
+    def _let_go(self, task: asyncio.Task[None]) -> None:
+        """Give up the request if its client has left."""
+        if self._task is not task or self._closing:
+            return
+        # The transport reads no more, and so does not see the reset itself.
+        sock = self._transport.get_extra_info("socket")
+        if sock is not None and sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            self._transport.abort()
 
     def shutdown(self) -> None:
         """Close once what was accepted is answered; called by uvicorn when the server stops."""
@@ -358,6 +378,7 @@ class Connection(asyncio.Protocol):
         if type(answer) is tuple:
             self._send(head, answer, head.request_id or self._shared.request_ids())
         else:
+            self._asked = head
             self._task = self._loop.create_task(self._finish(head, answer))  # type: ignore[arg-type]  # as above
 
     async def _finish(self, head: Head, answer: Awaitable[Reply]) -> None:
@@ -379,13 +400,13 @@ class Connection(asyncio.Protocol):
         request_id = head.request_id or self._shared.request_ids()
         if not isinstance(error, ModelportError):
             _log.error("request %s failed", request_id.decode(), exc_info=error)
-            error = Internal(_FAULT)
+            error = fault()
         try:
             answer = self._error_answer(head, error, request_id)
         except Exception:
             # A model's own error may have a code, a detail or a status that nobody can write.
             _log.exception("request %s failed, and so did its answer", request_id.decode())
-            answer = self._error_answer(head, Internal(_FAULT), request_id)
+            answer = self._error_answer(head, fault(), request_id)
         self._send(head, answer, request_id)
 
     def _error_answer(self, head: Head, error: ModelportError, request_id: bytes) -> Reply:

@@ -8,10 +8,10 @@ from http import HTTPStatus
 import orjson
 
 from modelport.core import errors
-from modelport.core.errors import ModelportError
+from modelport.core.errors import Internal, ModelportError
 from modelport.http.wire import Reply, reply
 
-__all__ = ["STATUS", "error_body", "error_headers", "error_reply", "status_of"]
+__all__ = ["STATUS", "error_body", "error_headers", "error_reply", "fault", "status_of"]
 
 STATUS: dict[type[ModelportError], int] = {
     errors.ModelportError: 500,
@@ -37,6 +37,11 @@ STATUS: dict[type[ModelportError], int] = {
     errors.ConfigError: 400,
 }
 """The status of each error, by its class."""
+
+
+def fault() -> Internal:
+    """What callers are told of an exception that nobody expected."""
+    return Internal("something failed inside the server; its log has the request's id")
 
 
 def status_of(error: ModelportError) -> int:

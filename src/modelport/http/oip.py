@@ -8,8 +8,8 @@ https://github.com/triton-inference-server/server/tree/main/docs/protocol).
 
 from __future__ import annotations
 
-import time
-from collections.abc import Awaitable, Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -19,24 +19,17 @@ import orjson
 from modelport.core.errors import InvalidInput, UnsupportedMedia
 from modelport.core.messages import InferRequest, InferResponse
 from modelport.core.semantics import OutputMeaning
-from modelport.core.signature import fits, show_shape
+from modelport.core.signature import fits, show_shape, sizes
 from modelport.core.tensors import Array, DType, bytes_tensor, from_raw, to_raw
 from modelport.engine.facade import Engine
-from modelport.engine.lifecycle import LoadedModel, Version
+from modelport.engine.lifecycle import LoadedModel
 from modelport.guard.policy import Permission
-from modelport.http.bodies import (
-    NOT_JSON,
-    compressed,
-    media_type,
-    not_json,
-    time_allowed,
-    unpacked,
-)
+from modelport.http.bodies import NOT_JSON, media_type, not_json, time_allowed
+from modelport.http.inference import TEXT_BYTES, Codec, inference, packed, unpacked
 from modelport.http.oip_data import decode_data, encode_data
 from modelport.http.plain import MetricsOf
 from modelport.http.routes import Route
 from modelport.http.wire import JSON, Handler, Head, Reply, reply
-from modelport.monitor.metrics import ModelMetrics
 
 __all__ = ["WireInput", "WireOutput", "WireRequest", "infer_routes"]
 
@@ -85,8 +78,8 @@ def infer_routes(
         head.failed = metrics.failed
         _check_media(head)
         seconds = time_allowed(head, timeout_s)
-        handler = _handler(engine, version, loaded, _header_length(head), metrics, seconds)
-        return unpacked(head, compressed(head, handler), max_body_bytes, seconds)
+        codec = unpacked(head, _codec(loaded, _header_length(head), seconds), max_body_bytes)
+        return inference(engine, version, packed(head, codec), metrics, seconds)
 
     paths = ("/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer")
     return [
@@ -116,37 +109,31 @@ def _header_length(head: Head) -> int | None:
     return int(value)
 
 
-def _handler(
-    engine: Engine,
-    version: Version,
-    loaded: LoadedModel,
-    header_length: int | None,
-    metrics: ModelMetrics,
-    timeout_s: float,
-) -> Handler:
-    clock = time.perf_counter
+def _codec(loaded: LoadedModel, header_length: int | None, timeout_s: float) -> Codec[WireRequest]:
+    def refine(request: InferRequest, wire: WireRequest) -> None:
+        if wire.outputs:
+            request.outputs = _output_names(wire.outputs)
+        if wire.parameters:
+            request.parameters = wire.parameters
+            assert request.deadline is not None
+            request.deadline -= timeout_s - _timeout(wire.parameters, timeout_s)
 
-    def finish(response: InferResponse, wire: WireRequest, decode_s: float) -> Reply:
-        started = clock()
-        answer = _encode(loaded, response, wire)
-        rows = max((t.shape[0] for t in response.outputs.values() if t.ndim), default=1)
-        metrics.answered(decode_s, response.queue_s, response.run_s, clock() - started, rows)
-        return answer
+    return Codec(
+        decode=lambda body: _decode(loaded, body, header_length),
+        encode=lambda response, wire: _encode(loaded, response, wire),
+        written=_written,
+        refine=refine,
+        long_bytes=_long_bytes(loaded, header_length),
+    )
 
-    async def later(answer: Awaitable[InferResponse], wire: WireRequest, decode_s: float) -> Reply:
-        return finish(await answer, wire, decode_s)
 
-    def handle(body: bytes) -> Reply | Awaitable[Reply]:
-        started = clock()
-        wire, request = _decode(loaded, body, header_length)
-        request.deadline = time.monotonic() + _timeout(wire, timeout_s)
-        decode_s = clock() - started
-        answer = engine.infer(version, loaded, request)
-        if isinstance(answer, InferResponse):
-            return finish(answer, wire, decode_s)
-        return later(answer, wire, decode_s)
-
-    return handle
+def _long_bytes(loaded: LoadedModel, header_length: int | None) -> int:
+    """From which size on a body takes long to decode."""
+    if header_length is None or header_length > TEXT_BYTES:
+        return TEXT_BYTES
+    if any(spec.dtype is DType.BYTES for spec in loaded.view.signature.inputs):
+        return TEXT_BYTES  # its elements are cut out one by one
+    return sys.maxsize  # numbers in binary are not even copied
 
 
 # -- requests
@@ -154,7 +141,7 @@ def _handler(
 
 def _decode(
     loaded: LoadedModel, body: bytes, header_length: int | None
-) -> tuple[WireRequest, InferRequest]:
+) -> tuple[dict[str, Array], WireRequest]:
     if header_length is not None and header_length > len(body):
         raise InvalidInput(
             f"Inference-Header-Content-Length is {header_length}, and the whole body has"
@@ -174,10 +161,14 @@ def _decode(
         binary = binary[used:]
     if len(binary):
         raise InvalidInput(f"{len(binary)} bytes of binary data belong to no input")
-    outputs = tuple(item.name for item in wire.outputs or ())
-    if len(set(outputs)) != len(outputs):
-        raise InvalidInput("an output is asked for twice", got=list(outputs))
-    return wire, InferRequest(inputs=inputs, outputs=outputs, parameters=wire.parameters or {})
+    return inputs, wire
+
+
+def _output_names(outputs: Sequence[WireOutput]) -> tuple[str, ...]:
+    names = tuple(item.name for item in outputs)
+    if len(set(names)) != len(names):
+        raise InvalidInput("an output is asked for twice", got=list(names))
+    return names
 
 
 def _tensor(loaded: LoadedModel, item: WireInput, binary: memoryview) -> tuple[Array, int]:
@@ -197,7 +188,7 @@ def _tensor(loaded: LoadedModel, item: WireInput, binary: memoryview) -> tuple[A
             f"input '{item.name}' takes the shape {show_shape(spec.shape)}, with sizes of at least"
             f" 1, and {show_shape(shape)[:200]} came",
             tensor=item.name,
-            expected=[-1 if size is None else size for size in spec.shape],
+            expected=sizes(spec.shape),
             got=shape[:64],
         )
     parameters = item.parameters or {}
@@ -207,6 +198,10 @@ def _tensor(loaded: LoadedModel, item: WireInput, binary: memoryview) -> tuple[A
         if not memoryview(item.data).nbytes:
             raise InvalidInput(f"input '{item.name}' has no data", tensor=item.name)
         return decode_data(item.name, spec.dtype, shape, item.data), 0
+    if memoryview(item.data).nbytes:
+        raise InvalidInput(
+            f"input '{item.name}' has both 'data' and 'binary_data_size'", tensor=item.name
+        )
     size = parameters["binary_data_size"]
     if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= len(binary):
         raise InvalidInput(
@@ -219,12 +214,16 @@ def _tensor(loaded: LoadedModel, item: WireInput, binary: memoryview) -> tuple[A
     return tensor if tensor.flags.aligned else tensor.copy(), size
 
 
-def _timeout(wire: WireRequest, default_s: float) -> float:
+def _timeout(parameters: Mapping[str, Any], default_s: float) -> float:
     """The `timeout` parameter, in microseconds, where it is shorter than the server's own."""
-    asked = (wire.parameters or {}).get("timeout")
-    if isinstance(asked, int) and not isinstance(asked, bool) and asked > 0:
-        return min(asked / 1e6, default_s)
-    return default_s
+    asked = parameters.get("timeout", 0)
+    if not isinstance(asked, int) or isinstance(asked, bool) or asked < 0:
+        raise InvalidInput(
+            "the parameter 'timeout' is a whole number of microseconds, 0 for none, and"
+            f" {str(asked)[:40]!r} came"
+        )
+    # Compared as a whole number: one of any length may come, and not each is a float.
+    return asked / 1e6 if 0 < asked < default_s * 1e6 else default_s
 
 
 # -- answers
@@ -237,7 +236,7 @@ def _encode(loaded: LoadedModel, response: InferResponse, wire: WireRequest) -> 
     raws: list[bytes] = []
     for name, tensor in response.outputs.items():
         parameters = wanted.get(name) or {}
-        if parameters.get("classification"):
+        if "classification" in parameters:
             tensor = _classified(loaded, name, tensor, parameters["classification"])
         item: dict[str, Any] = {
             "name": name,
@@ -267,6 +266,17 @@ def _encode(loaded: LoadedModel, response: InferResponse, wire: WireRequest) -> 
         % len(text)
     )
     return reply(b"200 OK", headers + served_by, b"".join((text, *raws)))
+
+
+def _written(response: InferResponse, wire: WireRequest) -> int:
+    """How many elements are written one by one: those in JSON, and texts in either form."""
+    default = _flag(wire.parameters, "binary_data_output", False)
+    wanted = {item.name: item.parameters for item in wire.outputs or ()}
+    return sum(
+        tensor.size
+        for name, tensor in response.outputs.items()
+        if tensor.dtype == np.object_ or not _flag(wanted.get(name), "binary_data", default)
+    )
 
 
 def _flag(parameters: Mapping[str, Any] | None, name: str, default: bool) -> bool:

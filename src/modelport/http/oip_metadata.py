@@ -11,7 +11,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from modelport.core.signature import TensorSpec
+from modelport.core.signature import TensorSpec, sizes
 from modelport.core.tensors import DType
 from modelport.engine.facade import Engine
 from modelport.engine.lifecycle import State, Version
@@ -29,6 +29,7 @@ _EXTENSIONS = [
     "model_repository",
     "statistics",
 ]
+_STATS = "stats"
 _CONFIG_TYPES = {DType.BYTES: "TYPE_STRING"}
 
 
@@ -57,7 +58,14 @@ def metadata_routes(engine: Engine, gather: Gather, server_version: str) -> list
         gathered = await gather()
         return JSONResponse({"model_stats": [_statistics(v, gathered.report) for v in versions]})
 
-    routes = [_get("/v2", server), _get("/v2/models/stats", statistics)]
+    async def all_statistics(request: Request) -> Response:
+        # Triton's address for all of them is also that of a model with this name, which has no
+        # other; the statistics are then found at each model's own.
+        if _STATS in engine.names:
+            return JSONResponse(_metadata(engine, engine.find(_STATS)))
+        return await statistics(request)
+
+    routes = [_get("/v2", server), _get(f"/v2/models/{_STATS}", all_statistics)]
     for base in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}"):
         routes += [
             _get(base, model),
@@ -89,12 +97,9 @@ def _metadata(engine: Engine, version: Version) -> dict[str, Any]:
 
 def _tensors(specs: Iterable[TensorSpec]) -> list[dict[str, Any]]:
     return [
-        {"name": spec.name, "datatype": spec.dtype.value, "shape": _sizes(spec)} for spec in specs
+        {"name": spec.name, "datatype": spec.dtype.value, "shape": sizes(spec.shape)}
+        for spec in specs
     ]
-
-
-def _sizes(spec: TensorSpec) -> list[int]:
-    return [-1 if size is None else size for size in spec.shape]
 
 
 def _config(version: Version) -> dict[str, Any]:
@@ -105,7 +110,7 @@ def _config(version: Version) -> dict[str, Any]:
             {
                 "name": spec.name,
                 "data_type": _CONFIG_TYPES.get(spec.dtype, f"TYPE_{spec.dtype.value}"),
-                "dims": _sizes(spec),
+                "dims": sizes(spec.shape),
             }
             for spec in specs
         ]

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from modelport.core.errors import UnsupportedMedia
-from modelport.core.messages import InferRequest, InferResponse
+from modelport.core.messages import InferResponse
 from modelport.engine.facade import Engine
 from modelport.engine.lifecycle import LoadedModel, Version
 from modelport.guard.policy import Permission
-from modelport.http.bodies import (
-    NOT_JSON,
-    accepted,
-    media_type,
-    not_json,
-    time_allowed,
-    unpacked,
-)
+from modelport.http.bodies import accepted, media_type, time_allowed
+from modelport.http.inference import ARRAY_BYTES, TEXT_BYTES, Codec, inference, unpacked
 from modelport.http.routes import Route
 from modelport.http.wire import JSON, Handler, Head, Reply
 from modelport.monitor.metrics import ModelMetrics
@@ -41,8 +34,11 @@ BODIES = {
     "application/x-numpy": "npy",
 }
 ANSWERS = {"application/json": "json", "text/csv": "csv", "application/x-npy": "npy"}
-
-_Encode: TypeAlias = Callable[[InferResponse, bool], bytes]
+_CONTENT = {
+    "json": JSON,
+    "csv": b"content-type: text/csv; charset=utf-8\r\n",
+    "npy": b"content-type: application/x-npy\r\n",
+}
 
 
 def plain_routes(
@@ -55,15 +51,8 @@ def plain_routes(
         loaded = version.loaded
         metrics = metrics_of(version.name, version.version, "plain")
         head.failed = metrics.failed
-        decode = _decoder(head, loaded)
-        encode, content = _encoder(head, loaded)
-        prefix = b"HTTP/1.1 200 OK\r\n%bx-model-version: %b\r\n" % (
-            content,
-            version.version.encode(),
-        )
-        seconds = time_allowed(head, timeout_s)
-        handler = _handler(engine, version, loaded, decode, encode, prefix, metrics, seconds)
-        return unpacked(head, handler, max_body_bytes, seconds)
+        codec = unpacked(head, _codec(head, version, loaded), max_body_bytes)
+        return inference(engine, version, codec, metrics, time_allowed(head, timeout_s))
 
     paths = ("/predict", "/models/{name}/predict", "/models/{name}/versions/{version}/predict")
     return [
@@ -72,74 +61,48 @@ def plain_routes(
     ]
 
 
-def _handler(
-    engine: Engine,
-    version: Version,
-    loaded: LoadedModel,
-    decode: Callable[[bytes], PlainRequest],
-    encode: _Encode,
-    prefix: bytes,
-    metrics: ModelMetrics,
-    timeout_s: float,
-) -> Handler:
-    clock, monotonic, infer = time.perf_counter, time.monotonic, engine.infer
-
-    def finish(response: InferResponse, single: bool, decode_s: float) -> Reply:
-        started = clock()
-        body = encode(response, single)
-        encode_s = clock() - started
-        rows = 1 if single else _rows(response)
-        metrics.answered(decode_s, response.queue_s, response.run_s, encode_s, rows)
-        return prefix, body
-
-    async def later(answer: Awaitable[InferResponse], single: bool, decode_s: float) -> Reply:
-        return finish(await answer, single, decode_s)
-
-    def handle(body: bytes) -> Reply | Awaitable[Reply]:
-        started = clock()
-        try:
-            plain = decode(body)
-        except NOT_JSON as error:
-            raise not_json(error, body) from error
-        decode_s = clock() - started
-        request = InferRequest(inputs=plain.inputs, deadline=monotonic() + timeout_s)
-        answer = infer(version, loaded, request)
-        if type(answer) is InferResponse:
-            return finish(answer, plain.single, decode_s)
-        return later(answer, plain.single, decode_s)  # type: ignore[arg-type]  # else awaitable
-
-    return handle
+def _codec(head: Head, version: Version, loaded: LoadedModel) -> Codec[bool]:
+    """The codec for what the head says of body and answer; it remembers whether one row came."""
+    kind = _body_kind(head)
+    return Codec(
+        decode=_decoder(kind, loaded),
+        encode=_encoder(accepted(head, ANSWERS, "json"), version, loaded),
+        written=lambda response, single: sum(t.size for t in response.outputs.values()),
+        checks_limits=True,
+        long_bytes=ARRAY_BYTES if kind == "npy" else TEXT_BYTES,
+    )
 
 
-def _rows(response: InferResponse) -> int:
-    tensor = next(iter(response.outputs.values()))
-    return tensor.shape[0] if tensor.ndim else 1
-
-
-def _decoder(head: Head, loaded: LoadedModel) -> Callable[[bytes], PlainRequest]:
+def _body_kind(head: Head) -> str:
     kind = BODIES.get(media_type(head))
+    if kind is None:
+        known = ", ".join(name for name in BODIES if name and "form" not in name)
+        raise UnsupportedMedia(
+            f"a body of type '{media_type(head)}' is not understood; send one of {known}"
+        )
+    return kind
+
+
+def _decoder(kind: str, loaded: LoadedModel) -> Callable[[bytes], PlainRequest]:
     view = loaded.view
-    if kind == "json":
-        return loaded.decode_json
     if kind == "csv":
         return lambda body: read_csv(view, body)
     if kind == "npy":
         return lambda body: read_npy(view, body)
-    known = ", ".join(name for name in BODIES if name and "form" not in name)
-    raise UnsupportedMedia(
-        f"a body of type '{media_type(head)}' is not understood; send one of {known}"
-    )
+    return loaded.decode_json
 
 
-def _encoder(head: Head, loaded: LoadedModel) -> tuple[_Encode, bytes]:
-    """What writes the answer, and the header lines that say what it is."""
-    kind = accepted(head, ANSWERS, "json")
+def _encoder(
+    kind: str, version: Version, loaded: LoadedModel
+) -> Callable[[InferResponse, bool], Reply]:
     view, answer = loaded.view, loaded.answer
+    prefix = b"HTTP/1.1 200 OK\r\n%bx-model-version: %b\r\n" % (
+        _CONTENT[kind],
+        version.version.encode(),
+    )
     if kind == "csv":
-        content = b"content-type: text/csv; charset=utf-8\r\n"
         # A table has rows, one too: a row of three numbers has three columns.
-        return lambda response, single: answer_csv(view, answer(response.outputs, False)), content
+        return lambda response, single: (prefix, answer_csv(answer(response.outputs, False)))
     if kind == "npy":
-        content = b"content-type: application/x-npy\r\n"
-        return lambda response, single: answer_npy(view, response.outputs), content
-    return lambda response, single: answer_json(answer(response.outputs, single)), JSON
+        return lambda response, single: (prefix, answer_npy(view, response.outputs))
+    return lambda response, single: (prefix, answer_json(answer(response.outputs, single)))

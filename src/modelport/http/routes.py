@@ -18,13 +18,12 @@ from starlette.routing import request_response
 
 from modelport.core.errors import (
     Forbidden,
-    Internal,
     MethodNotAllowed,
     ModelportError,
     NotFound,
 )
 from modelport.guard.policy import Caller, Permission, Policy, Principal, admit, permit
-from modelport.http.errors import error_body, error_headers, status_of
+from modelport.http.errors import error_body, error_headers, fault, status_of
 from modelport.http.wire import Asgi, Handler, Head
 
 __all__ = ["Endpoint", "Gate", "Prepare", "Route", "Router"]
@@ -168,7 +167,7 @@ def _telling(endpoint: Endpoint) -> Endpoint:
             error = raised
         except Exception as raised:
             _log.error("request %s failed", request_id, exc_info=raised)
-            error = Internal("something failed inside the server; its log has the request's id")
+            error = fault()
         body = error_body(error, request_id)
         return Response(body, status_of(error), error_headers(error))
 

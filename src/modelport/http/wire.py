@@ -31,7 +31,7 @@ class Head:
     """The request line and headers of a request, and who answers it.
 
     A head is immutable once it is complete, and may stand for many requests: clients send the
-    same bytes again and again (see `connection.Shared.remember`).
+    same bytes again and again (see `shared.Shared.remember`).
     """
 
     __slots__ = (

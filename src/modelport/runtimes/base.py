@@ -32,7 +32,8 @@ __all__ = [
     "without_paths",
 ]
 
-_ADDRESS = r"\b(?!file:)[a-z][a-z0-9+.-]*://\S+"  # stays as it is
+_ADDRESS = r"\b(?!file:)[a-z][a-z0-9+.-]*://\S+"  # stays, but for what gives access
+_CREDENTIALS = re.compile(r"(?<=://)\S*@|\?\S*")  # a user with a password; a signature
 _PATHS = (
     r"(?<=')~?/[^'\n]*(?=')",  # quoted, so that it may hold spaces
     r'(?<=")~?/[^"\n]*(?=")',
@@ -119,24 +120,27 @@ def load(path: Path, options: LoadOptions) -> Model:
         UntrustedModel: loading could run code, and the digest is not trusted.
         MissingLibrary: the runtime's library is not installed; names the extra.
         CorruptModel: the file is empty, damaged, or not what its name says.
-        LoadError: anything else; its message, too, shows no path, as callers may read it.
+        LoadError: anything else. No `message` shows a path or what a program says, as callers may
+            read it; `str(error)` is the whole reason.
     """
     try:
         return _load(path, options)
     except ModelportError as error:
+        # The operator, who reads `str(error)`, needs the paths.
         error.message = without_paths(error.message.replace(str(path), path.name))
-        error.args = (error.message,)
         raise
 
 
 def without_paths(text: str) -> str:
-    """The text with the last name in place of each absolute path."""
-    return _PATH.sub(_last_name, text)
+    """The text with the last name in place of each absolute path, and no password in a URL."""
+    return _PATH.sub(_shown, text)
 
 
-def _last_name(found: re.Match[str]) -> str:
+def _shown(found: re.Match[str]) -> str:
     path = found[0]
-    return path if found["address"] else path.rstrip("/").rpartition("/")[2] or path
+    if found["address"]:
+        return _CREDENTIALS.sub("", path)
+    return path.rstrip("/").rpartition("/")[2] or path
 
 
 def require_trust(path: Path, why: str, options: LoadOptions) -> None:
@@ -175,9 +179,10 @@ def _load(path: Path, options: LoadOptions) -> Model:
     except ModuleNotFoundError as error:
         raise _missing(known, error) from error
     except Exception as error:
-        raise CorruptModel(
-            f"'{path.name}' could not be read as {known.name}: {_first_line(error)}"
-        ) from error
+        failed = f"'{path.name}' could not be read as {known.name}: "
+        # Of a file of data the library says what is wrong with it; a program may say anything.
+        shown = _first_line(error) if known.safe else type(error).__name__
+        raise CorruptModel(failed + shown, failed + _first_line(error)) from error
 
 
 def _runtime(known: Format) -> Runtime:
@@ -187,9 +192,8 @@ def _runtime(known: Format) -> Runtime:
     except ModuleNotFoundError as error:
         raise _missing(known, error) from error
     except Exception as error:
-        raise LoadError(
-            f"the runtime of {known.name} could not be imported: {_first_line(error)}"
-        ) from error
+        failed = f"the runtime of {known.name} could not be imported: "
+        raise LoadError(failed + type(error).__name__, failed + _first_line(error)) from error
     if not isinstance(runtime, Runtime):
         raise LoadError(f"the runtime of {known.name} is not a modelport.runtimes.base.Runtime")
     return runtime

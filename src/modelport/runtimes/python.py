@@ -107,15 +107,15 @@ class _PythonModel:
         try:
             answers = [self._function(**call) for call in self._calls(batch)]
         except SystemExit as error:
-            raise _exited() from error
+            raise _exited(error) from error
         return self._tensors(answers, self._rows(batch))
 
     async def _predict_async(self, batch: Batch) -> Batch:
         async def answered(call: dict[str, Any]) -> Any:
             try:
                 return await self._function(**call)
-            except SystemExit as error:  # would end the event loop
-                raise _exited() from error
+            except (SystemExit, KeyboardInterrupt) as error:  # would end the event loop
+                raise _exited(error) from error
 
         calls = [answered(call) for call in self._calls(batch)]
         # None is left running when another fails.
@@ -200,9 +200,8 @@ def _attribute(path: Path, name: str) -> Any:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[module_name]
-        raise LoadError(
-            f"'{path.name}' raised {type(error).__name__} while it was imported: {error}"
-        ) from error
+        raised = f"'{path.name}' raised {type(error).__name__} while it was imported"
+        raise LoadError(*_told(raised, error)) from error
     found = getattr(module, name, None)
     if found is None:
         raise CorruptModel(f"'{path.name}' has no class or function '{name}'")
@@ -213,7 +212,12 @@ def _instance(target: type, name: str) -> object:
     try:
         return target()
     except (Exception, SystemExit) as error:
-        raise LoadError(f"{name}() raised {type(error).__name__}: {error}") from error
+        raise LoadError(*_told(f"{name}() raised {type(error).__name__}", error)) from error
+
+
+def _told(raised: str, error: BaseException) -> tuple[str, str]:
+    """What callers are told, and the whole for the operator: a program may say its secrets."""
+    return f"{raised}; the server's log has the reason", f"{raised}: {error}"
 
 
 # -- from type hints to a signature
@@ -223,9 +227,8 @@ def _hints(function: Any) -> dict[str, Any]:
     try:
         return typing.get_type_hints(function, include_extras=True)
     except Exception as error:  # hints are code
-        raise UnsupportedModel(
-            f"the type hints of '{function.__name__}' cannot be read: {error}"
-        ) from error
+        unread = f"the type hints of '{function.__name__}' cannot be read: {type(error).__name__}"
+        raise UnsupportedModel(*_told(unread, error)) from error
 
 
 def _inputs(
@@ -350,8 +353,8 @@ def _promised(spec: TensorSpec) -> _Result:
 # -- from tensors to arguments, and from answers to tensors
 
 
-def _exited() -> RuntimeError:
-    return RuntimeError("the model called sys.exit()")
+def _exited(error: BaseException) -> RuntimeError:
+    return RuntimeError(f"the model raised {type(error).__name__}")
 
 
 def _array(spec: TensorSpec, tensor: Array) -> Array:

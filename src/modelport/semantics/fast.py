@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 import msgspec
 import numpy as np
 
+from modelport.core.errors import InvalidInput
 from modelport.core.semantics import Field
 from modelport.core.signature import Shape, fits
 from modelport.core.tensors import Array, DType, bytes_tensor
@@ -33,15 +34,20 @@ _Assemble: TypeAlias = Callable[[Sequence[Any]], dict[str, Array]]
 _UNKEYED = re.compile(r'["\\\x00-\x1f]')
 """Characters that msgspec does not take in the name of a field."""
 
+_parse = msgspec.json.Decoder().decode
+_parse_parts = msgspec.json.Decoder(dict[str, msgspec.Raw] | list[dict[str, msgspec.Raw]]).decode
+
 _REFUSED = (msgspec.ValidationError, ValueError, OverflowError, RecursionError)
 
 
 def json_decoder(view: PlainView) -> JsonDecoder:
     """The fastest decoder for a model."""
-    parse = msgspec.json.Decoder().decode
 
     def carefully(body: bytes) -> PlainRequest:
-        return read(view, parse(body))
+        try:
+            return read(view, _parse(body))
+        except msgspec.ValidationError as error:  # the one thing that it finds in any JSON
+            raise _out_of_range(view, body) from error
 
     elements = [_element(field) for field in view.fields]
     if (
@@ -72,6 +78,32 @@ def json_decoder(view: PlainView) -> JsonDecoder:
             return carefully(body)
 
     return decode
+
+
+def _out_of_range(view: PlainView, body: bytes) -> InvalidInput:
+    """The words for a number that no type holds, with its field where that can be known."""
+    name = _place(body)
+    if name is None and len(view.tensors) == 1:
+        name = view.tensors[0].name
+    if name is None:
+        return InvalidInput("the body holds a number that is too large for any type")
+    return InvalidInput(f"'{name}' holds a number that is too large for any type", tensor=name)
+
+
+def _place(body: bytes) -> str | None:
+    """The name under which a number is that cannot be read, in an object or a list of them."""
+    try:
+        parts = _parse_parts(body)
+    except msgspec.DecodeError:
+        return None
+    records: list[dict[str, msgspec.Raw]] = parts if isinstance(parts, list) else [parts]
+    for record in records:
+        for name, value in record.items():
+            try:
+                _parse(value)
+            except msgspec.ValidationError:
+                return name
+    return None  # pragma: no cover  # it was in none of the values
 
 
 def _element(field: InputField) -> Any:

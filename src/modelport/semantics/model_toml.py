@@ -13,7 +13,7 @@ import msgspec
 
 from modelport.core.errors import ConfigError
 from modelport.core.semantics import Field, InputMeaning, OutputMeaning, Semantics
-from modelport.core.signature import Shape, Signature, TensorSpec
+from modelport.core.signature import Shape, Signature, TensorSpec, sizes
 from modelport.core.tensors import DType
 
 __all__ = [
@@ -217,7 +217,7 @@ def _check_declared(name: str, table: InputTable, spec: TensorSpec) -> None:
     if table.dtype is not None and table.dtype is not spec.dtype:
         raise _wrong(f"inputs.{name}", f"the model's own type is {spec.dtype.value}")
     if table.shape is not None and _shape(table.shape) != spec.shape:
-        raise _wrong(f"inputs.{name}", f"the model's own shape is {_sizes(spec.shape)}")
+        raise _wrong(f"inputs.{name}", f"the model's own shape is {sizes(spec.shape)}")
 
 
 def _places(inputs: Mapping[str, InputMeaning]) -> dict[str, str]:
@@ -328,11 +328,7 @@ def _check_output(spec: TensorSpec, meaning: OutputMeaning) -> None:
 
 
 def _show(spec: TensorSpec) -> str:
-    return f"{spec.dtype.value} {_sizes(spec.shape)}"
-
-
-def _sizes(shape: Shape) -> str:
-    return "[" + ", ".join("-1" if size is None else str(size) for size in shape) + "]"
+    return f"{spec.dtype.value} {sizes(spec.shape)}"
 
 
 def _field_lines(field: Field) -> list[str]:

@@ -14,18 +14,29 @@ and says what is wrong with it. `fast` reads the common forms without looking at
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from modelport.core.errors import InvalidInput
 from modelport.core.semantics import Field
-from modelport.core.signature import Shape, fits, show_shape
-from modelport.core.tensors import Array, DType, bytes_tensor
+from modelport.core.signature import Shape, fits, show_shape, sizes
+from modelport.core.tensors import Array, Batch, DType, bytes_tensor
 from modelport.semantics.fields import InputField, PlainView
 
-__all__ = ["PlainRequest", "cast", "read"]
+__all__ = ["PlainRequest", "cast", "limits", "read"]
+
+
+_WHOLE = frozenset({int})
+_FLOATS = frozenset({float, int})
+_KINDS: dict[DType, frozenset[type]] = {
+    DType.BYTES: frozenset({str}),
+    DType.BOOL: frozenset({bool}),
+    **{dtype: _FLOATS for dtype in DType if dtype.is_float},
+}
+"""The types of Python whose values can be elements of a tensor as they are; else `_WHOLE`."""
 
 
 class PlainRequest(NamedTuple):
@@ -57,6 +68,26 @@ def read(view: PlainView, body: object) -> PlainRequest:
         f"a request is a JSON object with {_names(view)}, and {_kind(body)} came",
         expected=[field.name for field in view.fields],
     )
+
+
+def limits(view: PlainView) -> Callable[[Batch], None] | None:
+    """What refuses tensors with values outside their ranges or choices; None if any value goes.
+
+    For tensors that come from elsewhere than `read`, which looks at every value.
+    """
+    limited = [f for f in view.fields if _is_limited(f.meaning)]
+
+    def check(inputs: Batch) -> None:
+        for field in limited:
+            array = inputs[field.tensor.name]
+            _check_limits(field, array if field.column is None else array[..., field.column])
+
+    return check if limited else None
+
+
+def _is_limited(meaning: Field) -> bool:
+    ends = meaning.minimum, meaning.maximum
+    return bool(meaning.choices) or any(end is not None for end in ends)
 
 
 def cast(field: InputField, array: Array) -> Array:
@@ -129,12 +160,20 @@ def _chosen(view: PlainView, given: Mapping[str, object]) -> list[InputField]:
 
 
 def _columns(records: Sequence[Mapping[object, object]]) -> dict[object, list[object]]:
-    names = dict.fromkeys(name for record in records for name in record)
+    names = records[0].keys()
     for at, record in enumerate(records):
-        for name in names:
-            if name not in record:
-                raise InvalidInput(f"record {at} has no '{name}', which others have", row=at)
+        if record.keys() != names:
+            raise _uneven(records, at)
     return {name: [record[name] for record in records] for name in names}
+
+
+def _uneven(records: Sequence[Mapping[object, object]], at: int) -> InvalidInput:
+    """The words for a record whose names are not those of the first one."""
+    first, this = records[0], records[at]
+    absent = next((name for name in first if name not in this), None)
+    if absent is None:
+        at, absent = 0, next(name for name in this if name not in first)
+    return InvalidInput(f"record {at} has no '{absent}', which others have", row=at)
 
 
 def _assembled(
@@ -213,28 +252,32 @@ def _fitted(field: InputField, array: Array) -> Array:
     return array
 
 
-def _flatten(field: InputField, value: object) -> tuple[list[object], tuple[int, ...]]:
+def _flatten(field: InputField, value: object) -> tuple[list[Any], tuple[int, ...]]:
     """The elements in row order and the shape of nested lists; ragged ones are refused."""
     shape: list[int] = []
-    level: list[object] = [value]
+    level: list[Any] = [value]
     while level and isinstance(level[0], list | tuple):
         size = len(level[0])
-        following: list[object] = []
         for item in level:
             if not isinstance(item, list | tuple) or len(item) != size:
                 raise _ragged(field, size, item, len(shape))
-            following += item
         shape.append(size)
-        level = [v.tolist() if isinstance(v, np.ndarray | np.generic) else v for v in following]
+        level = _without_numpy(list(chain.from_iterable(level)))
         if len(shape) > 32:
             raise InvalidInput(f"'{field.name}' is nested more than 32 deep", tensor=field.name)
-    for item in level:
-        if isinstance(item, list | tuple):
-            raise InvalidInput(
-                f"'{field.name}' is ragged: a list stands where others have a single value",
-                tensor=field.name,
-            )
+    if any(issubclass(kind, list | tuple) for kind in set(map(type, level))):
+        raise InvalidInput(
+            f"'{field.name}' is ragged: a list stands where others have a single value",
+            tensor=field.name,
+        )
     return level, tuple(shape)
+
+
+def _without_numpy(level: list[Any]) -> list[Any]:
+    """The same with lists and Python's own numbers in place of arrays and scalars."""
+    if not any(issubclass(kind, np.ndarray | np.generic) for kind in set(map(type, level))):
+        return level
+    return [v.tolist() if isinstance(v, np.ndarray | np.generic) else v for v in level]
 
 
 def _ragged(field: InputField, size: int, item: object, depth: int) -> InvalidInput:
@@ -245,11 +288,38 @@ def _ragged(field: InputField, size: int, item: object, depth: int) -> InvalidIn
     )
 
 
-def _elements(field: InputField, flat: Sequence[object], shape: tuple[int, ...]) -> Array:
+def _elements(field: InputField, flat: Sequence[Any], shape: tuple[int, ...]) -> Array:
     dtype = field.dtype
+    array = _in_bulk(field, flat)
+    if array is not None:
+        return array.reshape(shape)
     if dtype is DType.BYTES:
         return bytes_tensor([_text(field, v) for v in flat], shape)
     return np.array([_number(field, v) for v in flat], dtype=dtype.numpy).reshape(shape)
+
+
+def _in_bulk(field: InputField, flat: Sequence[Any]) -> Array | None:
+    """All elements at once; None where one of them is wrong, or has to be looked at alone."""
+    # A call in Python for each element of a large body would take seconds.
+    dtype, kinds = field.dtype, set(map(type, flat))
+    if field.meaning.nullable and (dtype.is_float or dtype is DType.BYTES):
+        kinds.discard(type(None))  # which both ways below read as a missing value
+    if not kinds <= _KINDS.get(dtype, _WHOLE):
+        return None
+    try:
+        if dtype is DType.BYTES:
+            return bytes_tensor([text.encode() if text else b"" for text in flat], (len(flat),))
+        array = np.array(flat, np.float64 if dtype.is_float else dtype.numpy)
+    except (OverflowError, UnicodeEncodeError):
+        return None
+    return _narrowed(dtype, array) if dtype.is_float else array
+
+
+def _narrowed(dtype: DType, array: Array) -> Array | None:
+    """Doubles as the nearest values of a float type; None where a finite one has no room."""
+    with np.errstate(over="ignore"):  # the next line looks
+        out = array.astype(dtype.numpy, copy=False)
+    return None if (np.isinf(out) & np.isfinite(array)).any() else out
 
 
 def _text(field: InputField, value: object) -> bytes:
@@ -303,6 +373,11 @@ def _check_meaning(field: InputField, array: Array) -> None:
             f"'{field.name}' holds NaN, and the model does not accept a missing value there",
             tensor=field.name,
         )
+    _check_limits(field, array)
+
+
+def _check_limits(field: InputField, array: Array) -> None:
+    meaning = field.meaning
     if meaning.minimum is not None or meaning.maximum is not None:
         _check_range(field, array, meaning.minimum, meaning.maximum)
     if meaning.choices:
@@ -342,7 +417,7 @@ def _check_choices(field: InputField, values: Sequence[object]) -> None:
     choices = field.meaning.choices
     with np.errstate(over="ignore"):  # no finite value is such a choice
         allowed = {_as_element(field.dtype, choice) for choice in choices}
-    for value in values:
+    for value in dict.fromkeys(values):
         missing = value == b"" or value != value  # NaN is not itself
         if value not in allowed and not (missing and field.meaning.nullable):
             got = value.decode(errors="replace") if isinstance(value, bytes) else value
@@ -389,7 +464,7 @@ def _wrong_shape(field: InputField, shape: tuple[int, ...]) -> InvalidInput:
         f"'{field.name}' takes {takes if field.tensor.is_batched else row},"
         f" and {show_shape(shape)} came",
         tensor=field.name,
-        expected=[-1 if size is None else size for size in field.shape],
+        expected=sizes(field.shape),
         got=list(shape),
     )
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any, TypeAlias
 
 import msgspec
 import numpy as np
+from numpy.lib import format as npy
 
 from modelport.core.errors import InvalidInput, UnsupportedMedia
-from modelport.core.tensors import Batch, DType
+from modelport.core.tensors import Array, Batch, DType
 from modelport.semantics.fields import InputField, PlainView
 from modelport.semantics.labels import Answer, answer_json, predictions
 from modelport.semantics.plain import PlainRequest, read
@@ -20,8 +22,11 @@ from modelport.semantics.plain import PlainRequest, read
 __all__ = ["answer_csv", "answer_npy", "frame_columns", "read_csv", "read_npy"]
 
 _NPY = b"\x93NUMPY"
-_Row: TypeAlias = tuple[int, Sequence[str]]
-"""The number of a line, and its cells."""
+_AXES = 32
+"""More dimensions than this are none that a model has."""
+_BOOLS = {"true": True, "false": False, "1": True, "0": False}
+_Values: TypeAlias = list[object] | Array
+"""The values of a column, or of all cells."""
 
 
 def read_csv(view: PlainView, body: bytes) -> PlainRequest:
@@ -33,22 +38,12 @@ def read_csv(view: PlainView, body: bytes) -> PlainRequest:
     Raises:
         InvalidInput: names the row and the column.
     """
-    try:
-        reader = csv.reader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True)
-        rows = [(reader.line_num, row) for row in reader if row]
-    except UnicodeDecodeError as error:
-        raise InvalidInput(f"the CSV body is not UTF-8: {error.reason}") from error
-    except csv.Error as error:
-        raise InvalidInput(f"the CSV body is malformed: {error}") from error
-    if not rows:
-        raise InvalidInput("the CSV body is empty")
-    _check_widths(rows)
+    lines, rows = _parsed(body)
     if view.is_tabular:
-        return read(view, _named_columns(view, rows[0][1], rows[1:]))
+        return read(view, _named_columns(view, rows[0], rows[1:], lines[1:]))
     if len(view.tensors) != 1 or len(view.fields[0].shape) != 1:
         raise InvalidInput("this model's input is not a table: send JSON")
-    field = view.fields[0]
-    return read(view, [[_cell(field, cell, line) for cell in row] for line, row in rows])
+    return read(view, _only_tensor(view.fields[0], rows, lines))
 
 
 def read_npy(view: PlainView, body: bytes) -> PlainRequest:
@@ -57,14 +52,7 @@ def read_npy(view: PlainView, body: bytes) -> PlainRequest:
     Raises:
         InvalidInput: not an npy file, or one of Python objects, or of another type or shape.
     """
-    if not body.startswith(_NPY):
-        raise InvalidInput("the body is no npy array: it does not begin as one")
-    try:
-        array = np.load(io.BytesIO(body), allow_pickle=False)
-    except Exception as error:  # its header is a Python literal, which fails in many ways
-        raise InvalidInput(
-            f"the body is not an npy array without objects: {type(error).__name__}: {error}"
-        ) from error
+    array = _array(body)
     if len(view.tensors) > 1:
         if array.ndim == 0 or array.shape[-1] != len(view.fields) or not view.is_tabular:
             raise InvalidInput(
@@ -91,7 +79,7 @@ def frame_columns(frame: Any) -> dict[str, Any] | None:
     return {str(name): _series(frame[name]) for name in frame.columns}
 
 
-def answer_csv(view: PlainView, answer: Answer) -> bytes:
+def answer_csv(answer: Answer) -> bytes:
     """The answer as CSV: a column for each name, one for each class's probability.
 
     Raises:
@@ -116,9 +104,68 @@ def answer_npy(view: PlainView, outputs: Batch) -> bytes:
     return out.getvalue()
 
 
+def _array(body: bytes) -> Array:
+    """The array of an npy body, which shares the body's memory."""
+    # `numpy.load` believes the shape before it looks at the data, and says what it fails with in
+    # words that show its insides.
+    if not body.startswith(_NPY):
+        raise InvalidInput("the body is no npy array: it does not begin as one")
+    shape, is_fortran, dtype, start = _npy_head(body)
+    if dtype.hasobject or not dtype.itemsize:
+        raise InvalidInput(f"the body is an npy array of {dtype}, which is not taken")
+    count, data = math.prod(shape), len(body) - start
+    if count * dtype.itemsize != data or not data:
+        raise InvalidInput(
+            f"the npy array is of {dtype} in the shape {list(shape)}, which takes"
+            f" {count * dtype.itemsize} bytes and at least one, and {data} came",
+            expected=count * dtype.itemsize,
+            got=data,
+        )
+    flat = np.frombuffer(body, dtype, count, start)
+    array = flat.reshape(shape[::-1]).T if is_fortran else flat.reshape(shape)
+    return array if array.flags.aligned else array.copy()
+
+
+def _npy_head(body: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
+    """The shape, whether it is in column order, the type, and where the data starts."""
+    file = io.BytesIO(body)
+    try:
+        version = npy.read_magic(file)
+        read_head = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, is_fortran, dtype = read_head(file)
+        if len(shape) > _AXES or any(size < 0 for size in shape):
+            raise ValueError(f"the shape is {shape}")
+    except Exception as error:  # it is a Python literal, which fails in many ways
+        raise InvalidInput("the body is no npy array: its header is damaged") from error
+    return shape, is_fortran, dtype, file.tell()
+
+
+def _parsed(body: bytes) -> tuple[list[int], list[list[str]]]:
+    """The rows of a CSV body, all of one width, and the number of the line that each ends on."""
+    lines: list[int] = []
+    rows: list[list[str]] = []
+    try:
+        reader = csv.reader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True)
+        for row in reader:
+            if row:
+                rows.append(row)
+                lines.append(reader.line_num)
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"the CSV body is not UTF-8: {error.reason}") from error
+    except csv.Error as error:
+        raise InvalidInput(f"the CSV body is malformed: {error}") from error
+    if not rows:
+        raise InvalidInput("the CSV body is empty")
+    width = len(rows[0])
+    for line, row in zip(lines, rows, strict=True):
+        if len(row) != width:
+            raise InvalidInput(f"row {line} of the CSV has {len(row)} cells, others have {width}")
+    return lines, rows
+
+
 def _named_columns(
-    view: PlainView, header: Sequence[str], rows: Sequence[_Row]
-) -> dict[str, list[object]]:
+    view: PlainView, header: Sequence[str], rows: Sequence[Sequence[str]], lines: Sequence[int]
+) -> dict[str, _Values]:
     by_name = {field.name: field for field in view.fields}
     names = [name if name in by_name else name.strip() for name in header]
     unknown = [name for name in names if name not in by_name]
@@ -126,17 +173,60 @@ def _named_columns(
         wanted = ", ".join(list(by_name)[:8])
         problem = f"has no field '{unknown[0]}'" if unknown else "takes each column once"
         raise InvalidInput(f"the model {problem}; the CSV header names its columns: {wanted}")
+    columns: Iterable[Sequence[str]] = zip(*rows, strict=True) if rows else [()] * len(names)
     return {
-        name: [_cell(by_name[name], row[at], line) for line, row in rows]
-        for at, name in enumerate(names)
+        name: _values(by_name[name], cells, lines)
+        for name, cells in zip(names, columns, strict=True)
     }
 
 
-def _check_widths(rows: Sequence[_Row]) -> None:
-    width = len(rows[0][1])
-    for line, row in rows:
-        if len(row) != width:
-            raise InvalidInput(f"row {line} of the CSV has {len(row)} cells, others have {width}")
+def _only_tensor(
+    field: InputField, rows: Sequence[Sequence[str]], lines: Sequence[int]
+) -> list[list[object]] | Array:
+    width = len(rows[0])
+    every = [line for line in lines for _ in range(width)]
+    values = _values(field, list(chain.from_iterable(rows)), every)
+    if isinstance(values, np.ndarray):
+        return values.reshape(len(rows), width)
+    return [values[at : at + width] for at in range(0, len(values), width)]
+
+
+def _values(field: InputField, cells: Sequence[str], lines: Sequence[int]) -> _Values:
+    """The cells by the field's type: an array where that can be had at once, else a list."""
+    values = _in_bulk(field, cells)
+    if values is not None:
+        return values
+    return [_cell(field, cell, line) for cell, line in zip(cells, lines, strict=True)]
+
+
+def _in_bulk(field: InputField, cells: Sequence[str]) -> _Values | None:
+    """All cells parsed together; None where one needs a look of its own, or is wrong."""
+    # A call in Python for each cell of a large body would take seconds.
+    dtype, nullable = field.dtype, field.meaning.nullable
+    if dtype is DType.BYTES:
+        return [cell or None for cell in cells] if nullable else list(cells)
+    if dtype is DType.BOOL:
+        found = list(map(_BOOLS.get, cells))
+        return None if None in found else np.array(found, np.bool_)
+    if "_" in "".join(cells):
+        return None  # Python's own literals may have one
+    try:
+        if dtype.is_integer:
+            return np.fromiter(map(int, cells), dtype.numpy, len(cells))
+        return _finite(cells, bool(nullable))
+    except (ValueError, OverflowError):
+        return None
+
+
+def _finite(cells: Sequence[str], nullable: bool) -> Array | None:
+    """Numbers, NaN for each empty cell where that is a missing value; None if one is infinite."""
+    gaps = nullable and "" in cells
+    texts = [cell or "nan" for cell in cells] if gaps else cells
+    numbers = np.fromiter(map(float, texts), np.float64, len(cells))
+    fine = np.isfinite(numbers)
+    if gaps:
+        fine |= np.fromiter(map("".__eq__, cells), np.bool_, len(cells))
+    return numbers if fine.all() else None
 
 
 def _cell(field: InputField, cell: str, line: int) -> object:
@@ -148,7 +238,7 @@ def _cell(field: InputField, cell: str, line: int) -> object:
         return None
     try:
         if dtype is DType.BOOL:
-            return {"true": True, "false": False, "1": True, "0": False}[text.lower()]
+            return _BOOLS[text.lower()]
         if "_" in text:  # which Python's own literals may have
             raise ValueError(text)
         value = float(text) if dtype.is_float else int(text)

@@ -27,7 +27,7 @@ __all__ = ["Entry", "Slot", "slot_for", "version_of"]
 
 _log = logging.getLogger(__name__)
 
-_FORMAT = 1
+_FORMAT = 2
 """Raised when entries or check rows change their meaning."""
 _LIBRARIES = ("scikit-learn", "skl2onnx", "onnx", "onnxruntime", "skops", "numpy", "pandas")
 

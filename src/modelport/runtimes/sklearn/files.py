@@ -76,7 +76,10 @@ def _open(path: Path, options: LoadOptions) -> object:
             f"'{path.name}' is not a .skops file: it is no zip archive, or was cut short"
         ) from error
     except Exception as error:  # a library fails in any way on a damaged file
-        raise CorruptModel(f"'{path.name}' is damaged: {first_line(error)}") from error
+        # A pickle is a program, whose words may hold anything.
+        shown = type(error).__name__ if read_file is _read_pickle else first_line(error)
+        damaged = f"'{path.name}' is damaged: "
+        raise CorruptModel(f"{damaged}{shown}", f"{damaged}{error!r}") from error
 
 
 def _read_pickle(path: Path, options: LoadOptions) -> object:

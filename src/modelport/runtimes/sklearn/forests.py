@@ -2,12 +2,13 @@
 
 skl2onnx divides the shares of each leaf by the number of trees and rounds the quotients, so that
 two classes with equally many votes come out unequal and the label depends on rounding. Here the
-votes are added first, as scikit-learn does it, and divided in double precision. Missing values
-go the way that the trees say, and thresholds are rounded so that no row changes its side.
+votes are added first, without rounding, and divided in double precision. Missing values go the
+way that the trees say, and thresholds are rounded so that no row changes its side.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -63,16 +64,19 @@ def forest_graph(estimator: Any, name: str, opsets: dict[str, int]) -> onnx.Mode
     """The graph of a forest, with one input `name`; for histogram boosting it is of doubles."""
     double = isinstance(estimator, _HISTOGRAMS)
     trees = _boosted(estimator) if double else _grown(estimator)
+    summed = trees if double else _in_parts(trees)
     kind = TensorProto.DOUBLE if double else TensorProto.FLOAT
     given = helper.make_tensor_value_info(name, kind, [None, estimator.n_features_in_])
-    nodes = [_ensemble(trees, name, double=double), _node("Cast", "votes", "sums", to=_DOUBLE)]
+    nodes = [_ensemble(summed, name, double=double), _node("Cast", "votes", "sums", to=_DOUBLE)]
     constants = []
     if double:
         nodes.append(_node("Add", "sums", "raw", second="start"))
         constants.append(_constant("start", np.asarray(estimator._baseline_prediction)))
         nodes += _linked(estimator)
     else:
-        nodes.append(_node("Div", "sums", "answer", second="count"))
+        nodes.append(_node("MatMul", "sums", "whole", second="parts"))
+        nodes.append(_node("Div", "whole", "answer", second="count"))
+        constants.append(_constant("parts", np.tile(np.eye(trees[0].values.shape[1]), (_PARTS, 1))))
         constants.append(_constant("count", np.array(float(len(trees)))))
     outputs = [helper.make_tensor_value_info("answer", _DOUBLE, [None, None])]
     if hasattr(estimator, "classes_"):
@@ -84,6 +88,8 @@ def forest_graph(estimator: Any, name: str, opsets: dict[str, int]) -> onnx.Mode
 
 
 _DOUBLE = TensorProto.DOUBLE
+_PARTS = 3
+"""How many numbers of single precision stand for one of double precision."""
 
 
 def _node(
@@ -144,6 +150,29 @@ def _grown(estimator: Any) -> list[_Nodes]:
     ]
 
 
+def _in_parts(trees: list[_Nodes]) -> list[_Nodes]:
+    """The trees with each target as several, whose sums are exact in single precision.
+
+    ONNX Runtime adds the leaves in single precision and in any order, one for a row alone and
+    another for a batch. A part has so few bits that a sum of all trees rounds nothing.
+    """
+    carry = math.ceil(math.log2(len(trees)))
+    bits = min(24 - carry, (53 - carry) // _PARTS)  # of single precision; of all parts' sum
+    top = max(float(np.abs(tree.values).max()) for tree in trees)
+    unit = 2.0 ** math.frexp(top)[1]
+    return [tree._replace(values=_split(tree.values, unit, bits)) for tree in trees]
+
+
+def _split(values: _Numbers, unit: float, bits: int) -> _Numbers:
+    """Values as parts side by side: multiples of `unit / 2**bits`, then those of what is left."""
+    left, parts = values.astype(np.float64), []
+    for _ in range(_PARTS):
+        unit = math.ldexp(unit, -bits)
+        parts.append(np.round(left / unit) * unit)
+        left = left - parts[-1]
+    return np.concatenate(parts, axis=1)
+
+
 def _below(threshold: npt.NDArray[np.float64]) -> _Numbers:
     """The largest number of single precision that is not above: `x <= t` stays what it was."""
     rounded = threshold.astype(np.float32)
@@ -178,10 +207,9 @@ def _ensemble(trees: list[_Nodes], name: str, *, double: bool) -> onnx.NodeProto
     sizes = [len(tree.left) for tree in trees]
     leaf = np.concatenate(whole)
     targets = trees[0].values.shape[1]
-    places = [np.repeat(np.flatnonzero(at), targets) for at in whole]
-    counts = [len(place) for place in places]
     number = np.float64 if double else np.float32
-    weights = np.concatenate([t.values[at].ravel() for t, at in zip(trees, whole, strict=True)])
+    added = [_added(tree, at) for tree, at in zip(trees, whole, strict=True)]
+    weights = np.concatenate([t.values[a] for t, a in zip(trees, added, strict=True)])
     lists = {
         "nodes_treeids": np.repeat(np.arange(len(trees)), sizes),
         "nodes_nodeids": np.concatenate([np.arange(size) for size in sizes]),
@@ -189,9 +217,9 @@ def _ensemble(trees: list[_Nodes], name: str, *, double: bool) -> onnx.NodeProto
         "nodes_truenodeids": np.where(leaf, 0, _all(t.left for t in trees)),
         "nodes_falsenodeids": np.where(leaf, 0, _all(t.right for t in trees)),
         "nodes_missing_value_tracks_true": np.where(leaf, 0, _all(t.missing_left for t in trees)),
-        "target_treeids": np.repeat(np.arange(len(trees)), counts),
-        "target_nodeids": np.concatenate(places),
-        "target_ids": np.tile(np.arange(targets), sum(counts) // targets),
+        "target_treeids": np.repeat(np.arange(len(trees)), [len(node) for node, _ in added]),
+        "target_nodeids": np.concatenate([node for node, _ in added]),
+        "target_ids": np.concatenate([target for _, target in added]),
     }
     values = np.where(leaf, 0.0, _all(t.threshold for t in trees)).astype(number)
     attributes: dict[str, Any] = {key: at.astype(int).tolist() for key, at in lists.items()}
@@ -209,6 +237,14 @@ def _ensemble(trees: list[_Nodes], name: str, *, double: bool) -> onnx.NodeProto
         post_transform="NONE",
         **attributes,
     )
+
+
+def _added(tree: _Nodes, leaf: npt.NDArray[np.bool_]) -> tuple[_Numbers, _Numbers]:
+    """The nodes and the targets of what the leaves add; a zero is left out beside another part."""
+    adds = tree.values != 0
+    adds[:, 0] = True
+    nodes, targets = np.nonzero(adds & leaf[:, np.newaxis])
+    return nodes, targets
 
 
 def _all(arrays: Iterable[_Numbers]) -> _Numbers:

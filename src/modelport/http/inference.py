@@ -1,0 +1,199 @@
+"""One inference, whatever the protocol: decode, run, encode; what takes long in a thread.
+
+A protocol is a `Codec`. Bodies and answers of ordinary size are decoded and encoded where they
+arrive, on the event loop: a hand-over costs more than they take. A long one would keep every other
+client waiting, a health check too, so that it goes to a thread; the model runs as it always does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
+
+from modelport.core.errors import DeadlineExceeded
+from modelport.core.messages import InferRequest, InferResponse
+from modelport.core.signature import Signature
+from modelport.core.tensors import Batch
+from modelport.engine.facade import Engine
+from modelport.engine.lifecycle import Version
+from modelport.http.bodies import NOT_JSON, not_json, packing, unpacking
+from modelport.http.wire import Handler, Head, Reply
+from modelport.monitor.metrics import ModelMetrics
+
+__all__ = ["ARRAY_BYTES", "TEXT_BYTES", "Codec", "inference", "packed", "unpacked"]
+
+TEXT_BYTES = 64 * 1024
+"""A JSON or CSV body up to this size is decoded on the event loop; it takes 1 to 7 ms."""
+ARRAY_BYTES = 1024 * 1024
+"""The same for a body of numbers in binary, which are looked at in bulk."""
+_ELEMENTS = 16 * 1024
+"""An answer up to this many written elements is encoded on the event loop."""
+
+_THREADS = ThreadPoolExecutor(4, "modelport-codec")
+"""Few, and of their own: a thread goes on after its client has left, and a small packed body may
+unpack to the largest that is taken. No thread starts before it is needed."""
+
+A = TypeVar("A")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Codec(Generic[A]):
+    """What a protocol makes of bodies and answers; `A` is what the answer depends on."""
+
+    decode: Callable[[bytes], tuple[Batch, A]]
+    """Raises `InvalidInput`, and what `NOT_JSON` lists."""
+    encode: Callable[[InferResponse, A], Reply]
+    written: Callable[[InferResponse, A], int]
+    """How many elements `encode` would write one by one."""
+    long_bytes: int = TEXT_BYTES
+    """A body of more bytes is decoded in a thread."""
+    long_elements: int = _ELEMENTS
+    """An answer of more elements is encoded in a thread."""
+    checks_limits: bool = False
+    """Whether `decode` refuses values outside their ranges and choices."""
+    refine: Callable[[InferRequest, A], None] | None = None
+    """Adds to the request what the body says of the run, where a protocol has words for that."""
+
+
+def unpacked(head: Head, codec: Codec[A], limit: int) -> Codec[A]:
+    """The codec for bodies in the head's `Content-Encoding`, which are unpacked in a thread.
+
+    Raises:
+        UnsupportedMedia: an encoding that is not understood.
+    """
+    unpack = unpacking(head, limit)
+    if unpack is None:
+        return codec
+    return replace(codec, decode=lambda body: _decoded(codec, unpack(body)), long_bytes=-1)
+
+
+def packed(head: Head, codec: Codec[A]) -> Codec[A]:
+    """The codec with its answers packed, in a thread, where the client asks for one encoding."""
+    pack = packing(head)
+    if pack is None:
+        return codec
+    name, squeeze = pack
+
+    def encode(response: InferResponse, asked: A) -> Reply:
+        prefix, body = codec.encode(response, asked)
+        return prefix + b"content-encoding: " + name + b"\r\n", squeeze(body)
+
+    return replace(codec, encode=encode, long_elements=-1)
+
+
+def inference(
+    engine: Engine, version: Version, codec: Codec[A], metrics: ModelMetrics, timeout_s: float
+) -> Handler:
+    """The handler that runs a version; its time counts from when it is called."""
+    clock, infer, loaded = time.monotonic, engine.infer, version.loaded
+    decode, encode, refine = codec.decode, codec.encode, codec.refine
+    is_checked = codec.checks_limits
+    long_bytes, long_elements, written = codec.long_bytes, codec.long_elements, codec.written
+    row = _row_elements(loaded.view.signature)
+    at_length = _AtLength(engine, version, codec, metrics)
+
+    def handle(body: bytes) -> Reply | Awaitable[Reply]:
+        arrived = clock()
+        deadline = arrived + timeout_s
+        if len(body) > long_bytes:
+            return at_length.whole(body, arrived, deadline)
+        try:
+            inputs, asked = decode(body)
+        except NOT_JSON as error:
+            raise not_json(error, body) from error
+        request = InferRequest(inputs=inputs, is_checked=is_checked, deadline=deadline)
+        if refine is not None:
+            refine(request, asked)
+        decode_s = clock() - arrived
+        response = infer(version, loaded, request)
+        if type(response) is not InferResponse:
+            return at_length.rest(response, request, asked, decode_s)  # type: ignore[arg-type]  # awaitable
+        if response.rows * row > long_elements and written(response, asked) > long_elements:
+            return at_length.encoded(response, request, asked, decode_s)
+        started = clock()
+        reply = encode(response, asked)
+        encode_s = clock() - started
+        metrics.answered(decode_s, response.queue_s, response.run_s, encode_s, response.rows)
+        return reply
+
+    return handle
+
+
+class _AtLength(Generic[A]):
+    """The same steps for what is not answered at once."""
+
+    def __init__(
+        self, engine: Engine, version: Version, codec: Codec[A], metrics: ModelMetrics
+    ) -> None:
+        self._engine = engine
+        self._version = version
+        self._loaded = version.loaded
+        self._codec = codec
+        self._metrics = metrics
+
+    async def whole(self, body: bytes, arrived: float, deadline: float) -> Reply:
+        """All of it, from a body that takes long to decode."""
+        inputs, asked = await _in_thread(deadline, _decoded, self._codec, body)
+        request = InferRequest(
+            inputs=inputs, is_checked=self._codec.checks_limits, deadline=deadline
+        )
+        if self._codec.refine is not None:
+            self._codec.refine(request, asked)
+        decode_s = time.monotonic() - arrived
+        answer = self._engine.infer(self._version, self._loaded, request)
+        if isinstance(answer, InferResponse):
+            return await self.encoded(answer, request, asked, decode_s)
+        return await self.rest(answer, request, asked, decode_s)
+
+    async def rest(
+        self, answer: Awaitable[InferResponse], request: InferRequest, asked: A, decode_s: float
+    ) -> Reply:
+        """What follows when the model is asked."""
+        return await self.encoded(await answer, request, asked, decode_s)
+
+    async def encoded(
+        self, response: InferResponse, request: InferRequest, asked: A, decode_s: float
+    ) -> Reply:
+        """What follows when the model has answered."""
+        started = time.monotonic()
+        encode = self._codec.encode
+        if self._codec.written(response, asked) > self._codec.long_elements:
+            reply = await _in_thread(request.deadline, encode, response, asked)
+        else:
+            reply = encode(response, asked)
+        encode_s = time.monotonic() - started
+        self._metrics.answered(decode_s, response.queue_s, response.run_s, encode_s, response.rows)
+        return reply
+
+
+def _decoded(codec: Codec[A], body: bytes) -> tuple[Batch, A]:
+    try:
+        return codec.decode(body)
+    except NOT_JSON as error:
+        raise not_json(error, body) from error
+
+
+async def _in_thread(deadline: float | None, work: Callable[..., R], *arguments: Any) -> R:
+    """Do it off the event loop; dropped, or left to itself, when the deadline passes.
+
+    Raises:
+        DeadlineExceeded: it was not done in time.
+    """
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(None if deadline is None else deadline - time.monotonic()):
+            return await loop.run_in_executor(_THREADS, work, *arguments)
+    except TimeoutError as error:
+        raise DeadlineExceeded("there was no answer before the request's deadline") from error
+
+
+def _row_elements(signature: Signature) -> float:
+    """How many elements the outputs have for one row; infinity where that is not known."""
+    rows = [[math.inf if n is None else n for n in s.row_shape] for s in signature.outputs]
+    return sum(math.prod(row) for row in rows)
