@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -390,3 +391,23 @@ def is_ready(url: str) -> bool:
         return httpx.get(f"{url}/v2/health/ready").status_code == 200
     except httpx.TransportError:
         return False
+
+
+def test_a_program_in_a_folder_is_served_once_it_is_named_and_trusted(tmp_path: Path) -> None:
+    folder = tmp_path / "models" / "double"
+    (folder / "1").mkdir(parents=True)
+    program = folder / "1" / "app.py"
+    program.write_text("def twice(x: float) -> float:\n    return 2 * x\n")
+    state = tmp_path / "state"
+    refused = run(state, "serve", str(tmp_path / "models"), "--port", "0", "--workers", "1")
+    assert refused.returncode == 3
+    assert "'attribute = \"NAME\"' in its model.toml" in refused.stderr
+    digest = hashlib.sha256(program.read_bytes()).hexdigest()
+    assert f"--trust sha256:{digest}" in refused.stderr
+    (folder / "model.toml").write_text('attribute = "twice"')
+    untrusted = run(state, "serve", str(tmp_path / "models"), "--port", "0", "--workers", "1")
+    assert untrusted.returncode == 3, "naming it in model.toml is no consent to run it"
+    trust = f"--trust=sha256:{digest}"
+    with serving(tmp_path / "models", trust, state=state, workers=1) as served:
+        answer = httpx.post(f"{served.url}/models/double/predict", json={"x": 2})
+        assert answer.json() == {"prediction": 4.0}

@@ -199,6 +199,8 @@ def test_what_the_model_says_itself_may_be_repeated(toml: Toml) -> None:
         ("[inputs.x]\nchoices = [1, true]", "the choice True is no value of FP32"),
         ("[inputs.x]\nchoices = [1e39]", "the choice 1e+39 is no value of FP32"),
         ("[inputs.city]\nchoices = [1]", "the choice 1 is no value of BYTES"),
+        ("[inputs.x]\nminimum = 5\nchoices = [1, 2]", "no choice is between minimum and maximum"),
+        ("[inputs.x]\nmaximum = 0\nchoices = [1, 2]", "no choice is between minimum and maximum"),
         ("[outputs.scores]\nkind = 'logits'", "[outputs.scores]: logits need 'classes'"),
         ("[outputs.scores]\nclasses = ['a']", "1 classes are named, and the last axis"),
         ("[outputs.scores]\nclasses = ['a', 'b', 'a']", "two classes have the same name"),
@@ -268,12 +270,13 @@ def optional(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 def known_fields(draw: st.DrawFn, dtype: DType) -> Field:
     choices = {BYTES: TEXTS, BOOL: st.booleans(), I64: st.integers(-9, 9), F32: NUMBERS}[dtype]
     low, high = sorted([draw(NUMBERS), draw(NUMBERS)])
-    is_number = dtype in (I64, F32)
+    chosen = tuple(draw(st.lists(choices, max_size=3)))
+    has_range = dtype in (I64, F32) and not chosen  # which would have to be within it
     return Field(
         unit=draw(optional(TEXTS)),
-        minimum=low if is_number and draw(st.booleans()) else None,
-        maximum=high if is_number and draw(st.booleans()) else None,
-        choices=tuple(draw(st.lists(choices, max_size=3))),
+        minimum=low if has_range and draw(st.booleans()) else None,
+        maximum=high if has_range and draw(st.booleans()) else None,
+        choices=chosen,
         nullable=draw(optional(st.booleans())),
         description=draw(optional(TEXTS)),
     )

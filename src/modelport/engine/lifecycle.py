@@ -199,7 +199,7 @@ def open_version(source: Source, settings: Settings) -> LoadedModel:
         digest=integrity.digest(path),
         trusted=settings.trusted,
         cache_dir=settings.cache_dir,
-        attribute=source.attribute,
+        attribute=source.attribute or toml.attribute,
         declared_inputs=declared_inputs(toml),
     )
     model = load(path, options)

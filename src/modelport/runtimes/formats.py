@@ -135,7 +135,8 @@ PYTHON = Format(
     endings=("py",),
     grade="silver",
     safe=False,
-    why="it is a program, which runs when it is loaded (name it as FILE.py:NAME)",
+    why="it is a program, which runs when it is loaded. Name it as FILE.py:NAME; or, in a folder"
+    " of models, say 'attribute = \"NAME\"' in its model.toml",
 )
 SKOPS = Format(
     name="skops",

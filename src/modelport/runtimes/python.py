@@ -160,7 +160,9 @@ class _PythonModel:
 def _load(path: Path, options: LoadOptions) -> _PythonModel:
     if not options.attribute:
         raise UnsupportedModel(
-            f"'{path.name}' is a program: say which class or function to serve, {path.name}:NAME"
+            f"'{path.name}' is a program: say which class or function to serve, as"
+            f" {path.name}:NAME or, in a folder of models, with 'attribute = \"NAME\"' in its"
+            " model.toml"
         )
     with _importable(path.parent):
         target = _attribute(path, options.attribute)

@@ -65,6 +65,8 @@ class ModelToml(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
 
     title: str | None = None
     description: str | None = None
+    attribute: str | None = None
+    """The class or function of a program that is served; no consent to run it."""
     inputs: dict[str, InputTable] = {}
     outputs: dict[str, OutputTable] = {}
     examples: tuple[Example, ...] = ()
@@ -279,6 +281,16 @@ def _check_field(table: str, field: Field, dtype: DType) -> None:
     for choice in field.choices:
         if not _is_of(dtype, choice):
             raise _wrong(table, f"the choice {choice!r} is no value of {dtype.value}")
+    if field.choices and not any(_is_within(field, choice) for choice in field.choices):
+        raise _wrong(table, "no choice is between minimum and maximum")
+
+
+def _is_within(field: Field, choice: object) -> bool:
+    if not isinstance(choice, int | float):
+        return True
+    return (field.minimum is None or choice >= field.minimum) and (
+        field.maximum is None or choice <= field.maximum
+    )
 
 
 def _is_of(dtype: DType, choice: object) -> bool:
