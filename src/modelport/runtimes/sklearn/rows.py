@@ -18,9 +18,9 @@ from sklearn.pipeline import Pipeline  # type: ignore[import-untyped]
 from sklearn.tree._tree import Tree  # type: ignore[import-untyped]
 
 from modelport.core.tensors import Array, bytes_tensor
+from modelport.runtimes._plan import Column, Plan
 from modelport.runtimes.sklearn.checks import parts
 from modelport.runtimes.sklearn.native import final
-from modelport.runtimes.sklearn.plan import Column, Plan
 from modelport.runtimes.sklearn.view import leaves
 
 __all__ = ["check_rows"]

@@ -1,4 +1,4 @@
-"""A converted scikit-learn model, run by ONNX Runtime; imports no library of scikit-learn's."""
+"""A converted model, run by ONNX Runtime; imports nothing of the library that made it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 
 from modelport.core.errors import InvalidInput
 from modelport.core.tensors import Array, Batch, DType, bytes_tensor, decode_text
+from modelport.runtimes._plan import Column, Output, Plan
 from modelport.runtimes.base import Description
 from modelport.runtimes.onnx import open_session
-from modelport.runtimes.sklearn.plan import Column, Output, Plan
 
 __all__ = ["ConvertedModel", "Graph"]
 
