@@ -23,7 +23,7 @@ from modelport import Client
 from modelport.core.tensors import bytes_tensor
 from modelport.repository.integrity import digest
 from modelport.runtimes.formats import Format, known_formats
-from tests.app.servers import command, environment, serving
+from tests.app.servers import environment, serving
 from tests.conformance.formats.truth import Case, Truth, cases, read_truth
 
 CASES = cases()
