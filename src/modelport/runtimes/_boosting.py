@@ -52,7 +52,9 @@ class Boosting:
     """What is added to the sum, by target."""
     link: Link
     single: bool
-    """Whether the library computes in single precision."""
+    """Whether the library rounds its rows to single precision."""
+    single_sums: bool = False
+    """Whether it adds its trees in single precision, too."""
     below: bool = False
     """Whether a row goes left below a threshold, and not at it."""
 
@@ -217,7 +219,8 @@ def graph_of(boosting: Boosting, plan: Plan) -> tuple[Graph, bytes]:
         boosting.link,
         width=plan.width,
         classes=np.array(classes) if classes else None,
-        single=boosting.single,
+        rows=DType.FP32 if boosting.single else DType.FP64,
+        sums=DType.FP32 if boosting.single_sums else DType.FP64,
         mode="BRANCH_LT" if boosting.below else "BRANCH_LEQ",
         opsets=OPSETS,
     ).SerializeToString()

@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from modelport.core.tensors import DType
 from modelport.runtimes._trees import Link, Numbers, Tree
 
 __all__ = ["boosted", "constant", "ensemble", "label", "linear", "linked", "model", "node"]
@@ -83,23 +84,25 @@ def boosted(
     *,
     width: int,
     classes: Numbers | None,
-    single: bool,
+    rows: DType,
+    sums: DType,
     mode: str,
     opsets: dict[str, int],
 ) -> onnx.ModelProto:
     """Trees over rows `X`, whose sum from `start` is linked to `answer`, and `label` if asked."""
-    kind = TensorProto.FLOAT if single else TensorProto.DOUBLE
-    number = np.float32 if single else np.float64
+    taken, kind = (helper.np_dtype_to_tensor_dtype(each.numpy) for each in (rows, sums))
+    given = helper.make_tensor_value_info("X", taken, [None, width])
     nodes = [
-        ensemble(trees, "X", double=not single, mode=mode),
+        node("Cast", "X", "rows", to=kind),
+        ensemble(trees, "rows", double=sums is DType.FP64, mode=mode),
         node("Cast", "votes", "sums", to=kind),
         node("Add", "sums", "raw", second="start"),
         *linked(link),
     ]
     if not start.any():
-        nodes[1:3] = [node("Cast", "votes", "raw", to=kind)]
-    constants = [constant("start", start.astype(number))] if start.any() else []
-    return _answering(nodes, constants, kind, width, classes, opsets)
+        nodes[2:4] = [node("Cast", "votes", "raw", to=kind)]
+    constants = [constant("start", start.astype(sums.numpy))] if start.any() else []
+    return _answering(nodes, constants, given, kind, classes, opsets)
 
 
 def linear(
@@ -115,18 +118,18 @@ def linear(
     ]
     numbers = {"weights": weights, "bias": bias, "zero": np.zeros(1)}
     constants = [constant(name, each.astype(np.float32)) for name, each in numbers.items()]
-    return _answering(nodes, constants, TensorProto.FLOAT, len(weights), classes, opsets)
+    given = helper.make_tensor_value_info("X", TensorProto.FLOAT, [None, len(weights)])
+    return _answering(nodes, constants, given, TensorProto.FLOAT, classes, opsets)
 
 
 def _answering(
     nodes: list[onnx.NodeProto],
     constants: list[onnx.TensorProto],
+    given: onnx.ValueInfoProto,
     kind: int,
-    width: int,
     classes: Numbers | None,
     opsets: dict[str, int],
 ) -> onnx.ModelProto:
-    given = helper.make_tensor_value_info("X", kind, [None, width])
     outputs = [helper.make_tensor_value_info("answer", kind, [None, None])]
     if classes is not None:
         outputs.insert(0, label(classes, constants, nodes))

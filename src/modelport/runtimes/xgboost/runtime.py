@@ -155,6 +155,7 @@ def _boosting(learner: Learner, start: Any) -> Boosting:
         start=left,
         link=_LINKS.get(learner.objective, "identity"),
         single=True,
+        single_sums=True,
         below=True,
     )
 
