@@ -76,7 +76,7 @@ def _open(path: Path, options: LoadOptions) -> Opened:
         single=True,
         attempts=[partial(_converted, model, _LINKS.get(loss, "identity"), plan)],
         splits=[] if texts else list(_splits(model)),
-        why_native="it has features of text" if texts else "",
+        why_native="it has category or text features" if texts else "",
     )
 
 

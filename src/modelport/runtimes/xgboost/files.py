@@ -231,6 +231,12 @@ def _categories(encoded: Any) -> tuple[Choice, ...]:
         ends, text = _ints(encoded["offsets"]), (values % 256).astype(np.uint8).tobytes()
         fits = not len(ends) or (ends[0] == 0 and ends[-1] <= len(text))
         _require(fits and bool((np.diff(ends) >= 0).all()), "the names of its categories")
+        if not text.isascii():
+            # It counts characters where it stores bytes, and so cuts the names off.
+            raise UnsupportedModel(
+                "XGBoost stores names of categories rightly only if they are ASCII; rename them,"
+                " or train it on their codes: frame[column].cat.codes"
+            )
         values = [text[a:b].decode() for a, b in itertools.pairwise(ends)]
     _require(len(set(values)) == len(values), "it names two categories alike")
     return tuple(values)
