@@ -24,6 +24,8 @@ PATHS = 256
 """Rows along the thresholds of trees, and rows that a model keeps, at most of each."""
 _KNOWN = 200
 """How many known values of a column are kept."""
+_LARGEST = 1e38
+"""What every model of single precision still takes."""
 _WORDS = ("good", "bad", "one two", "naïve café", "A longer text, with a number 42.", "")
 
 
@@ -49,7 +51,7 @@ def tree_rows(plan: Plan, trees: Sequence[Splits]) -> dict[str, Array]:
     drawn = np.stack([spread(few(known[c.index]), rng) for c in plan.columns], axis=1)
     start = rng.choice(drawn.ravel(), (PATHS if trees else 0, plan.width))
     ways = [descend(trees[int(rng.integers(len(trees)))], row, rng)[None, :] for row in start]
-    return batch_of(plan, np.vstack([drawn, *ways]), rng)
+    return batch_of(plan, np.clip(np.vstack([drawn, *ways]), -_LARGEST, _LARGEST), rng)
 
 
 def few(values: Sequence[Numbers]) -> Numbers:

@@ -147,7 +147,9 @@ def _rows(columns: Sequence[Column], batch: Batch) -> Any:
 def _splits(model: Any) -> Iterator[Splits]:
     """Each border as a tree of its own, for check rows there."""
     for feature, borders in model.get_borders().items():
-        for border in np.asarray(borders, dtype=np.float32):
+        listed = np.asarray(borders, dtype=np.float32)
+        # The largest numbers part what is missing from what is not.
+        for border in listed[np.abs(listed) < np.finfo(np.float32).max]:
             threshold = np.array([border, 0, 0], dtype=np.float32)
             above = np.nextafter(threshold, np.float32(np.inf))
             children = np.array([1, -1, -1]), np.array([2, -1, -1])

@@ -138,9 +138,7 @@ def close(built: Built, got: Any, want: Any) -> bool:
 def tensors(built: Built, rows: slice) -> dict[str, Any]:
     given = built.truth.inputs
     return {
-        name: value[rows]
-        if isinstance(value, np.ndarray)
-        else texts(value[rows])
+        name: value[rows] if isinstance(value, np.ndarray) else texts(value[rows])
         for name, value in given.items()
     }
 
