@@ -38,7 +38,6 @@ class Learner:
     """How many numbers an answer has."""
     base_score: tuple[float, ...]
     names: tuple[str, ...]
-    categorical: tuple[bool, ...]
     categories: Mapping[int, tuple[Choice, ...]]
     """Of columns whose categories the file names."""
     trees: tuple[Tree, ...]
@@ -85,7 +84,6 @@ def read(data: bytes, *, binary: bool) -> Learner:
         "groups": groups,
         "base_score": base,
         "names": names,
-        "categorical": tuple(kind == "c" for kind in types or ("float",) * width),
         "categories": categories,
     }
     if booster == "gblinear":
