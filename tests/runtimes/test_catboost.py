@@ -91,20 +91,53 @@ def test_a_threshold_of_its_own_is_refused(tmp_path: Path) -> None:
         load_file(tmp_path / "m.cbm")
 
 
-def test_damaged_files_are_refused_or_answer(tmp_path: Path) -> None:
-    trained(tmp_path / "m.cbm")
-    whole = (tmp_path / "m.cbm").read_bytes()
+def damaged(path: Path, count: int) -> int:
+    """Change a byte of the file, time and again; how often it is refused."""
+    whole = path.read_bytes()
     rng = np.random.default_rng(0)
     refused = 0
-    for _ in range(100):
+    for _ in range(count):
         data = bytearray(whole)
         data[rng.integers(8, len(data))] = rng.integers(256)
-        (tmp_path / "m.cbm").write_bytes(data)
+        path.write_bytes(data)
         try:
-            load_file(tmp_path / "m.cbm")
+            load_file(path)
         except CorruptModel:
             refused += 1
-    assert refused > 10
+    return refused
+
+
+def test_damaged_files_are_refused_or_answer(tmp_path: Path) -> None:
+    trained(tmp_path / "m.cbm")
+    assert damaged(tmp_path / "m.cbm", 60) > 10
+
+
+def of_categories(path: Path) -> None:
+    """A model whose answers follow a category, saved."""
+    kinds = np.resize(np.arange(5), len(ROWS))
+    rows = [[*row, "abcde"[kind]] for row, kind in zip(ROWS.tolist(), kinds, strict=True)]
+    statistics = ["Borders:TargetBorderCount=3", "BinarizedTargetMeanValue", "Counter"]
+    parameters = {"loss_function": "RMSE", "iterations": 20, "verbose": 0, "simple_ctr": statistics}
+    model = catboost.CatBoost({**parameters, "allow_writing_files": False})
+    model.fit(catboost.Pool(rows, TARGET + 5 * kinds % 3, cat_features=[4]))
+    model.save_model(str(path))
+
+
+def test_damaged_statistics_are_refused_or_answer(tmp_path: Path) -> None:
+    of_categories(tmp_path / "m.cbm")
+    assert damaged(tmp_path / "m.cbm", 60) > 10
+
+
+def test_statistics_that_lead_out_of_their_table_are_refused(tmp_path: Path) -> None:
+    of_categories(tmp_path / "m.cbm")
+    data = (tmp_path / "m.cbm").read_bytes()
+    core = 8 + int.from_bytes(data[4:8], "little")
+    check_file(data)
+    # An empty bucket that is not empty any more names the last of all places.
+    at = data.index(b"\xff" * 8, core)
+    spoiled = data[:at] + bytes(8) + b"\xff" * 4 + data[at + 12 :]
+    with pytest.raises(ValueError, match="a category without statistics"):
+        check_file(spoiled)
 
 
 @pytest.mark.parametrize("size", [0, 4, 12, 200, 1000])

@@ -1,8 +1,8 @@
 """The check of a `.cbm` file before CatBoost reads it.
 
-CatBoost verifies the layout of the file, and then follows the indexes of its trees unchecked. The
-trees, and the features that they name, are checked here; the tables of category statistics behind
-them are not.
+CatBoost verifies the layout of the file, and then follows its indexes unchecked: those of the
+trees, of the features that they name, and of the tables of category statistics behind them. They
+are checked here; what CatBoost keeps of texts is not.
 
 Source: catboost/libs/model/flatbuffers (https://github.com/catboost/catboost), and FlatBuffers'
 binary format (https://flatbuffers.dev/internals).
@@ -28,6 +28,11 @@ _INDEX, _FLAT_INDEX, _BORDERS = 1, 2, 3
 """Fields of a feature of numbers; in the other kinds, the first two are one lower."""
 _MOST_SPLITS = 16
 """Of a symmetric tree, as in CatBoost."""
+_MEANS, _COUNTS = (2, 3), (4, 5)
+"""Kinds of statistics: pairs of a sum and a count, and counts; others count classes."""
+_BUCKET = np.dtype([("hash", "<u8"), ("index", "<u4")])
+_EMPTY = 2**64 - 1
+"""The hash of a bucket that holds nothing."""
 _MOST_FEATURES = 1_000_000
 _PER_BIN = 254
 """How many splits of a feature CatBoost keeps in one byte of a row."""
@@ -43,10 +48,10 @@ def check_file(data: bytes) -> None:
     (size,) = struct.unpack_from("<I", data, 4)
     _require(8 <= size <= len(data) - 8, "it was cut short")
     try:
-        trees = _root(data[8 : 8 + size]).table(_TREES)
-        if trees is None:
-            raise ValueError("it has no trees")
+        root = _root(data[8 : 8 + size])
+        trees = root.needed(_TREES)
         _check_trees(trees, _check_features(trees))
+        _check_statistics(trees, data[8 + size :])
     except (struct.error, IndexError) as error:
         raise ValueError("it is damaged") from error
 
@@ -71,15 +76,17 @@ class _Table:
         offset = _number("<H", self._data, self._fields + slot)
         return self._at + offset if offset else None
 
-    def number(self, field: int, default: int) -> int:
-        """A field of 32 bits."""
+    def number(self, field: int, default: int, kind: str = "<i") -> int:
+        """A field of 32 bits, or of another kind."""
         place = self._place(field)
-        return default if place is None else _number("<i", self._data, place)
+        return default if place is None else _number(kind, self._data, place)
 
-    def table(self, field: int) -> _Table | None:
+    def needed(self, field: int) -> _Table:
         """A field that is a table."""
         place = self._place(field)
-        return None if place is None else self._followed(place)
+        if place is None:
+            raise ValueError("it lacks a part")
+        return self._followed(place)
 
     def tables(self, field: int) -> list[_Table]:
         """A field that is a list of tables."""
@@ -174,3 +181,56 @@ def _check_steps(trees: _Table, sizes: Any, ends: Any, values: int, dimension: i
     _require(bool(within.all()), "a node leads out of its tree")
     reached = (steps == 0).any(axis=1)
     _require(bool((ids[reached] + dimension <= values).all()), "a leaf that does not exist")
+
+
+def _check_statistics(trees: _Table, data: bytes) -> None:
+    """Refuse tables of category statistics that lead out of themselves, or are missing."""
+    features = [each.needed(0) for each in trees.tables(_CTRS)]
+    if not features:
+        return
+    tables, at = {}, 4
+    for _ in range(_number("<I", data, 0)):
+        size = _number("<I", data, at)
+        table = _root(data[at + 4 : at + 4 + size])
+        tables[_identity(table.needed(0))] = _classes_of(table)
+        at += 4 + size
+    sizes = {kind: len(trees.tables(kind)) for kind in (_CATEGORIES, _FLOATS)}
+    for each in features:
+        base = each.needed(0)
+        _check_combination(base.needed(0), sizes)
+        classes = tables.get(_identity(base), 0)
+        _require(0 <= each.number(1, 0) < classes, "a statistic of categories is missing")
+
+
+def _identity(base: _Table) -> tuple[object, ...]:
+    """What tells one table of statistics from others."""
+    parts = base.needed(0)
+    lists = (parts.array(0, "<u4"), parts.array(1, "<u8"), parts.array(2, "<u8"))
+    return (base.number(1, 0, "<b"), base.number(2, 0), *(each.tobytes() for each in lists))
+
+
+def _classes_of(table: _Table) -> int:
+    """How many numbers a table has for each category; all of its buckets are within it."""
+    kind, classes = table.needed(0).number(1, 0, "<b"), table.number(4, 0)
+    single = kind in _COUNTS or kind in _MEANS
+    _require(single or 1 <= classes <= _MOST_FEATURES, "its statistics have no classes")
+    raw, size = table.array(1, "u1"), len(table.array(2, "u1"))
+    _require(len(raw) % _BUCKET.itemsize == 0, "its statistics have no buckets")
+    buckets = np.frombuffer(raw.tobytes(), _BUCKET)
+    count, empty = len(buckets), buckets["hash"] == _EMPTY
+    # CatBoost looks on from bucket to bucket until it finds an empty one.
+    _require(count & (count - 1) == 0 and bool(empty.any()), "its buckets are full")
+    stride = 8 if kind in _MEANS else 4 if kind in _COUNTS else 4 * classes
+    last = (buckets["index"][~empty].astype(np.int64) + 1) * stride
+    _require(bool((last <= size).all()), "a category without statistics")
+    return 1 if single else classes
+
+
+def _check_combination(parts: _Table, sizes: dict[int, int]) -> None:
+    named = [parts.array(0, "<i4").astype(np.int64)]
+    named.append((parts.array(2, "<u8") & 0xFFFFFFFF).astype(np.int64))
+    listed = np.concatenate(named)
+    numbers = (parts.array(1, "<u8") & 0xFFFFFFFF).astype(np.int64)
+    known = bool(((listed >= 0) & (listed < sizes[_CATEGORIES])).all())
+    known = known and bool((numbers < sizes[_FLOATS]).all())
+    _require(known, "a statistic is of a feature that does not exist")
