@@ -113,6 +113,15 @@ def test_trees_that_cannot_be_followed_are_refused(tmp_path: Path, name: str) ->
         load_file(tmp_path / "m.txt")
 
 
+@pytest.mark.parametrize("end", ["\nend of trees", "\nend of parameters"])
+def test_a_file_that_was_cut_short_is_refused(tmp_path: Path, end: str) -> None:
+    trained(tmp_path / "m.txt")
+    text = (tmp_path / "m.txt").read_text()
+    (tmp_path / "m.txt").write_text(text[: text.index(end)])
+    with pytest.raises(CorruptModel, match="cut short"):
+        load_file(tmp_path / "m.txt")
+
+
 def test_the_places_of_trees_in_the_text_are_not_believed(tmp_path: Path) -> None:
     framework = trained(tmp_path / "m.txt", zero_as_missing=True)
     text = (tmp_path / "m.txt").read_text().replace("tree_sizes=", "tree_sizes=99999999")

@@ -58,6 +58,8 @@ def read(data: bytes) -> Forest:
     head, *blocks = text.split("\nTree=")
     _require(bool(blocks) and "\nend of trees" in blocks[-1], "it has no trees, or was cut short")
     blocks[-1], _, rest = blocks[-1].partition("\nend of trees")
+    whole = "\nparameters:" not in rest or "\nend of parameters" in rest
+    _require(whole, "it was cut short")
     header = _pairs(head)
     names = tuple(header["feature_names"].split())
     infos = header["feature_infos"].split()
