@@ -22,7 +22,10 @@ settings.load_profile("modelport")
 DATA = Path(__file__).parent / "data"
 
 NEEDS = {
+    "runtimes/test_catboost.py": "catboost",
+    "runtimes/test_lightgbm.py": "lightgbm",
     "runtimes/test_sklearn.py": "skops",
+    "runtimes/test_xgboost.py": "xgboost",
     "conformance/test_triton_client.py": "tritonclient",
     "examples/test_views.py": "django",
 }

@@ -18,11 +18,14 @@ from modelport.kit import plugins
 from modelport.runtimes._onnx_external import external_locations
 
 __all__ = [
+    "CATBOOST",
     "GROUP",
+    "LIGHTGBM",
     "ONNX",
     "PICKLE",
     "PYTHON",
     "SKOPS",
+    "XGBOOST",
     "Format",
     "Grade",
     "format_of",
@@ -120,6 +123,50 @@ def is_model(path: Path) -> bool:
     return format_of(path) is not None
 
 
+def _begins(path: Path) -> bytes:
+    """The first bytes of a file; empty if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(_BEGINNING)
+    except OSError:
+        return b""
+
+
+_BEGINNING = 4096
+
+
+def _is_xgboost(path: Path) -> bool:
+    beginning = _begins(path)
+    return path.suffix.lower() == ".ubj" or (
+        beginning.lstrip().startswith(b"{") and b'"learner"' in beginning
+    )
+
+
+def _is_lightgbm(path: Path) -> bool:
+    return _begins(path).split(b"\n", 1)[0].rstrip() == b"tree"
+
+
+CATBOOST = Format(
+    name="CatBoost",
+    runtime="modelport.runtimes.catboost:RUNTIME",
+    endings=("cbm",),
+    grade="silver",
+    safe=True,
+    why="trees, tables and settings; nothing in it is run",
+    libraries=("catboost", "onnx"),
+    extra="catboost",
+)
+LIGHTGBM = Format(
+    name="LightGBM",
+    runtime="modelport.runtimes.lightgbm:RUNTIME",
+    endings=("txt",),
+    grade="silver",
+    safe=True,
+    why="trees as text, checked before LightGBM reads them",
+    recognise=_is_lightgbm,
+    libraries=("lightgbm", "onnx"),
+    extra="lightgbm",
+)
 ONNX = Format(
     name="ONNX",
     runtime="modelport.runtimes.onnx:RUNTIME",
@@ -158,4 +205,15 @@ PICKLE = Format(
     " skops.io.dump(model, 'model.skops')",
     libraries=("sklearn", "skops", "skl2onnx"),
     extra="sklearn",
+)
+XGBOOST = Format(
+    name="XGBoost",
+    runtime="modelport.runtimes.xgboost:RUNTIME",
+    endings=("json", "ubj"),
+    grade="silver",
+    safe=True,
+    why="trees as JSON, text or binary, checked before XGBoost reads them",
+    recognise=_is_xgboost,
+    libraries=("xgboost", "onnx"),
+    extra="xgboost",
 )

@@ -57,6 +57,11 @@ class Built:
         """A file of the case's format that holds code."""
         return Path(self._run(name, "unsafe"))
 
+    def named(self, path: Path) -> Path:
+        """The model as the command line takes it: a program with the name of its function."""
+        attribute = self.case.attribute
+        return path.with_name(f"{path.name}:{attribute}") if attribute else path
+
     def _run(self, name: str, what: str) -> str:
         line = [sys.executable, "-W", "ignore", "-m", "tests.conformance.formats.truth"]
         done = subprocess.run(
@@ -87,7 +92,8 @@ def name(built: Built) -> str:
 
 def inspect(path: Path, *options: str, block: tuple[str, ...] = ()) -> Any:
     """What `modelport inspect --json` says, or its error; without the libraries in `block`."""
-    state = path.parent / "inspect-state"
+    # A state of its own without libraries, where no conversion is kept that needs none of them.
+    state = path.parent / ("blocked-state" if block else "inspect-state")
     blocked = "".join(f"sys.modules[{name!r}] = None; " for name in block)
     program = f"import sys; {blocked}from modelport.cli import main; main()"
     return subprocess.run(
@@ -101,7 +107,7 @@ def inspect(path: Path, *options: str, block: tuple[str, ...] = ()) -> Any:
 
 @pytest.mark.timeout(300)
 def test_loads_with_the_right_signature(built: Built) -> None:
-    done = inspect(built.path, *built.trust, *built.case.options)
+    done = inspect(built.named(built.path), *built.trust, *built.case.options)
     assert done.returncode == 0, done.stderr
     facts = json.loads(done.stdout)
     tensors = [*facts["inputs"], *facts["outputs"]]
@@ -114,7 +120,7 @@ def test_loads_with_the_right_signature(built: Built) -> None:
 def client(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     state = tmp_path_factory.mktemp("state")
     options = [*built.trust, *built.case.options, "--name", "m"]
-    with serving(built.path, *options, state=state, workers=1) as served:
+    with serving(built.named(built.path), *options, state=state, workers=1) as served:
         assert served.models[0]["state"] == "READY", served.models
         with Client(served.url, timeout_s=60) as client:
             yield client
@@ -132,11 +138,15 @@ def close(built: Built, got: Any, want: Any) -> bool:
 def tensors(built: Built, rows: slice) -> dict[str, Any]:
     given = built.truth.inputs
     return {
-        name: value[rows]
-        if isinstance(value, np.ndarray)
-        else bytes_tensor([text.encode() for text in value[rows]], (len(value[rows]),))
+        name: value[rows] if isinstance(value, np.ndarray) else texts(value[rows])
         for name, value in given.items()
     }
+
+
+def texts(values: list[Any]) -> Any:
+    """A tensor of texts in lists, one of another for each dimension."""
+    array = np.asarray(values)
+    return bytes_tensor([text.encode() for text in array.ravel().tolist()], array.shape)
 
 
 def same_tensors(built: Built, got: dict[str, Any], rows: slice) -> None:
@@ -196,7 +206,7 @@ def test_corrupt_file_is_refused(built: Built, tmp_path: Path) -> None:
         whole = spoiled.read_bytes()
         spoiled.write_bytes(whole[: len(whole) // 2] if content is None else content)
         trust = [] if built.format.safe else ["--trust", f"sha256:{digest(path)}"]
-        done = inspect(path, *trust, *built.case.options)
+        done = inspect(built.named(path), *trust, *built.case.options)
         assert done.returncode == 3, (content, done.stdout, done.stderr)
         assert done.stderr.startswith("error: ")
         assert done.stderr.count("\n") == 1
@@ -206,6 +216,11 @@ def test_corrupt_file_is_refused(built: Built, tmp_path: Path) -> None:
 @pytest.mark.timeout(300)
 def test_unsafe_file_is_refused(built: Built, name: str, tmp_path: Path) -> None:
     marker = built.folder / "ran"
+    if built.case.attribute:  # who names what to run in a program allows it
+        done = inspect(built.path, *built.case.options)
+        assert done.returncode == 2
+        assert f"{built.path.name}:NAME" in done.stderr
+        return
     if not built.format.safe:
         done = inspect(built.path, *built.case.options)
         assert done.returncode == 3

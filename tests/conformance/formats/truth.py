@@ -54,6 +54,8 @@ class Case:
     loading it would make a file `ran` in the folder; the model's path."""
     options: Sequence[str] = ()
     """Further options of the command line that serving it needs."""
+    attribute: str = ""
+    """The class or function in a program, which the command line names: `FILE.py:NAME`."""
     needs: Sequence[str] = field(default_factory=tuple)
     """Modules that building it needs, besides those of the format."""
 

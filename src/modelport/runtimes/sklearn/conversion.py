@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -37,22 +38,22 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder  # type: ignore[
 from sklearn.tree import BaseDecisionTree  # type: ignore[import-untyped]
 
 from modelport.core.tensors import Array, Batch
-from modelport.runtimes.base import Description
+from modelport.runtimes import _conversion
+from modelport.runtimes._conversion import Attempt, Conversion, first_line, native
+from modelport.runtimes._converted import Graph
+from modelport.runtimes._plan import Plan
 from modelport.runtimes.sklearn.checks import parts
-from modelport.runtimes.sklearn.files import first_line
 from modelport.runtimes.sklearn.forests import forest_graph, is_forest
 from modelport.runtimes.sklearn.missing import fill_missing, mark_missing
 from modelport.runtimes.sklearn.native import answers, final, rows_of
-from modelport.runtimes.sklearn.plan import Plan, signature
 from modelport.runtimes.sklearn.rows import check_rows
-from modelport.runtimes.sklearn.session import ConvertedModel, Graph
 from modelport.runtimes.sklearn.view import TEXT_STEPS
 
-__all__ = ["Conversion", "convert"]
+__all__ = ["convert"]
 
 _OPSETS = {"": 18, "ai.onnx.ml": 3}
 """Versions that every converter of skl2onnx knows; its default is too new for some."""
-_RELATIVE, _ABSOLUTE = 1e-5, 1e-6
+_NAME = "scikit-learn"
 _TREES = (
     BaseDecisionTree,
     ExtraTreesClassifier,
@@ -69,18 +70,6 @@ _TREES = (
 _DOUBLE_TREES = (HistGradientBoostingClassifier, HistGradientBoostingRegressor)
 
 
-class Conversion(NamedTuple):
-    """A graph that was found to be the same, or why there is none."""
-
-    note: str
-    model: bytes | None = None
-    graph: Graph | None = None
-
-
-class _Differs(Exception):
-    """The converted model answers otherwise; says where."""
-
-
 def convert(estimator: Any, plan: Plan, *, threads: int) -> Conversion:
     """The ONNX form of an estimator that gives its answers on check rows, or the reason why not.
 
@@ -88,39 +77,15 @@ def convert(estimator: Any, plan: Plan, *, threads: int) -> Conversion:
     their rows to single precision, and ONNX has them in no other.
     """
     if any(isinstance(part, TEXT_STEPS) for part in parts(estimator)):
-        return _native("ONNX Runtime splits texts into words by other rules than Python's")
+        return native(_NAME, "ONNX Runtime splits texts into words by other rules than Python's")
     try:
         batch, expected = _expected(estimator, plan)
     except Exception as error:  # however the estimator refuses them
-        return _native(f"it refused the rows to compare with ({first_line(error)})")
+        return native(_NAME, f"it refused the rows to compare with ({first_line(error)})")
+    attempts = _attempts(estimator, plan)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return _first_equal(estimator, plan, batch, expected, threads)
-
-
-def _first_equal(
-    estimator: Any, plan: Plan, batch: Batch, expected: dict[str, Array], threads: int
-) -> Conversion:
-    reasons: list[str] = []
-    for attempt, single in _attempts(estimator, plan):
-        try:
-            graph, data = attempt()
-            _compare(data, graph, plan, batch, expected, threads)
-        except _Differs as error:
-            # Said rather than that another way of converting failed.
-            reasons.insert(0, f"the converted model does not give the same answers: {error}")
-        except Exception as error:  # converters and ONNX Runtime fail in any way
-            reasons.append(f"it cannot be converted ({first_line(error.__cause__ or error)})")
-        else:
-            rows = len(next(iter(batch.values())))
-            note = f"Runs through ONNX: the converted model gives the same answers on {rows}"
-            precision = "single" if single else "double"
-            return Conversion(f"{note} check rows, in {precision} precision.", data, graph)
-    return _native(reasons[0])
-
-
-def _native(reason: str) -> Conversion:
-    return Conversion(f"Runs in scikit-learn itself, because {reason}.")
+        return _conversion.convert(_NAME, attempts, plan, batch, expected, threads)
 
 
 def _expected(estimator: Any, plan: Plan) -> tuple[Batch, dict[str, Array]]:
@@ -134,19 +99,16 @@ def _expected(estimator: Any, plan: Plan) -> tuple[Batch, dict[str, Array]]:
             return batch, answers(estimator, plan, rows_of(plan, batch))
 
 
-_Attempt = Callable[[], tuple[Graph, bytes]]
-
-
-def _attempts(estimator: Any, plan: Plan) -> Iterator[tuple[_Attempt, bool]]:
+def _attempts(estimator: Any, plan: Plan) -> Iterator[Attempt]:
     adapted = _adapted(estimator, plan)
     last = final(adapted)
     trees = isinstance(last, _TREES) and not isinstance(last, _DOUBLE_TREES)
     for options in _options(adapted):
         if isinstance(last, _TREES) and isinstance(adapted, Pipeline) and len(adapted) > 1:
-            yield lambda o=options: _mixed(adapted, plan, o), False  # type: ignore[misc]
+            yield partial(_mixed, adapted, plan, options)
         elif not trees:
-            yield lambda o=options: _whole(adapted, plan, o, single=False), False  # type: ignore[misc]
-        yield lambda o=options: _whole(adapted, plan, o, single=True), True  # type: ignore[misc]
+            yield partial(_whole, adapted, plan, options, single=False)
+        yield partial(_whole, adapted, plan, options, single=True)
 
 
 def _adapted(estimator: Any, plan: Plan) -> Any:
@@ -270,33 +232,3 @@ def _graph(model: Any, plan: Plan, *, single: bool) -> Graph:
     if len(inputs) != (len(plan.columns) if plan.layout == "columns" else 1):
         raise ValueError("the converted model takes other inputs")
     return Graph(single=single, outputs=outputs, inputs=inputs)
-
-
-def _compare(
-    data: bytes,
-    graph: Graph,
-    plan: Plan,
-    batch: Batch,
-    expected: dict[str, Array],
-    threads: int,
-) -> None:
-    description = Description(runtime="ONNX Runtime", signature=signature(plan))
-    model = ConvertedModel(data, graph, plan, description, threads)
-    got = model.predict(batch)
-    for output in plan.outputs:
-        name = output.spec.name
-        wrong = _wrong(got[name], expected[name])
-        if wrong:
-            raise _Differs(f"'{name}' differs on {wrong} of {len(expected[name])} check rows")
-
-
-def _wrong(got: Array, expected: Array) -> int:
-    """On how many rows two answers differ."""
-    if got.shape != expected.shape:
-        return len(expected)
-    if expected.dtype.kind != "f":
-        same = got == expected
-    else:
-        near = np.isclose(got, expected, rtol=_RELATIVE, atol=_ABSOLUTE, equal_nan=True)
-        same = np.asarray(near)
-    return int((~same.reshape(len(expected), -1).all(axis=1)).sum())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import warnings
@@ -22,11 +21,12 @@ from modelport.core.errors import (
     UnsupportedModel,
     UntrustedModel,
 )
+from modelport.runtimes._conversion import content, first_line
 from modelport.runtimes.base import LoadOptions
 from modelport.runtimes.sklearn.checks import check_file, check_fitted
 from modelport.runtimes.sklearn.trusted import unreviewed
 
-__all__ = ["Loaded", "first_line", "read"]
+__all__ = ["Loaded", "read"]
 
 _NAMED = 5
 """How many refused types an error names."""
@@ -83,19 +83,11 @@ def _open(path: Path, options: LoadOptions) -> object:
 
 
 def _read_pickle(path: Path, options: LoadOptions) -> object:
-    return joblib.load(io.BytesIO(_content(path, options)))
-
-
-def _content(path: Path, options: LoadOptions) -> bytes:
-    """What is read is what was trusted: the file may have been replaced since its digest."""
-    data = path.read_bytes()
-    if hashlib.sha256(data).hexdigest() != options.digest:
-        raise CorruptModel(f"'{path.name}' was changed while it was being loaded; load it again")
-    return data
+    return joblib.load(io.BytesIO(content(path, options)))
 
 
 def _read_skops(path: Path, options: LoadOptions) -> object:
-    data = _content(path, options)
+    data = content(path, options)
     trusted = options.digest in options.trusted
     if not trusted:
         _review(path, data, options)
@@ -135,11 +127,3 @@ def _told(caught: list[warnings.WarningMessage]) -> tuple[str, ...]:
         " train it again, or install that version."
         for made, here in sorted(versions)
     )
-
-
-def first_line(error: BaseException) -> str:
-    """What a library's error says, in one line that holds no path of the server."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    words = (lines[0] if lines else "").split()
-    shown = " ".join("…" if word.count("/") > 1 else word for word in words)[:200].rstrip(" .")
-    return f"{type(error).__name__}: {shown}" if shown else type(error).__name__

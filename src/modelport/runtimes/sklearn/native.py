@@ -24,10 +24,10 @@ from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from modelport.core.errors import InvalidInput
 from modelport.core.tensors import Array, Batch, DType, bytes_tensor, decode_text
+from modelport.runtimes._conversion import first_line
+from modelport.runtimes._plan import Column, Output, Plan
 from modelport.runtimes.base import Description
 from modelport.runtimes.sklearn.checks import parts
-from modelport.runtimes.sklearn.files import first_line
-from modelport.runtimes.sklearn.plan import Column, Output, Plan
 
 __all__ = ["NativeModel", "answers", "cast", "final", "rows_of", "settle"]
 

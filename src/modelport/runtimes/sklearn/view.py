@@ -27,10 +27,10 @@ from modelport.core.errors import UnsupportedModel
 from modelport.core.semantics import OutputMeaning
 from modelport.core.signature import TensorSpec
 from modelport.core.tensors import Array, DType
+from modelport.runtimes._conversion import first_line
+from modelport.runtimes._plan import Choice, Column, Output, Plan, example
 from modelport.runtimes.sklearn.checks import parts
-from modelport.runtimes.sklearn.files import first_line
 from modelport.runtimes.sklearn.native import rows_of
-from modelport.runtimes.sklearn.plan import Choice, Column, Output, Plan, example
 
 __all__ = ["TEXT_STEPS", "leaves", "plan_of", "vars_of"]
 

@@ -1,4 +1,7 @@
-"""What callers of a scikit-learn model give and get, as plain data that a cache can keep."""
+"""What callers of a table model give and get, as plain data that a cache can keep.
+
+Runtimes that convert to ONNX, and run the library itself where that differs, describe theirs so.
+"""
 
 from __future__ import annotations
 

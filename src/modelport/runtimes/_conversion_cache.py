@@ -1,4 +1,4 @@
-"""Conversions kept on disk, so that the next start needs no scikit-learn.
+"""Conversions kept on disk, so that the next start needs only ONNX Runtime.
 
 An entry is two files of one name: the model (`.onnx`), and everything else about it (`.json`),
 which is written last and holds the model's digest. What cannot be read is converted again.
@@ -13,23 +13,22 @@ import hashlib
 import logging
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
 
 import msgspec
 
+from modelport.runtimes._converted import Graph
+from modelport.runtimes._plan import Plan
 from modelport.runtimes.base import LoadOptions
-from modelport.runtimes.sklearn.plan import Plan
-from modelport.runtimes.sklearn.session import Graph
 
 __all__ = ["Entry", "Slot", "slot_for", "version_of"]
 
 _log = logging.getLogger(__name__)
 
-_FORMAT = 2
+_FORMAT = 3
 """Raised when entries or check rows change their meaning."""
-_LIBRARIES = ("scikit-learn", "skl2onnx", "onnx", "onnxruntime", "skops", "numpy", "pandas")
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,7 +38,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     note: str
     warnings: tuple[str, ...] = ()
     graph: Graph | None = None
-    """How to feed the converted model; None: it runs in scikit-learn."""
+    """How to feed the converted model; None: it runs in its own library."""
     model_digest: str = ""
     """SHA-256 of the converted model."""
 
@@ -126,16 +125,16 @@ def _put(path: Path, data: bytes) -> None:
             raise
 
 
-def slot_for(options: LoadOptions) -> Slot:
+def slot_for(options: LoadOptions, runtime: str, libraries: Iterable[str]) -> Slot:
     """The slot of a file, as these versions of the libraries convert it.
 
     Whether the file is trusted is part of its name, so that a file whose trust was withdrawn is
     reviewed again.
     """
-    versions = [version_of(library) for library in _LIBRARIES]
+    versions = [version_of(library) for library in libraries]
     trusted = options.digest in options.trusted
     key = msgspec.json.encode([_FORMAT, trusted, options.digest, versions])
-    name = f"sklearn-{options.digest[:16]}-{_digest(key)[:24]}"
+    name = f"{runtime}-{options.digest[:16]}-{_digest(key)[:24]}"
     return Slot(options.cache_dir / name if options.cache_dir is not None else None)
 
 

@@ -1,4 +1,4 @@
-"""A converted scikit-learn model, run by ONNX Runtime; imports no library of scikit-learn's."""
+"""A converted model, run by ONNX Runtime; imports nothing of the library that made it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy as np
 
 from modelport.core.errors import InvalidInput
 from modelport.core.tensors import Array, Batch, DType, bytes_tensor, decode_text
+from modelport.runtimes._plan import Column, Output, Plan
 from modelport.runtimes.base import Description
 from modelport.runtimes.onnx import open_session
-from modelport.runtimes.sklearn.plan import Column, Output, Plan
 
-__all__ = ["ConvertedModel", "Graph"]
+__all__ = ["ConvertedModel", "Graph", "check_choices"]
 
 _Finish: TypeAlias = Callable[[Any], Array]
 _HUGE = float(np.finfo(np.float32).max)
@@ -49,7 +49,7 @@ class ConvertedModel:
         self._single = graph.single
         self._plan = plan
         self._inputs = tuple(zip(plan.columns, graph.inputs, strict=False))
-        self._limited = [(at, c) for at, c in enumerate(plan.columns) if not c.open]
+        self._limited = any(not column.open for column in plan.columns)
         self._full = _never_missing(plan)
         self._feed = self._feed_matrix if _is_numeric(plan) else self._feed_any
         self.description = description
@@ -57,7 +57,7 @@ class ConvertedModel:
     def predict(self, batch: Batch) -> Batch:
         """Run the graph."""
         if self._limited:
-            self._check_choices(batch)
+            check_choices(self._plan, batch)
         values = self._run(self._graph_outputs, self._feed(batch))
         if self._overflows and values.pop():
             raise InvalidInput("a number is too large for the model's trees")
@@ -82,20 +82,6 @@ class ConvertedModel:
             for column, name in self._inputs
         }
 
-    def _check_choices(self, batch: Batch) -> None:
-        """Refuse categories that the estimator refuses; the graph would answer anything."""
-        whole = self._plan.layout == "matrix"
-        for at, column in self._limited:
-            name = "X" if whole else column.name
-            tensor = batch["X"][:, at] if whole else batch[column.name]
-            unknown = _unknown(name, column, tensor)
-            if unknown is not None:
-                known = ", ".join(str(choice) for choice in column.choices)
-                raise InvalidInput(
-                    f"column '{column.name}' takes one of {known}, and {unknown!r} came",
-                    tensor=name,
-                )
-
     def _numbers(self, name: str, tensor: Array, full: bool | Array) -> Array:
         """The numbers in the graph's precision, if the estimator would have taken them.
 
@@ -118,6 +104,26 @@ class ConvertedModel:
             raise InvalidInput(
                 f"input '{name}' holds a missing value (NaN), which the model does not take there",
                 tensor=name,
+            )
+
+
+def check_choices(plan: Plan, batch: Batch) -> None:
+    """Refuse categories that a model refuses, where what runs it would answer anything.
+
+    Raises:
+        InvalidInput: names the column, the value and the known ones.
+    """
+    whole = plan.layout == "matrix"
+    for at, column in enumerate(plan.columns):
+        if column.open:
+            continue
+        name = "X" if whole else column.name
+        tensor = batch["X"][:, at] if whole else batch[column.name]
+        unknown = _unknown(name, column, tensor)
+        if unknown is not None:
+            known = ", ".join(str(choice) for choice in column.choices)
+            raise InvalidInput(
+                f"column '{column.name}' takes one of {known}, and {unknown!r} came", tensor=name
             )
 
 
