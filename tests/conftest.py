@@ -23,6 +23,8 @@ DATA = Path(__file__).parent / "data"
 
 NEEDS = {
     "runtimes/test_sklearn.py": "skops",
+    "runtimes/test_torch.py": "torch",
+    "runtimes/test_transformers.py": "transformers",
     "conformance/test_triton_client.py": "tritonclient",
     "examples/test_views.py": "django",
 }

@@ -27,7 +27,6 @@ TEXT_TYPES = frozenset(
         "albert",
         "bert",
         "camembert",
-        "convbert",
         "deberta",
         "deberta-v2",
         "distilbert",
@@ -67,7 +66,8 @@ IMAGE_TYPES = frozenset(
         "vit_msn",
     }
 )
-"""The types of model in whose code a config can name nothing to import, to read or to fetch."""
+"""The types of model in whose code a config can name nothing to import, to read or to fetch, and which
+answer a text alone as among others (ConvBERT does not: its convolutions see the padding)."""
 
 _LONGEST = 64 << 20
 """Bytes of a JSON file; a tokenizer's vocabulary is the longest."""
