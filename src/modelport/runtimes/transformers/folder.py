@@ -66,7 +66,7 @@ IMAGE_TYPES = frozenset(
         "vit_msn",
     }
 )
-"""The types of model in whose code a config can name nothing to import, to read or to fetch, and which
+"""The types of model in whose code a config can name nothing to import, read or fetch, and which
 answer a text alone as among others (ConvBERT does not: its convolutions see the padding)."""
 
 _LONGEST = 64 << 20
