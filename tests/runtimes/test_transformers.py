@@ -146,6 +146,16 @@ def test_weights_in_a_pickle_are_not_read(bert: Folder) -> None:
     refused(folder, UnsupportedModel, "no 'model.safetensors': other files of weights can run code")
 
 
+def test_a_loaded_model_does_not_change_with_its_file(bert: Folder) -> None:
+    folder = bert()
+    model = opened(folder)
+    expected = answer(model, "a b")["probabilities"]
+    with (folder / "model.safetensors").open("r+b") as weights:
+        weights.truncate(0)
+    np.testing.assert_array_equal(answer(model, "a b")["probabilities"], expected)
+    model.close()
+
+
 def test_weights_that_are_absent_are_not_made_up(bert: Folder) -> None:
     folder = bert("BertModel")
     change(folder / "config.json", architectures=["BertForSequenceClassification"])

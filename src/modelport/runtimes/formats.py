@@ -215,5 +215,5 @@ SENTENCE_TRANSFORMERS = Format(
     why="weights from safetensors only, modules and architectures from reviewed lists, no code of"
     " the folder's own, nothing fetched",
     libraries=("torch", "transformers"),
-    extra="transformers",
+    extra="sentence-transformers",
 )

@@ -22,7 +22,6 @@ _TEXTS = [
     "the end " * 40,
 ]
 _MANY = [f"{text} {number}" for number in range(12) for text in _TEXTS[:3]]
-_INPUT = {"text": ("BYTES", [-1])}
 
 
 def _word_pieces(folder: Path) -> int:
@@ -83,6 +82,29 @@ def _saved(network: Any, folder: Path) -> None:
     network.eval().save_pretrained(folder, safe_serialization=True)
 
 
+def _truth(path: str, inputs: Any, outputs: dict[str, Any], prediction: list[Any]) -> Truth:
+    """What a folder's own library answers to texts, or to pixels."""
+    shapes = {name: _shape(value) for name, value in (inputs | outputs).items()}
+    return Truth(
+        path=path,
+        inputs=inputs,
+        outputs=outputs,
+        prediction=prediction,
+        signature=shapes,
+        plain=inputs if "text" in inputs else None,
+        rtol=1e-4,
+        atol=2e-6,
+        spoiled=f"{path}/model.safetensors",
+    )
+
+
+def _shape(value: Any) -> tuple[str, list[int]]:
+    """The type and the shape with free rows, of an array or of texts."""
+    if isinstance(value, list):
+        return "BYTES", [-1]
+    return "FP32", [-1, *value.shape[1:]]
+
+
 def _classifier(folder: Path) -> Truth:
     import torch
     from transformers import BertConfig, BertForSequenceClassification, pipeline
@@ -96,20 +118,9 @@ def _classifier(folder: Path) -> Truth:
     run = pipeline("text-classification", str(place), device="cpu")
     found = [{e["label"]: e["score"] for e in run(t, top_k=None, truncation=True)} for t in _TEXTS]
     best = [max(scores, key=scores.__getitem__) for scores in found]
-    return Truth(
-        path="moods",
-        inputs={"text": _TEXTS},
-        outputs={
-            "label": best,
-            "probabilities": np.array([[scores[name] for name in labels] for scores in found]),
-        },
-        prediction=best,
-        signature=_INPUT | {"label": ("BYTES", [-1]), "probabilities": ("FP32", [-1, 3])},
-        plain={"text": _TEXTS},
-        rtol=1e-4,
-        atol=1e-5,
-        spoiled="moods/model.safetensors",
-    )
+    scores = np.array([[row[name] for name in labels] for row in found])
+    outputs = {"label": best, "probabilities": scores}
+    return _truth("moods", {"text": _TEXTS}, outputs, best)
 
 
 def _regression(folder: Path) -> Truth:
@@ -126,17 +137,10 @@ def _regression(folder: Path) -> Truth:
     run = pipeline("text-classification", str(place), device="cpu")
     # The tokenizer knows no limit: RoBERTa's is its positions less the two that it leaves unused.
     found = [run(t, truncation=True, max_length=46)[0]["score"] for t in _TEXTS]
-    return Truth(
-        path="stars",
-        inputs={"text": _TEXTS},
-        outputs={"value": np.array(found, np.float32)[:, None]},
-        prediction=found,
-        signature=_INPUT | {"value": ("FP32", [-1, 1])},
-        plain={"text": _TEXTS},
-        rtol=1e-4,
-        atol=1e-5,
-        spoiled="stars/tokenizer.json",
-    )
+    values = np.array(found, np.float32)[:, None]
+    truth = _truth("stars", {"text": _TEXTS}, {"value": values}, found)
+    truth.spoiled = "stars/tokenizer.json"
+    return truth
 
 
 def _token_classifier(folder: Path) -> Truth:
@@ -158,17 +162,7 @@ def _token_classifier(folder: Path) -> Truth:
     _saved(DistilBertForTokenClassification(config), place)
     run = pipeline("token-classification", str(place), device="cpu", aggregation_strategy="simple")
     found = [json.dumps([_span(t, e) for e in run(t)] if t else []) for t in _TEXTS]
-    return Truth(
-        path="names",
-        inputs={"text": _TEXTS},
-        outputs={"entities": found},
-        prediction=found,
-        signature=_INPUT | {"entities": ("BYTES", [-1])},
-        plain={"text": _TEXTS},
-        rtol=1e-4,
-        atol=1e-5,
-        spoiled="names/model.safetensors",
-    )
+    return _truth("names", {"text": _TEXTS}, {"entities": found}, found)
 
 
 def _span(text: str, entity: dict[str, Any]) -> dict[str, Any]:
@@ -193,17 +187,7 @@ def _features(folder: Path) -> Truth:
     run = pipeline("feature-extraction", str(place), device="cpu")
     cut = {"truncation": True}
     found = np.array([np.mean(run(t, tokenize_kwargs=cut)[0], 0) for t in _MANY], np.float32)
-    return Truth(
-        path="vectors",
-        inputs={"text": _MANY},
-        outputs={"embedding": found},
-        prediction=found.tolist(),
-        signature=_INPUT | {"embedding": ("FP32", [-1, 32])},
-        plain={"text": _MANY},
-        rtol=1e-4,
-        atol=1e-5,
-        spoiled="vectors/model.safetensors",
-    )
+    return _truth("vectors", {"text": _MANY}, {"embedding": found}, found.tolist())
 
 
 def _images(folder: Path) -> Truth:
@@ -219,36 +203,14 @@ def _images(folder: Path) -> Truth:
     with torch.inference_mode():
         scores = network(pixel_values=torch.from_numpy(rows)).logits.softmax(-1).numpy()
     best = [config.id2label[at] for at in scores.argmax(-1).tolist()]
-    return Truth(
-        path="pets",
-        inputs={"pixel_values": rows},
-        outputs={"label": best, "probabilities": scores},
-        prediction=best,
-        signature={
-            "pixel_values": ("FP32", [-1, 3, 12, 12]),
-            "label": ("BYTES", [-1]),
-            "probabilities": ("FP32", [-1, 2]),
-        },
-        rtol=1e-4,
-        atol=1e-5,
-        spoiled="pets/model.safetensors",
-    )
+    outputs = {"label": best, "probabilities": scores}
+    return _truth("pets", {"pixel_values": rows}, outputs, best)
 
 
 def _embedded(model: Any, path: str, texts: list[str]) -> Truth:
     """What sentence-transformers itself answers."""
     found = np.stack([model.encode(text) for text in texts])
-    return Truth(
-        path=path,
-        inputs={"text": texts},
-        outputs={"embedding": found},
-        prediction=found.tolist(),
-        signature=_INPUT | {"embedding": ("FP32", [-1, found.shape[1]])},
-        plain={"text": texts},
-        rtol=1e-4,
-        atol=2e-6,
-        spoiled=f"{path}/model.safetensors",
-    )
+    return _truth(path, {"text": texts}, {"embedding": found}, found.tolist())
 
 
 def _mini_lm(folder: Path) -> Truth:

@@ -66,5 +66,6 @@ def classes_of(config: Any) -> Classes:
 def class_names(config: Any) -> tuple[str, ...]:
     """The names in the order of the logits; their numbers where two have one name."""
     count = config.num_labels
-    names = tuple(str(config.id2label.get(at, at)) for at in range(count))
+    known = config.id2label or {}
+    names = tuple(str(known.get(at, at)) for at in range(count))
     return names if len(set(names)) == count else tuple(map(str, range(count)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 from collections.abc import Iterator
@@ -44,7 +45,15 @@ def load_network(auto: Any, folder: Path, unused: str = "") -> Any:
             f"'model.safetensors' lacks {len(wrong)} weights of the model, or has them in another"
             f" shape: {wrong[0]}"
         )
-    return network.float().eval()
+    return _in_memory(network.float().eval())
+
+
+def _in_memory(network: Any) -> Any:
+    """The network with its own copy of weights that are mapped from the file, which may change."""
+    with torch.no_grad():
+        for tensor in itertools.chain(network.parameters(), network.buffers()):
+            tensor.data = tensor.data.clone()
+    return network
 
 
 def _is_of(part: str, name: str) -> bool:
