@@ -38,7 +38,8 @@ def command(
 
     table = Table(box=None, pad_edge=False)
     for column in ("format", "files", "extra", "installed", "grade", "safe to load"):
-        table.add_column(column, header_style="dim", overflow="fold")
+        name = column == "format"
+        table.add_column(column, header_style="dim", overflow="fold", no_wrap=name)
     for row in rows:
         installed = "[green]yes[/]" if row["installed"] else "[yellow]no[/]"
         safe = f"[green]yes[/]: {row['why']}" if row["safe"] else f"[red]no[/]: {row['why']}"

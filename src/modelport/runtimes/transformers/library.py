@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -66,6 +67,8 @@ def load_tokenizer(folder: Path) -> Any:
     Raises:
         UnsupportedModel: there is none, or it cannot make rows equally long.
     """
+    # Its own threads would be one for each CPU, in every worker; it has no other switch.
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     with _quiet_and_offline():
         try:
             tokenizer = transformers.AutoTokenizer.from_pretrained(
