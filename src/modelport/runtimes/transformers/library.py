@@ -30,7 +30,7 @@ def load_network(auto: Any, folder: Path, unused: str = "") -> Any:
     Args:
         auto: the class of transformers that builds it.
         folder: a folder that was checked.
-        unused: how the names of weights begin that may be absent, because nobody asks for them.
+        unused: a part of the network whose weights may be absent, because nobody asks for it.
 
     Raises:
         CorruptModel: weights are absent or of another shape; they would be random.
@@ -39,7 +39,7 @@ def load_network(auto: Any, folder: Path, unused: str = "") -> Any:
         network, info = auto.from_pretrained(
             str(folder), use_safetensors=True, output_loading_info=True, **_LOCAL
         )
-    missing = [name for name in info["missing_keys"] if not unused or not _is_of(unused, name)]
+    missing = [name for name in info["missing_keys"] if unused not in name.split(".")]
     wrong = sorted(map(str, [*missing, *info.get("mismatched_keys", ())]))
     if wrong:
         raise CorruptModel(
@@ -55,10 +55,6 @@ def _in_memory(network: Any) -> Any:
         for tensor in itertools.chain(network.parameters(), network.buffers()):
             tensor.data = tensor.data.clone()
     return network
-
-
-def _is_of(part: str, name: str) -> bool:
-    return part in name.split(".")
 
 
 def load_tokenizer(folder: Path) -> Any:
