@@ -26,6 +26,8 @@ NEEDS = {
     "runtimes/test_lightgbm.py": "lightgbm",
     "runtimes/test_sklearn.py": "skops",
     "runtimes/test_xgboost.py": "xgboost",
+    "runtimes/test_torch.py": "torch",
+    "runtimes/test_transformers.py": "transformers",
     "conformance/test_triton_client.py": "tritonclient",
     "examples/test_views.py": "django",
 }

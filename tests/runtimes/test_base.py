@@ -39,10 +39,10 @@ Files = Callable[..., tuple[Path, LoadOptions]]
 
 
 @pytest.fixture
-def plugin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str, str], None]:
+def plugin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None]:
     """Register an ending for a module of that source, as an installed package does."""
 
-    def register(ending: str, source: str) -> None:
+    def register(ending: str, source: str, safe: bool = True) -> None:
         package = tmp_path / "site"
         info = package / f"plug_{ending}-1.0.dist-info"
         info.mkdir(parents=True)
@@ -50,7 +50,7 @@ def plugin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str, st
         (package / f"plug_{ending}_format.py").write_text(
             "from modelport.runtimes.formats import Format\n"
             f"FORMAT = Format(name='Mine', runtime='plug_{ending}:RUNTIME', grade='bronze',\n"
-            f"    endings=('{ending}',), safe=True, why='data',\n"
+            f"    endings=('{ending}',), safe={safe}, why='data',\n"
             f"    package='plug-{ending}', extra='fast')\n"
         )
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: plug-{ending}\nVersion: 1.0")
@@ -112,7 +112,7 @@ def test_another_digest_does_not_make_a_file_trusted(file: Files) -> None:
 
 
 def test_another_packages_runtime_is_found_and_used(
-    file: Files, plugin: Callable[[str, str], None]
+    file: Files, plugin: Callable[..., None]
 ) -> None:
     plugin(
         "mine",
@@ -123,8 +123,24 @@ def test_another_packages_runtime_is_found_and_used(
     assert load(path, options) == "content"  # type: ignore[comparison-overlap]
 
 
+def test_what_trust_would_not_help_is_refused_before_trust_is_asked_for(
+    file: Files, plugin: Callable[..., None]
+) -> None:
+    plugin(
+        "futile",
+        "from modelport.core.errors import UnsupportedModel\n"
+        "from modelport.runtimes.base import Runtime\n"
+        "def examine(path):\n    raise UnsupportedModel(f'{path} is of no use')\n"
+        "RUNTIME = Runtime(name='Mine', load=None, examine=examine)\n",
+        safe=False,
+    )
+    with pytest.raises(UnsupportedModel) as caught:
+        load(*file("m.futile", b"content"))
+    assert caught.value.message == "m.futile is of no use"
+
+
 def test_whatever_a_library_raises_becomes_one_sentence_without_its_trace(
-    file: Files, plugin: Callable[[str, str], None]
+    file: Files, plugin: Callable[..., None]
 ) -> None:
     plugin(
         "raises",
@@ -137,7 +153,7 @@ def test_whatever_a_library_raises_becomes_one_sentence_without_its_trace(
 
 
 def test_an_error_without_words_is_told_by_its_type(
-    file: Files, plugin: Callable[[str, str], None]
+    file: Files, plugin: Callable[..., None]
 ) -> None:
     plugin(
         "silent",
@@ -162,7 +178,7 @@ def test_an_error_without_words_is_told_by_its_type(
     ],
 )
 def test_a_missing_library_is_named_with_the_command_that_installs_it(
-    file: Files, plugin: Callable[[str, str], None], ending: str, source: str
+    file: Files, plugin: Callable[..., None], ending: str, source: str
 ) -> None:
     plugin(ending, source)
     with pytest.raises(MissingLibrary) as caught:
@@ -173,16 +189,14 @@ def test_a_missing_library_is_named_with_the_command_that_installs_it(
     )
 
 
-def test_a_plug_in_that_is_no_runtime_is_refused(
-    file: Files, plugin: Callable[[str, str], None]
-) -> None:
+def test_a_plug_in_that_is_no_runtime_is_refused(file: Files, plugin: Callable[..., None]) -> None:
     plugin("wrong", "RUNTIME = 3\n")
     with pytest.raises(LoadError, match=r"the runtime of Mine is not a modelport"):
         load(*file("m.wrong", b"x"))
 
 
 def test_a_plug_in_that_cannot_be_imported_is_told_by_its_error(
-    file: Files, plugin: Callable[[str, str], None]
+    file: Files, plugin: Callable[..., None]
 ) -> None:
     plugin("torn", "from json import nothing_of_that_name\n")
     with pytest.raises(LoadError, match=r"nothing_of_that_name.*/json/__init__\.py") as caught:
@@ -192,7 +206,7 @@ def test_a_plug_in_that_cannot_be_imported_is_told_by_its_error(
 
 @pytest.mark.parametrize("kind", ["ValueError", "LoadError", "UnsupportedModel"])
 def test_no_error_that_leaves_loading_shows_a_path(
-    file: Files, plugin: Callable[[str, str], None], kind: str
+    file: Files, plugin: Callable[..., None], kind: str
 ) -> None:
     plugin(
         "open",

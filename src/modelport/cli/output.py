@@ -55,8 +55,8 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], empty: st
         out(empty)
         return
     table = Table(box=None, pad_edge=False)
-    for column in columns:
-        table.add_column(column, header_style="dim", overflow="fold")
+    for at, column in enumerate(columns):  # the first is a name, which is typed somewhere
+        table.add_column(column, header_style="dim", overflow="fold", no_wrap=at == 0)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     console(width=None if sys.stdout.isatty() else _PIPED_WIDTH).print(table)

@@ -110,6 +110,9 @@ class Runtime:
     load: Callable[[Path, LoadOptions], Model]
     """Read a file, or a folder where that is one model; raises `LoadError`, and anything that the
     library raises on damaged files."""
+    examine: Callable[[Path], None] = lambda path: None
+    """Refuse, before the operator is asked to trust it, what trust would not help; runs nothing of
+    the file. Raises `LoadError`."""
 
 
 def load(path: Path, options: LoadOptions) -> Model:
@@ -170,6 +173,7 @@ def _load(path: Path, options: LoadOptions) -> Model:
     if path.is_file() and path.stat().st_size == 0:
         raise CorruptModel(f"'{path.name}' is empty")
     runtime = _runtime(known)
+    runtime.examine(path)
     if not known.safe:
         require_trust(path, known.why, options)
     try:

@@ -24,7 +24,11 @@ __all__ = [
     "ONNX",
     "PICKLE",
     "PYTHON",
+    "SENTENCE_TRANSFORMERS",
     "SKOPS",
+    "TORCHSCRIPT",
+    "TORCH_EXPORT",
+    "TRANSFORMERS",
     "XGBOOST",
     "Format",
     "Grade",
@@ -216,4 +220,63 @@ XGBOOST = Format(
     recognise=_is_xgboost,
     libraries=("xgboost", "onnx"),
     extra="xgboost",
+)
+TORCHSCRIPT = Format(
+    name="TorchScript",
+    runtime="modelport.runtimes.torch.script:RUNTIME",
+    endings=("pt", "pth"),
+    grade="silver",
+    safe=False,
+    why="a TorchScript program can read and write files when it runs, and its loader is not made"
+    " for files of strangers. Save it in a format that cannot, such as ONNX",
+    libraries=("torch",),
+    extra="torch",
+)
+TORCH_EXPORT = Format(
+    name="torch.export",
+    runtime="modelport.runtimes.torch.exported:RUNTIME",
+    endings=("pt2",),
+    grade="silver",
+    safe=False,
+    why="the loader of torch.export falls back to pickle, which runs code. Save it in a format that"
+    " does not, such as ONNX",
+    libraries=("torch",),
+    extra="torch",
+)
+
+
+def _is_transformers(folder: Path) -> bool:
+    """Whether `config.json` is of a transformers model that is not part of a larger one."""
+    if (folder / "modules.json").exists():
+        return False
+    try:
+        with (folder / "config.json").open("rb") as file:
+            start = file.read(65536)
+    except OSError:
+        return False
+    return b'"architectures"' in start or b'"model_type"' in start
+
+
+TRANSFORMERS = Format(
+    name="transformers",
+    runtime="modelport.runtimes.transformers.runtime:RUNTIME",
+    marker="config.json",
+    recognise=_is_transformers,
+    grade="silver",
+    safe=True,
+    why="weights from safetensors only, architectures from a reviewed list, no code of the folder's"
+    " own, nothing fetched",
+    libraries=("torch", "transformers"),
+    extra="transformers",
+)
+SENTENCE_TRANSFORMERS = Format(
+    name="sentence-transformers",
+    runtime="modelport.runtimes.transformers.sentence:RUNTIME",
+    marker="modules.json",
+    grade="silver",
+    safe=True,
+    why="weights from safetensors only, modules and architectures from reviewed lists, no code of"
+    " the folder's own, nothing fetched",
+    libraries=("torch", "transformers"),
+    extra="sentence-transformers",
 )
