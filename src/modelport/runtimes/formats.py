@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +19,15 @@ from modelport.kit import plugins
 
 __all__ = [
     "GROUP",
+    "JAX",
+    "KERAS",
+    "LITERT",
+    "MLFLOW",
     "ONNX",
+    "OPENVINO",
     "PICKLE",
     "PYTHON",
+    "SAVED_MODEL",
     "SKOPS",
     "Format",
     "Grade",
@@ -32,6 +39,8 @@ __all__ = [
 _log = logging.getLogger(__name__)
 
 GROUP = "modelport.formats"
+_HEAD_BYTES = 4096
+_NET = re.compile(rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]*\?>\s*)?(<!--.*?-->\s*)*<net[\s>]", re.DOTALL)
 
 Grade: TypeAlias = Literal["bronze", "silver", "gold"]
 """Bronze: loads, has tests and documentation. Silver: its errors are clear and its limits known.
@@ -117,6 +126,16 @@ def is_model(path: Path) -> bool:
     return format_of(path) is not None
 
 
+def _is_openvino(path: Path) -> bool:
+    """Whether the root element of an XML file is `net`, as far as its first bytes tell."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(_HEAD_BYTES)
+    except OSError:
+        return False
+    return _NET.match(start) is not None
+
+
 ONNX = Format(
     name="ONNX",
     runtime="modelport.runtimes.onnx:RUNTIME",
@@ -153,4 +172,67 @@ PICKLE = Format(
     " skops.io.dump(model, 'model.skops')",
     libraries=("sklearn", "skops", "skl2onnx"),
     extra="sklearn",
+)
+SAVED_MODEL = Format(
+    name="SavedModel",
+    runtime="modelport.runtimes.tensorflow:RUNTIME",
+    marker="saved_model.pb",
+    grade="silver",
+    safe=True,
+    why="a graph of operations on a list of pure ones; one with others has to be trusted",
+    libraries=("tensorflow",),
+    extra="tensorflow",
+)
+KERAS = Format(
+    name="Keras",
+    runtime="modelport.runtimes.keras:RUNTIME",
+    endings=("keras",),
+    grade="silver",
+    safe=True,
+    why="layers of Keras itself, in safe mode; one with Lambda or own layers has to be trusted",
+    libraries=("tensorflow", "keras"),
+    extra="keras",
+)
+LITERT = Format(
+    name="LiteRT",
+    runtime="modelport.runtimes.litert:RUNTIME",
+    endings=("tflite",),
+    grade="silver",
+    safe=True,
+    why="a graph of built-in operations; custom ones are refused",
+    libraries=("ai_edge_litert",),
+    extra="litert",
+)
+OPENVINO = Format(
+    name="OpenVINO",
+    runtime="modelport.runtimes.openvino:RUNTIME",
+    endings=("xml",),
+    grade="silver",
+    safe=True,
+    why="a graph of standard operations, with its weights in the .bin file beside it; extensions"
+    " are not loaded",
+    recognise=_is_openvino,
+    libraries=("openvino",),
+    extra="openvino",
+)
+MLFLOW = Format(
+    name="MLflow",
+    runtime="modelport.runtimes.mlflow:RUNTIME",
+    marker="MLmodel",
+    grade="silver",
+    safe=True,
+    why="what it names is loaded as its own format, and refused where that one would be",
+    libraries=("yaml",),
+    extra="mlflow",
+)
+JAX = Format(
+    name="JAX",
+    runtime="modelport.runtimes.jax:RUNTIME",
+    endings=("jaxexport",),
+    grade="silver",
+    safe=True,
+    why="a StableHLO program, which only computes; calls of native code that are not on a list"
+    " are refused",
+    libraries=("jax",),
+    extra="jax",
 )
