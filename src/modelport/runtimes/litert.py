@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert import interpreter as litert
 
 from modelport.core.errors import CorruptModel, UnsupportedModel
 from modelport.core.signature import Signature, TensorSpec
@@ -35,7 +35,7 @@ _DEFAULT = "serving_default"
 class LiteRTModel:
     """An interpreter behind a lock, which it needs."""
 
-    def __init__(self, interpreter: Interpreter) -> None:
+    def __init__(self, interpreter: litert.Interpreter) -> None:
         self._interpreter = interpreter
         self._lock = threading.Lock()
         inputs, outputs = _tensors(interpreter)
@@ -76,7 +76,7 @@ class LiteRTModel:
 def _load(path: Path, options: LoadOptions) -> LiteRTModel:
     try:
         with quiet_banners():
-            interpreter = Interpreter(str(path), num_threads=options.threads)
+            interpreter = litert.Interpreter(str(path), num_threads=options.threads)
             interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         raise _refusal(path, str(error)) from error
@@ -96,7 +96,7 @@ def _refusal(path: Path, said: str) -> CorruptModel | UnsupportedModel:
     return CorruptModel(f"'{path.name}' is not a usable LiteRT file: {reason}")
 
 
-def _tensors(interpreter: Interpreter) -> tuple[_Tensors, _Tensors]:
+def _tensors(interpreter: litert.Interpreter) -> tuple[_Tensors, _Tensors]:
     """The inputs and outputs of the main graph, by the names of its signature, else their own."""
     inputs = {tensor["name"]: tensor for tensor in interpreter.get_input_details()}
     outputs = {tensor["name"]: tensor for tensor in interpreter.get_output_details()}

@@ -38,9 +38,9 @@ def _dense(folder: Path) -> Truth:
     return Truth(
         path="model.tflite",
         inputs={"x": rows},
-        outputs={"Identity": answer},
+        outputs={"output_0": answer},
         prediction=answer.tolist(),
-        signature={"x": ("FP32", [-1, 4]), "Identity": ("FP32", [-1, 3])},
+        signature={"x": ("FP32", [-1, 4]), "output_0": ("FP32", [-1, 3])},
     )
 
 

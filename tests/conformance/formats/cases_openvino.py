@@ -44,16 +44,16 @@ def _two_inputs(folder: Path) -> Truth:
     table = rng.normal(size=(10, 3)).astype(np.float32)
     ids = ops.parameter([-1, -1], np.int64, "ids")
     ids.output(0).set_names({"ids"})
-    scale = ops.parameter([-1, 1], np.float32, "scale")
+    scale = ops.parameter([-1], np.float32, "scale")
     scale.output(0).set_names({"scale"})
     found = ops.gather(ops.constant(table), ids, ops.constant(np.int64(0)))
     mean = ops.reduce_mean(found, ops.constant(np.array([1])))
-    y = ops.multiply(mean, scale)
+    y = ops.multiply(mean, ops.unsqueeze(scale, ops.constant(np.array([1]))))
     y.output(0).set_names({"y"})
     ov.save_model(ov.Model([y], [ids, scale], "m"), str(folder / "model.xml"), False)
     rows = rng.integers(0, 10, size=(4, 6))
-    scales = rng.normal(size=(4, 1)).astype(np.float32)
-    answer = table[rows].mean(axis=1) * scales
+    scales = rng.normal(size=4).astype(np.float32)
+    answer = table[rows].mean(axis=1) * scales[:, None]
     return Truth(
         path="model.xml",
         inputs={"ids": rows, "scale": scales},
@@ -61,7 +61,7 @@ def _two_inputs(folder: Path) -> Truth:
         prediction=answer.tolist(),
         signature={
             "ids": ("INT64", [-1, -1]),
-            "scale": ("FP32", [-1, 1]),
+            "scale": ("FP32", [-1]),
             "y": ("FP32", [-1, 3]),
         },
     )
