@@ -12,6 +12,7 @@ not name them and their number fits; columns that are not required may be missin
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -24,7 +25,7 @@ from pathlib import Path, PurePosixPath
 import msgspec
 import yaml
 
-from modelport.core.errors import CorruptModel, UnsupportedModel
+from modelport.core.errors import CorruptModel, UnsupportedModel, UntrustedModel
 from modelport.core.semantics import Field, InputMeaning
 from modelport.core.signature import TensorSpec
 from modelport.core.tensors import Batch, DType
@@ -88,11 +89,29 @@ def _load(path: Path, options: LoadOptions) -> Model:
     schema = _schema(said.get("signature"))
     declared = {spec.name: spec for spec in schema.tensors} | dict(options.declared_inputs)
     with _opened(path, name, flavour) as place:
-        inner = load(place, replace(options, declared_inputs=declared))
+        inner = _load_inner(place, replace(options, declared_inputs=declared))
     return MLflowModel(inner, _described(inner.description, schema, name))
 
 
 RUNTIME = Runtime(name="MLflow", load=_load)
+
+
+def _load_inner(place: Path, options: LoadOptions) -> Model:
+    """What the folder holds; who trusts the folder trusts it, too."""
+    own = _digest(place) or options.digest
+    also = {own} if options.digest in options.trusted else set()
+    try:
+        return load(place, replace(options, digest=own, trusted=options.trusted | also))
+    except UntrustedModel as error:
+        message = error.message.replace(own, options.digest)
+        raise UntrustedModel(message, digest=options.digest) from error
+
+
+def _digest(place: Path) -> str | None:
+    if not place.is_file():
+        return None
+    with place.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read(path: Path) -> Mapping[str, object]:

@@ -52,7 +52,7 @@ def _skops(folder: Path) -> Truth:
             "label": ("BYTES", [-1]),
             "probabilities": ("FP64", [-1, 3]),
         },
-        spoiled="model/MLmodel",
+        spoiled="model/model.skops",
     )
 
 
