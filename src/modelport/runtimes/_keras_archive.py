@@ -55,7 +55,7 @@ def unknown_parts(path: Path) -> list[str]:
 def _check_entries(path: Path, archive: zipfile.ZipFile) -> None:
     entries = archive.infolist()
     names = [entry.filename for entry in entries]
-    if not _ENTRIES <= set(names):
+    if not set(names) >= _ENTRIES:
         raise _corrupt(path, f"it has no {min(_ENTRIES - set(names))}")
     if len(set(names)) != len(names) or len(names) > _MOST_ENTRIES:
         raise _corrupt(path, "its archive has too many entries, or two of one name")
@@ -107,10 +107,8 @@ def _is_known(name: str, module: object) -> bool:
         return True  # looked up among Keras's own layers and functions only
     if module == "keras":
         return name in _TOP
-    known = isinstance(module, str)
-    return known and (
-        module in _MODULES or any(module == m or module.startswith(f"{m}.") for m in _INNER)
-    )
+    place = str(module)
+    return place in _MODULES or any(place == m or place.startswith(f"{m}.") for m in _INNER)
 
 
 def _is_own(part: Mapping[str, object]) -> bool:

@@ -1,8 +1,8 @@
 """The operations of TensorFlow that a SavedModel may have without being trusted.
 
-Made from the operations that TensorFlow 2.21 registers: those that declare no side effect, without
-those that name a file, an address, a device or a program all the same (`ReadFile`, `PyFuncStateless`,
-`DebugIdentity`, `ImmutableConst`, `DecodeProtoV2`, ...), without gradients, and with those that keep
+Made from the operations that TensorFlow 2.21 registers: those that declare no side effect, but for
+gradients and those that name a file, an address, a device or a program all the same (`ReadFile`,
+`PyFuncStateless`, `DebugIdentity`, `ImmutableConst`, `DecodeProtoV2`, ...), and those that keep
 state in the model's own variables and tables.
 """
 
@@ -10,8 +10,7 @@ from __future__ import annotations
 
 __all__ = ["PURE", "SAVER"]
 
-PURE = frozenset(
-    """
+_NAMES = """
 Abs AccumulateNV2 Acos Acosh Add AddN AddV2 AdjustContrast AdjustContrastv2 AdjustHue
 AdjustSaturation All Angle AnonymousHashTable AnonymousMutableDenseHashTable
 AnonymousMutableHashTable Any ApproxTopK ApproximateEqual ArgMax ArgMin AsString Asin Asinh Assert
@@ -112,7 +111,7 @@ UniformQuantizedConvolutionHybrid UniformQuantizedDot UniformQuantizedDotHybrid 
 Unique UniqueV2 UniqueWithCounts UniqueWithCountsV2 Unpack UnravelIndex UnsortedSegmentJoin
 UnsortedSegmentMax UnsortedSegmentMin UnsortedSegmentProd UnsortedSegmentSum UpperBound
 VarHandleOp VarIsInitializedOp VariableShape Where While Xdivy Xlog1py Xlogy ZerosLike Zeta
-""".split()
-)
+"""
+PURE = frozenset(_NAMES.split())
 SAVER = frozenset({"MergeV2Checkpoints", "RestoreV2", "SaveV2", "ShardedFilename"})
 """What the functions that save and restore a model use; loading it does not run them."""

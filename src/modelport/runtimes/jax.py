@@ -18,16 +18,17 @@ import os
 import re
 import struct
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 import jax
+import jax.export
 import numpy as np
 
-from modelport.core.errors import CorruptModel, InvalidInput, ModelportError, UnsupportedModel
+from modelport.core.errors import CorruptModel, ModelportError, UnsupportedModel
 from modelport.core.signature import Signature, TensorSpec
-from modelport.core.tensors import Array, Batch, DType
+from modelport.core.tensors import Batch, DType
 from modelport.runtimes.base import Description, LoadOptions, Runtime
 
 __all__ = ["RUNTIME", "JaxModel"]
@@ -121,7 +122,9 @@ def _start(threads: int) -> None:
 def _check(path: Path, exported: jax.export.Exported, program: str) -> None:
     calls = program.count("custom_call")
     if calls != len(_ALLOWED.findall(program)):
-        others = {found[1] for found in _CALL.finditer(program) if not _ALLOWED.match(found[0] + "(")}
+        others = {
+            found[1] for found in _CALL.finditer(program) if not _ALLOWED.match(found[0] + "(")
+        }
         raise UnsupportedModel(
             f"'{path.name}' calls native code that is not known to be safe:"
             f" {', '.join(sorted(others))[:200]}; export it without callbacks and own kernels"

@@ -39,7 +39,7 @@ class _Keras(Protocol):
     """A model of Keras, as far as it is used here."""
 
     name: str
-    inputs: Sequence["_Symbol"] | None
+    inputs: Sequence[_Symbol] | None
     input: object
     output: object
 
@@ -97,9 +97,12 @@ def _import_keras() -> ModuleType:
 def _check_weights(path: Path) -> None:
     """Refuse weights that HDF5 would read from other files, at whatever place in this one."""
     try:
-        with zipfile.ZipFile(path) as archive, archive.open(WEIGHTS) as entry:
-            with h5py.File(entry, "r") as file:
-                problem = _elsewhere(file)
+        with (
+            zipfile.ZipFile(path) as archive,
+            archive.open(WEIGHTS) as entry,
+            h5py.File(entry, "r") as file,
+        ):
+            problem = _elsewhere(file)
     except (OSError, RuntimeError, zipfile.BadZipFile) as error:
         raise CorruptModel(
             f"'{path.name}' is not a usable Keras file: its weights cannot be read"
@@ -159,7 +162,9 @@ def _traced(
     names = _output_names(keras, model)
 
     def run(**tensors: object) -> dict[str, object]:
-        given = keras.tree.pack_sequence_as(_graph_of(model).input, [tensors[s.name] for s in inputs])
+        given = keras.tree.pack_sequence_as(
+            _graph_of(model).input, [tensors[s.name] for s in inputs]
+        )
         values = keras.tree.flatten(model(given, training=False))
         return {n: tf.convert_to_tensor(v) for n, v in zip(names, values, strict=True)}
 

@@ -12,12 +12,12 @@ of further subgraphs are not supported. An interpreter runs one request at a tim
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypedDict
 
 import numpy as np
+import numpy.typing as npt
 from ai_edge_litert import interpreter as litert
 
 from modelport.core.errors import CorruptModel, UnsupportedModel
@@ -28,7 +28,18 @@ from modelport.runtimes.base import Description, LoadOptions, Runtime
 
 __all__ = ["RUNTIME", "LiteRTModel"]
 
-_Tensors: TypeAlias = dict[str, Mapping[str, object]]
+
+class _Tensor(TypedDict):
+    """What LiteRT says of a tensor, as far as it is used here."""
+
+    name: str
+    index: int
+    dtype: type[np.generic]
+    shape: npt.NDArray[np.int32]
+    shape_signature: npt.NDArray[np.int32]
+
+
+_Tensors: TypeAlias = dict[str, _Tensor]
 _DEFAULT = "serving_default"
 
 
@@ -111,7 +122,7 @@ def _tensors(interpreter: litert.Interpreter) -> tuple[_Tensors, _Tensors]:
     return inputs, outputs  # the signature is of another graph of the file
 
 
-def _indices(tensors: _Tensors) -> set[object]:
+def _indices(tensors: _Tensors) -> set[int]:
     return {tensor["index"] for tensor in tensors.values()}
 
 
@@ -119,12 +130,9 @@ def _specs(tensors: _Tensors) -> tuple[TensorSpec, ...]:
     return tuple(_spec(name, tensor) for name, tensor in tensors.items())
 
 
-def _spec(name: str, tensor: Mapping[str, object]) -> TensorSpec:
-    dtype = np.dtype(tensor["dtype"])  # type: ignore[call-overload]
+def _spec(name: str, tensor: _Tensor) -> TensorSpec:
+    dtype = np.dtype(tensor["dtype"])
     if dtype.kind not in "biuf":
         raise UnsupportedModel(f"tensor '{name}' is of a type that is not supported: {dtype}")
-    sizes = tensor["shape_signature"]
-    if not len(sizes):  # a scalar, or a file that says sizes in one place only
-        sizes = tensor["shape"]
-    shape = tuple(None if size < 0 else int(size) for size in sizes)
-    return TensorSpec(name, DType.of(dtype), shape)
+    sizes = tensor["shape_signature"].tolist() or tensor["shape"].tolist()
+    return TensorSpec(name, DType.of(dtype), tuple(None if n < 0 else n for n in sizes))

@@ -153,10 +153,8 @@ def _why(operations: list[str]) -> str:
 
 
 def _served(signatures: Mapping[str, object]) -> str:
-    if _DEFAULT in signatures or len(signatures) != 1:
-        name = _DEFAULT
-    else:
-        name = next(iter(signatures))
+    only = next(iter(signatures)) if len(signatures) == 1 else _DEFAULT
+    name = _DEFAULT if _DEFAULT in signatures else only
     if name not in signatures:
         names = ", ".join(f"'{each}'" for each in signatures) or "none"
         raise UnsupportedModel(
