@@ -22,7 +22,13 @@ settings.load_profile("modelport")
 DATA = Path(__file__).parent / "data"
 
 NEEDS = {
+    "runtimes/test_jax.py": "jax",
+    "runtimes/test_keras.py": "keras",
+    "runtimes/test_litert.py": "ai_edge_litert",
+    "runtimes/test_mlflow.py": "yaml",
+    "runtimes/test_openvino.py": "openvino",
     "runtimes/test_sklearn.py": "skops",
+    "runtimes/test_tensorflow.py": "tensorflow",
     "conformance/test_triton_client.py": "tritonclient",
     "examples/test_views.py": "django",
 }
