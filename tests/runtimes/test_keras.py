@@ -24,6 +24,12 @@ with warnings.catch_warnings():
     import_tensorflow(1)
     keras = _import_keras()
 
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:You are saving a model that has not yet been built"),
+]
+"""What Keras itself does when it saves."""
+
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Callable[[Any], Path]:
