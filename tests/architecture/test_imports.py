@@ -52,6 +52,7 @@ LIBRARIES = [
     *("numpy", "onnxruntime", "msgspec", "orjson", "sqlalchemy", "prometheus_client", "rich"),
     *("typer", "uvicorn", "uvloop", "httptools", "starlette.applications", "httpx", "onnx"),
     *("sklearn", "skl2onnx", "skops.io", "pandas", "sklearn.ensemble", "uvicorn.config"),
+    *("ai_edge_litert.interpreter", "h5py", "jax.export", "yaml"),
     *("sqlalchemy.dialects.sqlite", "rich.console", "rich.table", "typer.main"),
 ]
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import importlib
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import openvino as ov
 import pytest
-from openvino import opset13 as ops
 
 from modelport.core.errors import CorruptModel, UnsupportedModel
 from modelport.core.tensors import DType
 from modelport.runtimes.base import LoadOptions, Model, load
 from modelport.runtimes.formats import OPENVINO, format_of
+from modelport.runtimes.openvino import ov
+
+ops = importlib.import_module("openvino.opset13")
 
 
 @pytest.fixture
@@ -89,6 +93,15 @@ def test_an_operation_of_an_extension_is_refused(saved: Callable[..., Path]) -> 
     )
     with pytest.raises(CorruptModel, match="Own"):
         opened(path)
+
+
+def test_nothing_is_sent_when_it_is_imported() -> None:
+    program = (
+        "import threading, modelport.runtimes.openvino, sys;"
+        "assert threading.active_count() == 1, threading.enumerate();"
+        "assert sys.modules['openvino_telemetry'] is None"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@ Grade: silver.
 
 The IR is data: a graph of standard operations. Extensions are never loaded, so that a graph with
 operations of their own is refused. Numbers are float32 where the file says so, on every CPU.
-State that a graph keeps from one run to the next is reset before each run.
+State that a graph keeps from one run to the next is reset before each run. OpenVINO's telemetry
+is off.
 
 A digest is of the `.xml` file, as it is for every model that is a file.
 """
@@ -11,17 +12,21 @@ A digest is of the `.xml` file, as it is for every model that is a file.
 from __future__ import annotations
 
 import queue
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import openvino as ov
 
 from modelport.core.errors import CorruptModel, UnsupportedModel
 from modelport.core.signature import Shape, Signature, TensorSpec
 from modelport.core.tensors import Batch, DType
 from modelport.runtimes.base import Description, LoadOptions, Runtime
+
+# Importing OpenVINO sends an event to Google Analytics, unless the package that does is not there.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+import openvino as ov  # noqa: E402
 
 __all__ = ["RUNTIME", "OpenVINOModel"]
 
