@@ -107,6 +107,14 @@ def test_an_archive_that_is_no_model_is_refused(
         unknown_parts(archive(more=more))
 
 
+def test_how_it_was_trained_is_not_read(archive: Callable[..., Path]) -> None:
+    own = {"loss": part("own", "function", config="loss")}
+    config = {**part("keras", "Sequential"), "compile_config": own}
+    assert unknown_parts(archive(more={"config.json": json.dumps(config).encode()})) == []
+    nested = archive({**DENSE, "compile_config": own})
+    assert unknown_parts(nested) == ["own.loss"]
+
+
 def test_a_missing_entry_is_named(archive: Callable[..., Path]) -> None:
     with pytest.raises(CorruptModel, match=r"has no metadata\.json"):
         unknown_parts(archive(metadata=True))

@@ -28,7 +28,7 @@ _LEAST_BYTES = 16 << 20
 _MOST_ENTRIES = 10_000
 _PARTS = ("layers", "ops", "initializers", "regularizers", "constraints", "activations")
 _TRAINING = ("optimizers", "losses", "metrics", "random", "dtype_policies")
-_MODULES = tuple(f"keras.{name}" for name in (*_PARTS, *_TRAINING))
+_MODULES = (*(f"keras.{n}" for n in (*_PARTS, *_TRAINING)), "keras.optimizers.schedules")
 _INNER = (*(f"keras.src.{name}" for name in (*_PARTS, *_TRAINING)), "keras.src.models")
 _TOP = {"DTypePolicy", "Functional", "Model", "Sequential", "Variable"}
 _DATA = {"__bytes__", "__ellipsis__", "__keras_tensor__", "__numpy__", "__slice__", "__tensor__"}
@@ -78,6 +78,8 @@ def _corrupt(path: Path, reason: str) -> CorruptModel:
 
 
 def _unknown(config: object) -> Iterator[str]:
+    if isinstance(config, dict):  # how it was trained is not read
+        config = {key: value for key, value in config.items() if key != "compile_config"}
     waiting = [config]
     while waiting:  # a stack, not recursion: models may lie deep in each other
         part = waiting.pop()
