@@ -23,11 +23,17 @@ DATA = Path(__file__).parent / "data"
 
 NEEDS = {
     "runtimes/test_catboost.py": "catboost",
+    "runtimes/test_jax.py": "jax",
+    "runtimes/test_keras.py": "keras",
     "runtimes/test_lightgbm.py": "lightgbm",
+    "runtimes/test_litert.py": "ai_edge_litert",
+    "runtimes/test_mlflow.py": "yaml",
+    "runtimes/test_openvino.py": "openvino",
     "runtimes/test_sklearn.py": "skops",
-    "runtimes/test_xgboost.py": "xgboost",
+    "runtimes/test_tensorflow.py": "tensorflow",
     "runtimes/test_torch.py": "torch",
     "runtimes/test_transformers.py": "transformers",
+    "runtimes/test_xgboost.py": "xgboost",
     "conformance/test_triton_client.py": "tritonclient",
     "examples/test_views.py": "django",
 }

@@ -53,6 +53,7 @@ LIBRARIES = [
     *("typer", "uvicorn", "uvloop", "httptools", "starlette.applications", "httpx", "onnx"),
     *("sklearn", "skl2onnx", "skops.io", "pandas", "sklearn.ensemble", "uvicorn.config"),
     *("torch", "torch.export", "transformers", "safetensors.torch"),
+    *("ai_edge_litert.interpreter", "h5py", "jax.export", "yaml"),
     *("sqlalchemy.dialects.sqlite", "rich.console", "rich.table", "typer.main"),
 ]
 

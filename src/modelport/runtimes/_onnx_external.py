@@ -3,8 +3,7 @@
 The places are found without the onnx package, by walking the file's fields in Protocol Buffers'
 wire format. Payloads are skipped, so that a large model costs no more memory than a small one.
 
-Sources: onnx/onnx.proto for the numbers of the fields; "Encoding" in the documentation of
-Protocol Buffers; onnx/docs/ExternalData.md.
+Sources: onnx/onnx.proto for the numbers of the fields; onnx/docs/ExternalData.md.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from enum import Enum, auto
 from pathlib import Path, PurePosixPath
 
 from modelport.core.errors import CorruptModel, LoadError
+from modelport.runtimes._protobuf import fields, mapped
 
 __all__ = ["check_external_data", "external_locations"]
 
@@ -50,7 +50,6 @@ _FOLLOWED: Mapping[_Kind, Mapping[int, _Kind]] = {
     _Kind.TRAINING: {1: _Kind.GRAPH, 2: _Kind.GRAPH},
 }
 """By message and number of a field: the message in it, where a tensor may be below."""
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _LONGEST = 8192
 """Bytes of a place that are read: twice what Linux takes as a path."""
 _MEMORY = "_ORT_MEM_ADDR_"
@@ -83,13 +82,11 @@ def external_locations(model: Path) -> set[str]:
     Raises:
         ValueError: the file is not in the wire format.
     """
-    if model.stat().st_size == 0:
-        return set()
-    with model.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+    with mapped(model) as data:
         return {place for place in _places(data) if place is not None}
 
 
-def _places(data: mmap.mmap) -> Iterator[str | None]:
+def _places(data: mmap.mmap | bytes) -> Iterator[str | None]:
     waiting = [(_Kind.MODEL, 0, len(data))]
     while waiting:  # a stack, not recursion: subgraphs may lie deep in each other
         kind, at, end = waiting.pop()
@@ -97,52 +94,22 @@ def _places(data: mmap.mmap) -> Iterator[str | None]:
             yield _place(data, at, end)
             continue
         followed = _FOLLOWED[kind]
-        for number, start, stop in _fields(data, at, end):
+        for number, start, stop in fields(data, at, end):
             inner = followed.get(number)
             if inner is not None:
                 waiting.append((inner, start, stop))
 
 
-def _place(data: mmap.mmap, at: int, end: int) -> str | None:
+def _place(data: mmap.mmap | bytes, at: int, end: int) -> str | None:
     """The value of a key-value pair whose key is `location`."""
     key = value = b""
-    for number, start, stop in _fields(data, at, end):
+    for number, start, stop in fields(data, at, end):
         text = data[start : min(stop, start + _LONGEST)]
         if number == 1:
             key = text
         elif number == 2:
             value = text
     return value.decode(errors="replace") if key == b"location" else None
-
-
-def _fields(data: mmap.mmap, at: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """The number, start and end of each field that has a length, between two places."""
-    while at < end:
-        tag, at = _varint(data, at, end)
-        wire_type = tag & 7
-        if wire_type == _BYTES:
-            length, at = _varint(data, at, end)
-            if length > end - at:
-                raise ValueError("it is cut off, or no ONNX file at all")
-            yield tag >> 3, at, at + length
-            at += length
-        elif wire_type == _VARINT:
-            _, at = _varint(data, at, end)
-        elif wire_type in (_FIXED32, _FIXED64):
-            at += 4 if wire_type == _FIXED32 else 8
-        else:  # groups, which ONNX does not have, and what is not defined
-            raise ValueError("it is damaged, or no ONNX file at all")
-    if at > end:
-        raise ValueError("it is cut off, or no ONNX file at all")
-
-
-def _varint(data: mmap.mmap, at: int, end: int) -> tuple[int, int]:
-    value = 0
-    for place, byte in enumerate(data[at : min(at + 10, end)]):
-        value |= (byte & 0x7F) << (7 * place)
-        if byte < 0x80:
-            return value, at + place + 1
-    raise ValueError("it is cut off, or no ONNX file at all")
 
 
 def _problem(folder: Path, place: str) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import logging
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +21,16 @@ from modelport.runtimes._onnx_external import external_locations
 __all__ = [
     "CATBOOST",
     "GROUP",
+    "JAX",
+    "KERAS",
     "LIGHTGBM",
+    "LITERT",
+    "MLFLOW",
     "ONNX",
+    "OPENVINO",
     "PICKLE",
     "PYTHON",
+    "SAVED_MODEL",
     "SENTENCE_TRANSFORMERS",
     "SKOPS",
     "TORCHSCRIPT",
@@ -40,6 +47,8 @@ __all__ = [
 _log = logging.getLogger(__name__)
 
 GROUP = "modelport.formats"
+_HEAD_BYTES = 65536
+_NET = re.compile(rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]*\?>\s*)?(<!--.*?-->\s*)*<net[\s>]", re.DOTALL)
 
 Grade: TypeAlias = Literal["bronze", "silver", "gold"]
 """Bronze: loads, has tests and documentation. Silver: its errors are clear and its limits known.
@@ -131,12 +140,9 @@ def _begins(path: Path) -> bytes:
     """The first bytes of a file; empty if it cannot be read."""
     try:
         with path.open("rb") as file:
-            return file.read(_BEGINNING)
+            return file.read(_HEAD_BYTES)
     except OSError:
         return b""
-
-
-_BEGINNING = 4096
 
 
 def _is_xgboost(path: Path) -> bool:
@@ -171,6 +177,18 @@ LIGHTGBM = Format(
     libraries=("lightgbm", "onnx"),
     extra="lightgbm",
 )
+
+
+def _weights_of(path: Path) -> list[str]:
+    weights = path.with_suffix(".bin")
+    return [weights.name] if weights.exists() else []
+
+
+def _is_openvino(path: Path) -> bool:
+    """Whether the root element of an XML file is `net`, as far as its first bytes tell."""
+    return _NET.match(_begins(path)) is not None
+
+
 ONNX = Format(
     name="ONNX",
     runtime="modelport.runtimes.onnx:RUNTIME",
@@ -249,11 +267,7 @@ def _is_transformers(folder: Path) -> bool:
     """Whether `config.json` is of a transformers model that is not part of a larger one."""
     if (folder / "modules.json").exists():
         return False
-    try:
-        with (folder / "config.json").open("rb") as file:
-            start = file.read(65536)
-    except OSError:
-        return False
+    start = _begins(folder / "config.json")
     return b'"architectures"' in start or b'"model_type"' in start
 
 
@@ -279,4 +293,68 @@ SENTENCE_TRANSFORMERS = Format(
     " the folder's own, nothing fetched",
     libraries=("torch", "transformers"),
     extra="sentence-transformers",
+)
+SAVED_MODEL = Format(
+    name="SavedModel",
+    runtime="modelport.runtimes.tensorflow:RUNTIME",
+    marker="saved_model.pb",
+    grade="silver",
+    safe=True,
+    why="a graph of operations on a list of pure ones; one with others has to be trusted",
+    libraries=("tensorflow",),
+    extra="tensorflow",
+)
+KERAS = Format(
+    name="Keras",
+    runtime="modelport.runtimes.keras:RUNTIME",
+    endings=("keras",),
+    grade="silver",
+    safe=True,
+    why="layers of Keras itself, in safe mode; one with Lambda or own layers has to be trusted",
+    libraries=("tensorflow", "keras"),
+    extra="keras",
+)
+LITERT = Format(
+    name="LiteRT",
+    runtime="modelport.runtimes.litert:RUNTIME",
+    endings=("tflite",),
+    grade="silver",
+    safe=True,
+    why="a graph of built-in operations; custom ones are refused",
+    libraries=("ai_edge_litert",),
+    extra="litert",
+)
+OPENVINO = Format(
+    name="OpenVINO",
+    runtime="modelport.runtimes.openvino:RUNTIME",
+    endings=("xml",),
+    grade="silver",
+    safe=True,
+    why="a graph of standard operations, with its weights in the .bin file beside it; extensions"
+    " are not loaded",
+    recognise=_is_openvino,
+    companions=_weights_of,
+    libraries=("openvino",),
+    extra="openvino",
+)
+MLFLOW = Format(
+    name="MLflow",
+    runtime="modelport.runtimes.mlflow:RUNTIME",
+    marker="MLmodel",
+    grade="silver",
+    safe=True,
+    why="what it names is loaded as its own format, and refused where that one would be",
+    libraries=("yaml",),
+    extra="mlflow",
+)
+JAX = Format(
+    name="JAX",
+    runtime="modelport.runtimes.jax:RUNTIME",
+    endings=("jaxexport",),
+    grade="silver",
+    safe=True,
+    why="a StableHLO program, which only computes; calls of native code that are not on a list"
+    " are refused",
+    libraries=("jax",),
+    extra="jax",
 )
