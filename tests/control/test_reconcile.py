@@ -161,3 +161,16 @@ def test_what_crashes_in_a_trial_is_given_to_no_worker_to_load() -> None:
     workers.crashes = {}
     assert workers.reload(plan("1", "2", production="2")) == []
     assert workers.aliases["production"] == "2"
+
+
+def test_a_version_that_one_worker_still_loads_gets_no_requests() -> None:
+    workers = Workers(plan("1", production="1"))
+
+    async def settled() -> list[tuple[VersionState, ...]]:
+        old = (VersionState("m", "1", "READY"),)
+        return [workers._states({}), old]
+
+    workers.reconciler._settled = settled
+    problems = workers.reload(plan("1", "2", production="2"))
+    assert "'production' of 'm' stays at version 1: version 2 is loading" in problems
+    assert workers.aliases == {"production": "1", "latest": "1"}

@@ -72,7 +72,7 @@ async def _serve(spec: Spec, life: socket.socket, listener: socket.socket) -> No
         served,
         wanted=lambda: _plan_of(spec, hidden),
         publish=lambda plan, changes: hub.publish(snapshot(plan, changes)),
-        settled=hub.settled,
+        settled=lambda: hub.settled(2 * spec.settings.inference.load_s),
         try_out=lambda source: try_out(
             Trial(source=source, trusted=spec.trusted, cache_dir=str(Path(spec.state) / "cache")),
             spec.settings.inference.load_s,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from modelport.app.spec import state_folder
 from modelport.app.supervisor import Serving, serve
+from modelport.app.trust import trusted_before
 from modelport.core.errors import ConfigError
 from modelport.core.settings import Settings
 from modelport.kit.storage import private_folder
@@ -31,7 +32,8 @@ def launch(
     sources = find_sources(argument, is_model, name)
     state = private_folder(state_folder())
     _check_exposure(settings, state)
-    trusted = integrity.trusted_digests(settings.security.trust) | _named_programs(sources)
+    given = integrity.trusted_digests(settings.security.trust)
+    trusted = given | trusted_before() | _named_programs(sources)
     folder = Path(argument).resolve()
     repository = folder if folder.is_dir() and not is_model(folder) else None
     return serve(settings, sources, trusted, state, on_serving, repository)

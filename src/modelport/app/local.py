@@ -14,6 +14,7 @@ from typing import Any, Self
 import numpy as np
 
 from modelport.app.spec import state_folder
+from modelport.app.trust import trusted_before
 from modelport.core.errors import ConfigError, ModelFailed, ModelportError
 from modelport.core.signature import Signature
 from modelport.core.tensors import Batch
@@ -45,7 +46,7 @@ def load(path: str | Path, *, trust: str | None = None, threads: int = 0) -> Loc
             wrong, or `trust` is no digest.
         LoadError: the file cannot be loaded; says why and what to do.
     """
-    trusted = integrity.trusted_digests([] if trust is None else [trust])
+    trusted = trusted_before() | integrity.trusted_digests([] if trust is None else [trust])
     return LocalModel(open_path(str(path), trusted, threads))
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from modelport.cli.output import console, out
+from modelport.cli.trust import trusted
 
 __all__ = ["command"]
 
@@ -26,9 +27,8 @@ def command(
 ) -> None:
     """Show a model's signature, meaning, runtime, size, digest and warnings."""
     from modelport.app.inspection import inspect_model, write_starting_toml
-    from modelport.repository.integrity import trusted_digests
 
-    found = inspect_model(model, trusted_digests(trust or ()))
+    found = inspect_model(model, trusted(trust or ()))
     if write_toml:
         path = write_starting_toml(model, found)
         sys.stderr.write(f"wrote {path}\n")

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from modelport.cli.output import out
+from modelport.cli.trust import trusted
 
 __all__ = ["command"]
 
@@ -26,21 +27,20 @@ def command(
     """Print a model's answer to one request, or to the rows of a file."""
     from modelport.app.prediction import predict_bytes
     from modelport.core.errors import ConfigError
-    from modelport.repository.integrity import trusted_digests
 
     if (data is None) == (input_file is None):
         raise ConfigError(
             "give one request as JSON, or a file with --input FILE.csv, .json or .npy"
         )
-    trusted = trusted_digests(trust or ())
+    allowed = trusted(trust or ())
     if input_file is None:
         assert data is not None
         # The bytes that the shell gave, whatever they are in its encoding.
-        answer = predict_bytes(model, trusted, os.fsencode(data), "json")
+        answer = predict_bytes(model, allowed, os.fsencode(data), "json")
     else:
         if not input_file.is_file():
             raise ConfigError(f"there is no file '{input_file}'")
         answer = predict_bytes(
-            model, trusted, input_file.read_bytes(), input_file.suffix.lower().lstrip(".")
+            model, allowed, input_file.read_bytes(), input_file.suffix.lower().lstrip(".")
         )
     out(answer.decode().rstrip("\n"))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from modelport.cli.output import out, print_table
+from modelport.cli.trust import trusted
 
 if TYPE_CHECKING:
     from modelport.repository.store import Manifest
@@ -47,7 +48,6 @@ def push(
 ) -> None:
     """Publish a model as the next version of its name: checked, immutable, whole or not at all."""
     from modelport.app.publishing import publish
-    from modelport.repository.integrity import trusted_digests
     from modelport.repository.store import Repository
 
     made = publish(
@@ -56,7 +56,7 @@ def push(
         name=name,
         alias=alias,
         metrics=_metrics(metric or []),
-        trusted=trusted_digests(tuple(trust or ())),
+        trusted=trusted(trust or ()),
     )
     digest = f"sha256:{made.manifest.digest}"
     _reload()

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from modelport import __version__
-from modelport.cli import formats, inspect, keys, predict, repository, serve
+from modelport.cli import formats, inspect, keys, predict, repository, serve, trust
 from modelport.cli.exits import exit_code
 from modelport.cli.output import Unread
 from modelport.core.errors import ModelportError
@@ -30,6 +30,7 @@ app.command(name="serve")(serve.command)
 app.command(name="inspect")(inspect.command)
 app.command(name="predict")(predict.command)
 app.command(name="formats")(formats.command)
+app.command(name="trust")(trust.command)
 for each in repository.COMMANDS:
     app.command(name=each.__name__)(each)
 app.add_typer(keys.app, name="keys")

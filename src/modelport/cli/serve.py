@@ -12,6 +12,7 @@ import typer
 from modelport.cli.exits import EXIT_CODES
 from modelport.cli.options import with_settings
 from modelport.cli.output import Unread, console, out
+from modelport.cli.trust import trusted
 from modelport.core.errors import ConfigError, LoadError
 from modelport.core.settings import Settings
 
@@ -38,6 +39,7 @@ def command(
     """Serve a model, or every model in a folder, as a web API."""
     from modelport.app.launch import launch
 
+    trusted(settings.security.trust)
     raise typer.Exit(
         launch(model, name, settings, lambda serving: _announce(serving, as_json=as_json))
     )

@@ -135,17 +135,20 @@ class Hub:
         told = await asyncio.gather(*(self._tell(worker, self._snapshot) for worker in workers))
         return [worker.index for worker, done in zip(workers, told, strict=True) if not done]
 
-    async def settled(self) -> list[tuple[VersionState, ...]]:
+    async def settled(self, timeout_s: float) -> list[tuple[VersionState, ...]]:
         """How the versions of the latest snapshot stand in each worker, once all have loaded them.
 
-        A worker that ends meanwhile is left out: who takes its place loads before it serves.
+        A worker that ends meanwhile is left out: who takes its place loads before it serves. One
+        that is still loading after that time is taken by what it said last.
         """
         number = self._snapshot.number
-        for worker in list(self._workers):
-            while worker.settled < number and worker in self._workers:
-                worker.confirmed.clear()
-                await worker.confirmed.wait()
-        return [worker.states for worker in self._workers if worker.settled >= number]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                for worker in list(self._workers):
+                    while worker.settled < number and worker in self._workers:
+                        worker.confirmed.clear()
+                        await worker.confirmed.wait()
+        return [worker.states for worker in self._workers]
 
     async def _tell(self, worker: _Worker, snapshot: Snapshot) -> bool:
         """Whether the worker acts on the snapshot, or is gone."""

@@ -87,12 +87,11 @@ class Reconciler:
 
 def _common(workers: Iterable[Iterable[VersionState]]) -> dict[_Key, VersionState]:
     """Each version's worst state over all workers: ready only where it is ready everywhere."""
+    each = [{(state.name, state.version): state for state in states} for states in workers]
     found: dict[_Key, VersionState] = {}
-    for states in workers:
-        for state in states:
-            key = state.name, state.version
-            if key not in found or found[key].state == "READY":
-                found[key] = state
+    for key in {key for states in each for key in states}:
+        told = [states.get(key, VersionState(*key, "LOADING")) for states in each]
+        found[key] = min(told, key=lambda state: state.state == "READY")
     return found
 
 

@@ -1,0 +1,62 @@
+"""The digests that this user trusts: allowed once with `--trust`, kept in the state folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from modelport.app.spec import state_folder
+from modelport.core.errors import NotFound
+from modelport.kit.storage import locked, private_folder, write_whole
+from modelport.repository.integrity import trusted_digests
+
+__all__ = ["distrust", "trust", "trusted_before"]
+
+
+def trusted_before() -> frozenset[str]:
+    """What this user allowed earlier."""
+    try:
+        return frozenset(_file().read_text("ascii").split())
+    except FileNotFoundError:
+        return frozenset()
+
+
+def trust(given: Iterable[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """Allow digests from now on.
+
+    Returns:
+        everything that is trusted, and what of it is new.
+
+    Raises:
+        ConfigError: one is no SHA-256, or the state folder cannot be written.
+    """
+    wanted = trusted_digests(given)
+    if not wanted - trusted_before():
+        return trusted_before(), frozenset()
+    with locked(private_folder(state_folder()) / "trusted.lock"):
+        before = trusted_before()
+        _write(before | wanted)
+        return before | wanted, wanted - before
+
+
+def distrust(given: str) -> None:
+    """Allow a digest no longer; servers that run have loaded it already.
+
+    Raises:
+        ConfigError: it is no SHA-256.
+        NotFound: it was not trusted.
+    """
+    (digest,) = trusted_digests([given])
+    with locked(private_folder(state_folder()) / "trusted.lock"):
+        before = trusted_before()
+        if digest not in before:
+            raise NotFound(f"sha256:{digest} is not trusted")
+        _write(before - {digest})
+
+
+def _file() -> Path:
+    return state_folder() / "trusted"
+
+
+def _write(digests: Iterable[str]) -> None:
+    write_whole(_file(), "".join(f"{digest}\n" for digest in sorted(digests)).encode())
