@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from modelport.app.spec import state_folder
-from modelport.core.errors import NotFound
+from modelport.core.errors import ConfigError, NotFound
 from modelport.kit.storage import locked, private_folder, write_whole
 from modelport.repository.integrity import trusted_digests
 
@@ -14,11 +13,18 @@ __all__ = ["distrust", "trust", "trusted_before"]
 
 
 def trusted_before() -> frozenset[str]:
-    """What this user allowed earlier."""
+    """What this user allowed earlier.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    path = state_folder() / "trusted"
     try:
-        return frozenset(_file().read_text("ascii").split())
-    except FileNotFoundError:
+        return frozenset(path.read_text("ascii").split())
+    except (FileNotFoundError, NotADirectoryError):
         return frozenset()
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"the list of trusted files '{path}' cannot be read: {error}") from error
 
 
 def trust(given: Iterable[str]) -> tuple[frozenset[str], frozenset[str]]:
@@ -54,9 +60,6 @@ def distrust(given: str) -> None:
         _write(before - {digest})
 
 
-def _file() -> Path:
-    return state_folder() / "trusted"
-
-
 def _write(digests: Iterable[str]) -> None:
-    write_whole(_file(), "".join(f"{digest}\n" for digest in sorted(digests)).encode())
+    lines = "".join(f"{digest}\n" for digest in sorted(digests))
+    write_whole(state_folder() / "trusted", lines.encode())
