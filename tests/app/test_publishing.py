@@ -15,6 +15,7 @@ import httpx
 import numpy as np
 import pytest
 
+from tests.app.biased import biased
 from tests.app.servers import LINEAR, command, environment, eventually, predicted, serving
 
 
@@ -123,23 +124,6 @@ def test_mistakes_are_told(run: Run, args: list[str], words: str) -> None:
     assert done.returncode in (1, 2)
     assert words in done.stderr
     assert done.stderr.count("\n") == 1
-
-
-def biased(folder: Path, bias: int) -> str:
-    """A model that adds a number."""
-    onnx = pytest.importorskip("onnx")
-    from onnx import TensorProto, helper, numpy_helper
-
-    graph = helper.make_graph(
-        [helper.make_node("Add", ["x", "b"], ["y"])],
-        "biased",
-        [helper.make_tensor_value_info("x", TensorProto.DOUBLE, [None])],
-        [helper.make_tensor_value_info("y", TensorProto.DOUBLE, [None])],
-        [numpy_helper.from_array(np.array([float(bias)]), "b")],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    onnx.save(model, folder / "biased.onnx")
-    return str(folder / "biased.onnx")
 
 
 def answer(url: str, version: str = "") -> tuple[str, object]:

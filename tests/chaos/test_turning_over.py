@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx
-import numpy as np
 import pytest
 
+from tests.app.biased import biased
 from tests.app.servers import command, environment, serving
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(400)]
@@ -19,23 +19,6 @@ pytestmark = [pytest.mark.chaos, pytest.mark.timeout(400)]
 RATE = 200
 LEAST_S = 60.0
 ROUNDS = 10
-
-
-def biased(folder: Path, bias: int) -> str:
-    """A model that adds its number, which is the version that it will be."""
-    onnx = pytest.importorskip("onnx")
-    from onnx import TensorProto, helper, numpy_helper
-
-    graph = helper.make_graph(
-        [helper.make_node("Add", ["x", "b"], ["y"])],
-        "biased",
-        [helper.make_tensor_value_info("x", TensorProto.DOUBLE, [None])],
-        [helper.make_tensor_value_info("y", TensorProto.DOUBLE, [None])],
-        [numpy_helper.from_array(np.array([float(bias)]), "b")],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    onnx.save(model, folder / "biased.onnx")
-    return str(folder / "biased.onnx")
 
 
 class Asking:
