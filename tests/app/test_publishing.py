@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 import shutil
@@ -239,3 +240,13 @@ def test_a_new_version_that_ends_its_process_hurts_nobody(run: Run, tmp_path: Pa
         assert "'production' of 'm' stays at version 1" in moved.stderr
         assert {answer(served.url)[0] for _ in range(20)} == {"1"}
         assert served.children()["worker"] == workers
+
+
+def test_a_program_is_published_with_the_name_of_what_it_serves(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("def double(x: float) -> float:\n    return 2 * x\n")
+    (tmp_path / "model.toml").write_text('description = "Twice."\n')
+    assert run("push", "app.py:double", "--name", "double").returncode == 0
+    folder = tmp_path / "models" / "double" / "1"
+    digest = hashlib.sha256((folder / "app.py").read_bytes()).hexdigest()
+    answered = run("predict", str(folder.parents[1]), '{"x": 2}', "--trust", f"sha256:{digest}")
+    assert answered.stdout == '{"prediction":4.0}\n'

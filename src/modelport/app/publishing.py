@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -119,6 +120,8 @@ def _copied(source: Source, known: Format, folder: Path) -> Source:
             shutil.copyfile(path.parent / name, folder / name)
     if toml.is_file():
         shutil.copyfile(toml, folder / "model.toml")
+    if source.attribute is not None:
+        _name_attribute(folder / "model.toml", source.attribute)
     return Source(
         name=source.name,
         version="1",
@@ -126,6 +129,17 @@ def _copied(source: Source, known: Format, folder: Path) -> Source:
         toml=str(folder / "model.toml"),
         attribute=source.attribute,
     )
+
+
+def _name_attribute(toml: Path, attribute: str) -> None:
+    """Say in the version's `model.toml` which class or function of the program it is."""
+    before = toml.read_text("utf-8") if toml.is_file() else ""
+    try:
+        is_said = "attribute" in tomllib.loads(before)
+    except tomllib.TOMLDecodeError:
+        return  # loading the copy says what is wrong
+    if not is_said:
+        toml.write_text(f'attribute = "{attribute}"\n{before}', "utf-8")
 
 
 def _companions(path: Path, known: Format) -> Iterator[str]:
