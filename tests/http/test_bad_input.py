@@ -300,7 +300,22 @@ CASES = {
     ),
     # What the body is said to be.
     "XML": plain("<x/>", "'text/xml'", 415, content_type="text/xml"),
-    "a form with files": plain(GOOD, "", 415, content_type="multipart/form-data; boundary=x"),
+    "a form that is none": plain(
+        GOOD, "no multipart/form-data", content_type="multipart/form-data; boundary=x"
+    ),
+    "a form without a boundary": plain(GOOD, "boundary", content_type="multipart/form-data"),
+    "a form that ends early": plain(
+        b'--x\r\ncontent-disposition: form-data; name="x"\r\n\r\n[1,2,3]',
+        "ends too early",
+        content_type="multipart/form-data; boundary=x",
+    ),
+    "a form whose part has no name": plain(
+        b"--x\r\ncontent-disposition: form-data\r\n\r\n[1,2,3]\r\n--x--\r\n",
+        "no name",
+        content_type="multipart/form-data; boundary=x",
+    ),
+    "a picture": plain(b"GIF89a", "'x', not a file alone", 415, content_type="image/gif"),
+    "a text alone": plain(b"hello", "not a text alone", 415, content_type="text/plain"),
     "XML, OIP": Case(OIP, b"<x/>", 415, {"Content-Type": "text/xml"}, "'text/xml'"),
     "CSV that is none": plain(b"\xff\xfe", "UTF-8", content_type="text/csv"),
     "CSV with words": plain("1,2,three", "'three'", content_type="text/csv"),

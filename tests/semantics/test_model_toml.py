@@ -73,8 +73,8 @@ def test_what_is_no_toml_is_told_as_such(tmp_path: Path, content: bytes) -> None
         ("titel = 'x'", "model.toml: there is no key 'titel'; did you mean 'title'?"),
         ("[inputs.x]\nminium = 1", "[inputs.x]: there is no key 'minium'; did you mean 'minimum'?"),
         ("[outputs.y]\nkin = 'x'", "[outputs.y]: there is no key 'kin'; did you mean 'kind'?"),
-        ("[outputs.y]\nq = 1", "no key 'q'; known are kind, classes, unit, description"),
-        ("[outputs.y]\nkind = 'labels'", "probabilities, logits, hidden, and 'labels' came"),
+        ("[outputs.y]\nq = 1", "no key 'q'; known are kind, classes,"),
+        ("[outputs.y]\nkind = 'labels'", "json, hidden, and 'labels' came"),
         ("[outputs.y]\nkind = ['label']", "and ['label'] came"),
         ("[inputs.x]\nminimum = 'a'", "Expected `float | null`, got `str`"),
         ("[inputs.x]\nchoices = 'a'", "Expected `array`"),
@@ -356,5 +356,5 @@ def test_an_example_with_null_is_left_out_as_toml_has_none() -> None:
 def test_the_starting_point_names_types_and_kinds() -> None:
     text = write_model_toml(SIGNATURE, Semantics())
     assert "[inputs.x]  # FP32 [-1, 2]" in text
-    assert 'kind = "value"  # one of: value, label, probabilities, logits, hidden' in text
+    assert 'kind = "value"  # one of: value, label, probabilities, logits, multilabel,' in text
     assert '# columns = ["first", "second"]' in text

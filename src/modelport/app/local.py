@@ -109,8 +109,9 @@ class LocalModel:
         frame = frame_columns(data)
         view = self._loaded.view
         request = read(view, data if frame is None else frame)
-        view.signature.check(request.inputs)
-        answer = self._loaded.answer(self.run(request.inputs), request.single)
+        prepared = self._loaded.prepared(request.inputs)
+        view.signature.check(prepared.inputs)
+        answer = self._loaded.answer(self.run(prepared.inputs), request.single, prepared.frames)
         if frame is not None:
             return _as_frame(data, answer)
         if isinstance(data, np.ndarray) and len(answer) == 1:

@@ -8,6 +8,8 @@ from modelport.app.local import LocalModel, open_path
 from modelport.core.errors import ConfigError
 from modelport.engine.lifecycle import LoadedModel
 from modelport.http.bodies import NOT_JSON, not_json
+from modelport.semantics.bare import read_file, read_text
+from modelport.semantics.files import FILES
 from modelport.semantics.labels import answer_json
 from modelport.semantics.plain import PlainRequest
 from modelport.semantics.table import answer_csv, read_csv, read_npy
@@ -16,7 +18,7 @@ __all__ = ["predict_bytes"]
 
 
 def predict_bytes(argument: str, trusted: frozenset[str], body: bytes, kind: str) -> bytes:
-    """The answer to a `json`, `csv` or `npy` body: CSV for CSV, else JSON.
+    """The answer to a body of the kind that a file's name ends with: CSV for CSV, else JSON.
 
     Raises:
         ConfigError: another kind of body.
@@ -27,13 +29,16 @@ def predict_bytes(argument: str, trusted: frozenset[str], body: bytes, kind: str
         "json": _read_json,
         "csv": lambda loaded, body: read_csv(loaded.view, body),
         "npy": lambda loaded, body: read_npy(loaded.view, body),
+        "txt": lambda loaded, body: read_text(loaded.view, body),
+        **dict.fromkeys(FILES, lambda loaded, body: read_file(loaded.view, body)),
     }
     if kind not in readers:
-        raise ConfigError(f"input files are .csv, .json or .npy, not '.{kind}'")
+        raise ConfigError(f"input files are .{', .'.join(readers)}; not '.{kind}'")
     loaded = open_path(argument, trusted)
     with LocalModel(loaded) as model:
         request = readers[kind](loaded, body)
-        answer = loaded.answer(model.run(request.inputs), request.single)
+        prepared = loaded.prepared(request.inputs)
+        answer = loaded.answer(model.run(prepared.inputs), request.single, prepared.frames)
     return answer_csv(answer) if kind == "csv" else answer_json(answer)
 
 

@@ -87,7 +87,7 @@ def _fields(shown: Any, fields: list[dict[str, Any]]) -> None:
         spread = "" if low is None and high is None else f"{_or(low)} to {_or(high)}"
         table.add_row(
             f"  {field['name']}",
-            field["datatype"],
+            field.get("kind", field["datatype"]),
             field.get("unit", ""),
             spread,
             ", ".join(map(str, field.get("choices", ()))),

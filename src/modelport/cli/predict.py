@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -14,11 +15,20 @@ from modelport.cli.trust import trusted
 __all__ = ["command"]
 
 
+_FILE = re.compile(r'[^{\["].*\.[A-Za-z][A-Za-z0-9]{1,4}')
+"""What is the name of a file, and no JSON."""
+
+
 def command(
     model: Annotated[str, typer.Argument(help="A model's file, or FILE.py:NAME.")],
-    data: Annotated[str | None, typer.Argument(help="A request in plain JSON.")] = None,
+    data: Annotated[
+        str | None, typer.Argument(help="A request in plain JSON, or a file as with --input.")
+    ] = None,
     input_file: Annotated[
-        Path | None, typer.Option("--input", help="Rows from a .csv, .json or .npy file.")
+        Path | None,
+        typer.Option(
+            "--input", help="Rows from a .csv, .json or .npy file; a picture, recording or text."
+        ),
     ] = None,
     trust: Annotated[
         list[str] | None, typer.Option(help="The digest of a file that may run code when loaded.")
@@ -29,9 +39,9 @@ def command(
     from modelport.core.errors import ConfigError
 
     if (data is None) == (input_file is None):
-        raise ConfigError(
-            "give one request as JSON, or a file with --input FILE.csv, .json or .npy"
-        )
+        raise ConfigError("give one request as JSON, or a file with --input FILE")
+    if data is not None and _FILE.fullmatch(data):
+        input_file = Path(data)
     allowed = trusted(trust or ())
     if input_file is None:
         assert data is not None

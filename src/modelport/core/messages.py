@@ -9,9 +9,27 @@ import msgspec
 
 from modelport.core.tensors import Batch
 
-__all__ = ["InferRequest", "InferResponse", "Parameter"]
+__all__ = ["Frame", "InferRequest", "InferResponse", "Parameter"]
 
 Parameter: TypeAlias = bool | int | float | str
+
+
+class Frame(msgspec.Struct, frozen=True):
+    """Where a picture lies in the tensor that was made of it.
+
+    A place `x` of the tensor, in its pixels, is `(x - left) / scale_x` of the picture's own.
+    """
+
+    width: int
+    """Of the picture, in its own pixels."""
+    height: int
+    tensor_width: int
+    tensor_height: int
+    scale_x: float
+    scale_y: float
+    left: float = 0.0
+    """Where the picture's own corner lies; below zero where its edges were cut off."""
+    top: float = 0.0
 
 
 class InferRequest(msgspec.Struct, kw_only=True):
@@ -24,6 +42,8 @@ class InferRequest(msgspec.Struct, kw_only=True):
     """Whether the transport looked at ranges and choices, as it may while it decodes."""
     deadline: float | None = None
     """The absolute `time.monotonic()` after which nobody wants the answer; None means never."""
+    frames: tuple[Frame, ...] = ()
+    """One for each row, where its pictures were turned into tensors."""
     parameters: Mapping[str, Parameter] = {}
     """What the protocol lets a caller add; passed on, not interpreted."""
 
@@ -36,6 +56,8 @@ class InferResponse(msgspec.Struct, kw_only=True):
     outputs: Batch
     rows: int = 1
     """How many rows were asked for; 1 where the model knows no rows."""
+    frames: tuple[Frame, ...] = ()
+    """Those of the request."""
     queue_s: float = 0.0
     """Seconds between the arrival at the engine and the start of the run."""
     run_s: float = 0.0

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from modelport.core.errors import DeadlineExceeded, ModelFailed, ModelportError, Overloaded
 from modelport.core.tensors import Batch
@@ -22,6 +22,7 @@ HAND_OVER_S = 0.0005
 """A run that is predicted to take less stays on the event loop: handing it to a thread and back
 costs about 0.1 ms, and others wait no longer for it than for a large body to be read."""
 
+R = TypeVar("R")
 Run: TypeAlias = tuple[Batch, float, float]
 """The outputs, and the `time.monotonic()` at the start and the end of the run."""
 
@@ -81,28 +82,31 @@ class Threads:
         self._threads = threads
         self._limit = limit
         self._lock = threading.Lock()
-        self._line: OrderedDict[Future[Run], Callable[[], Run]] = OrderedDict()
+        self._line: OrderedDict[Future[Any], Callable[[], Any]] = OrderedDict()
         self._held = 0
         """What waits or runs; a run that nobody awaits any more counts until it ends."""
         self._busy = 0
         """Threads that take work from the line."""
 
     async def run(self, model: Model, batch: Batch, deadline: float | None) -> Run:
-        """Run in a thread, in the order of arrival; dropped if cancelled before it started.
+        """Run a model as `call` does; raises what `run_in_place` does, too."""
+        return await self.call(partial(run_in_place, model, batch, deadline))
+
+    async def call(self, job: Callable[[], R]) -> R:
+        """Do it in a thread, in the order of arrival; dropped if cancelled before it started.
 
         Raises:
             Overloaded: the line is full.
-            DeadlineExceeded: the deadline passed before the run began.
-            ModelportError: as `run_in_place`.
+            Exception: what the job raises.
         """
-        future: Future[Run] = Future()
+        future: Future[R] = Future()
         with self._lock:
             if self._held >= self._limit:
                 raise Overloaded(
                     f"{self._held} requests wait already; try again later", retry_after_s=1
                 )
             self._held += 1
-            self._line[future] = partial(run_in_place, model, batch, deadline)
+            self._line[future] = job
             is_thread_free = self._busy < self._threads
             self._busy += is_thread_free
         future.add_done_callback(self._leave)
@@ -110,7 +114,7 @@ class Threads:
             self._pool.submit(self._work)
         return await asyncio.wrap_future(future)
 
-    def _leave(self, future: Future[Run]) -> None:
+    def _leave(self, future: Future[Any]) -> None:
         with self._lock:
             self._line.pop(future, None)
             self._held -= 1
@@ -119,7 +123,7 @@ class Threads:
         while (taken := self._next()) is not None:
             _settle(*taken)
 
-    def _next(self) -> tuple[Future[Run], Callable[[], Run]] | None:
+    def _next(self) -> tuple[Future[Any], Callable[[], Any]] | None:
         with self._lock:
             while self._line:
                 future, job = self._line.popitem(last=False)
@@ -138,7 +142,7 @@ class Threads:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _settle(future: Future[Run], job: Callable[[], Run]) -> None:
+def _settle(future: Future[Any], job: Callable[[], Any]) -> None:
     try:
         future.set_result(job())
     except BaseException as error:

@@ -6,6 +6,10 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
+from typing import TypeVar
+
+import msgspec
 
 from modelport.core.errors import DeadlineExceeded, ModelFailed, ModelNotFound
 from modelport.core.messages import InferRequest, InferResponse
@@ -18,6 +22,7 @@ from modelport.repository.layout import Source, latest
 __all__ = ["Engine"]
 
 _log = logging.getLogger(__name__)
+R = TypeVar("R")
 
 
 class Engine:
@@ -130,6 +135,8 @@ class Engine:
             DeadlineExceeded: it would come too late.
             Overloaded: too many requests wait already.
         """
+        if loaded.prepare is not None and loaded.prepare.applies(request.inputs):
+            return self._prepared(version, loaded, request)
         rows = loaded.view.signature.check(request.inputs)
         if loaded.check_limits is not None and not request.is_checked:
             loaded.check_limits(request.inputs)
@@ -145,6 +152,23 @@ class Engine:
             return _response(version, request, rows, run, size, run[1])
         return self._elsewhere(version, loaded, request, rows, size)
 
+    async def _prepared(
+        self, version: Version, loaded: LoadedModel, request: InferRequest
+    ) -> InferResponse:
+        """What a person gave as tensors, and then as any request."""
+        assert loaded.prepare is not None
+        if loaded.prepare.is_short(request.inputs):
+            inputs, frames = loaded.prepare(request.inputs)
+        else:
+            job = partial(loaded.prepare, request.inputs)
+            inputs, frames = await _in_time(self._compute.call(job), version, request)
+        response = self.infer(
+            version,
+            loaded,
+            msgspec.structs.replace(request, inputs=inputs, frames=frames, is_checked=False),
+        )
+        return response if isinstance(response, InferResponse) else await response
+
     async def _elsewhere(
         self,
         version: Version,
@@ -154,14 +178,8 @@ class Engine:
         size: int,
     ) -> InferResponse:
         arrived = time.monotonic()
-        left = None if request.deadline is None else request.deadline - arrived
         try:
-            async with asyncio.timeout(left):
-                run = await self._run(version, loaded, request)
-        except TimeoutError as error:
-            raise DeadlineExceeded(
-                f"model '{version.name}' did not answer before the request's deadline"
-            ) from error
+            run = await _in_time(self._run(version, loaded, request), version, request)
         except ModelFailed as error:
             raise _logged(version, error) from error
         return _response(version, request, rows, run, size, arrived)
@@ -184,6 +202,22 @@ class Engine:
             version.close()
 
 
+async def _in_time(work: Awaitable[R], version: Version, request: InferRequest) -> R:
+    """What is awaited, unless the deadline comes first.
+
+    Raises:
+        DeadlineExceeded: it came first.
+    """
+    left = None if request.deadline is None else request.deadline - time.monotonic()
+    try:
+        async with asyncio.timeout(left):
+            return await work
+    except TimeoutError as error:
+        raise DeadlineExceeded(
+            f"model '{version.name}' did not answer before the request's deadline"
+        ) from error
+
+
 def _response(
     version: Version, request: InferRequest, rows: int, run: Run, size: int, arrived: float
 ) -> InferResponse:
@@ -194,6 +228,7 @@ def _response(
         version=version.version,
         outputs=_chosen(outputs, request.outputs),
         rows=rows,
+        frames=request.frames,
         queue_s=started - arrived,
         run_s=ended - started,
     )

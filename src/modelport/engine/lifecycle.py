@@ -24,9 +24,11 @@ from modelport.runtimes.base import Description, LoadOptions, Model, load
 from modelport.semantics.example import example_request, generated_row
 from modelport.semantics.fast import JsonDecoder, json_decoder
 from modelport.semantics.fields import PlainView, plain_view
-from modelport.semantics.labels import Answer, plain_answer
+from modelport.semantics.labels import AnswerOf, plain_answer
 from modelport.semantics.model_toml import ModelToml, declared_inputs, merge, read_model_toml
 from modelport.semantics.plain import limits, read
+from modelport.semantics.preparation import Prepared, Preparer
+from modelport.semantics.sources import preparations
 
 __all__ = [
     "LoadedModel",
@@ -82,7 +84,19 @@ class LoadedModel:
     decode_json: JsonDecoder
     check_limits: Callable[[Batch], None] | None
     """Refuses values outside their ranges and choices; None where there are none."""
-    answer: Callable[[Batch, bool], Answer]
+    answer: AnswerOf
+    prepare: Preparer | None = None
+    """Turns what a person gives into tensors; None where people give tensors only."""
+
+    def prepared(self, inputs: Batch) -> Prepared:
+        """The tensors of a request, whether it has them already or has sources in their place.
+
+        Raises:
+            InvalidInput: a source cannot be turned into tensors; says which, and why.
+        """
+        if self.prepare is None or not self.prepare.applies(inputs):
+            return Prepared(inputs)
+        return self.prepare(inputs)
 
 
 class Version:
@@ -204,32 +218,38 @@ def open_version(source: Source, settings: Settings) -> LoadedModel:
     )
     model = load(path, options)
     try:
-        view = _view(model.description, toml)
-        _check_examples(toml_path.name, toml, view)
-    except ConfigError:
+        loaded = _understood(model, options.digest, toml, path if path.is_dir() else path.parent)
+        _check_examples(toml_path.name, toml, loaded)
+    except ModelportError:
         model.close()
         raise
+    return loaded
+
+
+def _understood(model: Model, digest: str, toml: ModelToml, folder: Path) -> LoadedModel:
+    """The model with what its tensors mean to people."""
+    signature = model.description.signature
+    semantics = merge(model.description.semantics, toml, signature)
+    parts = preparations(signature, semantics, folder)
+    view = plain_view(signature, semantics, [field for part in parts for field in part.fields])
     return LoadedModel(
         model=model,
-        digest=options.digest,
+        digest=digest,
         description=model.description,
-        semantics=view.semantics,
+        semantics=semantics,
         view=view,
         decode_json=json_decoder(view),
         check_limits=limits(view),
         answer=plain_answer(view),
+        prepare=Preparer(parts, signature) if parts else None,
     )
 
 
-def _view(description: Description, toml: ModelToml) -> PlainView:
-    semantics = merge(description.semantics, toml, description.signature)
-    return plain_view(description.signature, semantics)
-
-
-def _check_examples(file: str, toml: ModelToml, view: PlainView) -> None:
+def _check_examples(file: str, toml: ModelToml, loaded: LoadedModel) -> None:
     for number, example in enumerate(toml.examples, 1):
         try:
-            view.signature.check(read(view, example.input).inputs)
+            prepared = loaded.prepared(read(loaded.view, example.input).inputs)
+            loaded.view.signature.check(prepared.inputs)
         except InvalidInput as error:
             raise ConfigError(f"example {number} of {file}: {error.message}") from error
 
@@ -263,7 +283,7 @@ def warm_up(loaded: LoadedModel, size_of: Callable[[Batch, int], int]) -> float:
         batch = (
             generated_row(loaded.view.signature)
             if generated
-            else read(loaded.view, example_request(loaded.view)).inputs
+            else loaded.prepared(read(loaded.view, example_request(loaded.view)).inputs).inputs
         )
         rows = loaded.view.signature.check(batch)
         return _timed(loaded.model, batch) / size_of(batch, rows)

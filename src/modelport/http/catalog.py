@@ -49,7 +49,9 @@ def describe(loaded: LoadedModel) -> dict[str, Any]:
         "inputs": [_tensor(spec) for spec in description.signature.inputs],
         "outputs": [_tensor(o.tensor) | _known(o.meaning) for o in view.outputs],
         "fields": [
-            {"name": f.name, "datatype": f.dtype.value, "shape": sizes(f.shape)} | _known(f.meaning)
+            {"name": f.name, "datatype": f.dtype.value, "shape": sizes(f.shape)}
+            | ({"kind": f.kind, "replaces": list(f.source_of)} if f.kind else {})
+            | _known(f.meaning)
             for f in view.fields
         ],
         "example": example_request(view),

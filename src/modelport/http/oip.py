@@ -30,6 +30,7 @@ from modelport.http.oip_data import decode_data, encode_data
 from modelport.http.plain import MetricsOf
 from modelport.http.routes import Route
 from modelport.http.wire import JSON, Handler, Head, Reply, reply
+from modelport.semantics.files import file_bytes
 
 __all__ = ["WireInput", "WireOutput", "WireRequest", "infer_routes"]
 
@@ -173,7 +174,8 @@ def _output_names(outputs: Sequence[WireOutput]) -> tuple[str, ...]:
 
 def _tensor(loaded: LoadedModel, item: WireInput, binary: memoryview) -> tuple[Array, int]:
     """The tensor, and how many bytes of the binary data it took."""
-    spec = loaded.view.signature.input(item.name)
+    source = loaded.prepare.source(item.name, item.datatype) if loaded.prepare else None
+    spec = source.tensor if source else loaded.view.signature.input(item.name)
     if item.datatype != spec.dtype.value:
         raise InvalidInput(
             f"input '{item.name}' takes {spec.dtype.value}, and {item.datatype[:20]!r} came",
@@ -197,7 +199,11 @@ def _tensor(loaded: LoadedModel, item: WireInput, binary: memoryview) -> tuple[A
     if "binary_data_size" not in parameters:
         if not memoryview(item.data).nbytes:
             raise InvalidInput(f"input '{item.name}' has no data", tensor=item.name)
-        return decode_data(item.name, spec.dtype, shape, item.data), 0
+        tensor = decode_data(item.name, spec.dtype, shape, item.data)
+        if source is not None and source.is_file:  # JSON carries the bytes of files as base64
+            files = [file_bytes(source, text.decode()) for text in tensor.ravel().tolist()]
+            tensor = bytes_tensor(files, shape)
+        return tensor, 0
     if memoryview(item.data).nbytes:
         raise InvalidInput(
             f"input '{item.name}' has both 'data' and 'binary_data_size'", tensor=item.name

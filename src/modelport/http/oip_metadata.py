@@ -19,6 +19,7 @@ from modelport.guard.policy import Permission
 from modelport.http.health import Gather
 from modelport.http.routes import Endpoint, Route
 from modelport.monitor.metrics import Histogram, ModelMetrics, Report
+from modelport.semantics.fields import PlainView
 
 __all__ = ["metadata_routes"]
 
@@ -92,7 +93,17 @@ def _metadata(engine: Engine, version: Version) -> dict[str, Any]:
         "platform": loaded.description.runtime,
         "inputs": _tensors(loaded.description.signature.inputs),
         "outputs": _tensors(loaded.description.signature.outputs),
-    }
+    } | _sources(loaded.view)
+
+
+def _sources(view: PlainView) -> dict[str, Any]:
+    """What may be sent in place of some of the inputs; a model without such says nothing of it."""
+    sources = [field for field in view.fields if field.source_of]
+    described = [
+        {**tensor, "kind": field.kind, "replaces": list(field.source_of)}
+        for field, tensor in zip(sources, _tensors(field.tensor for field in sources), strict=True)
+    ]
+    return {"sources": described} if described else {}
 
 
 def _tensors(specs: Iterable[TensorSpec]) -> list[dict[str, Any]]:

@@ -15,11 +15,12 @@ from modelport.engine.facade import Engine
 from modelport.engine.lifecycle import LoadedModel, State, Version
 from modelport.http.openapi_answers import answer_schema
 from modelport.http.openapi_components import REQUEST_ID, SERVED_BY, components, ref
-from modelport.http.openapi_requests import request_schema, row_schema
+from modelport.http.openapi_requests import form_schema, request_schema, row_schema
 from modelport.http.openapi_routes import TAGS, TIMED, operation, refusals, security
 from modelport.http.openapi_schemas import Schema
 from modelport.http.plain import ANSWERS
 from modelport.http.routes import Route
+from modelport.semantics.bare import file_field, text_field
 from modelport.semantics.example import example_request
 from modelport.semantics.fields import PlainView
 
@@ -96,13 +97,20 @@ def _bodies(name: str, view: PlainView, example: object) -> Schema:
     if example is not None:
         json["example"] = example
     bodies: Schema = {"application/json": json}
-    if view.is_tabular or _is_list(view):
+    kinds = {field.kind for field in view.fields if field.is_file}
+    if kinds:
+        bodies["multipart/form-data"] = {"schema": form_schema(view)}
+    if file_field(view) is not None:
+        bodies[f"{view.fields[0].kind}/*"] = {}
+    if text_field(view) is not None:
+        bodies["text/plain"] = {"schema": {"type": "string"}}
+    if (view.is_tabular and not kinds) or _is_list(view):
         header = "with a header of the fields' names" if view.is_tabular else "without a header"
         table: Schema = {"schema": {"type": "string", "description": f"Rows, {header}."}}
         text = _csv(view, example)
         bodies["text/csv"] = table | ({"example": text} if text else {})
-    if view.is_tabular or len(view.tensors) == 1:
-        axes = "[rows, fields]" if view.is_tabular else "the only input"
+    if (view.is_tabular and not kinds) or len(view.tensors) == 1:
+        axes = "[rows, fields]" if view.is_tabular and not kinds else "the only input"
         bodies["application/x-npy"] = _npy(f"One array, as {axes}.")
     return bodies
 
@@ -126,7 +134,7 @@ def _npy(description: str) -> Schema:
 
 def _is_list(view: PlainView) -> bool:
     """Whether a row is one list, so that CSV without a header has its values."""
-    return len(view.tensors) == 1 and len(view.fields[0].shape) == 1
+    return len(view.owners) == 1 and len(view.fields[0].shape) == 1
 
 
 def _example(view: PlainView) -> object:

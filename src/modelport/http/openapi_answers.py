@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
+from modelport.core.semantics import OutputMeaning
 from modelport.core.signature import Shape
 from modelport.core.tensors import DType
 from modelport.http.openapi_schemas import (
@@ -35,12 +36,17 @@ def answer_schema(view: PlainView) -> Schema:
 
 def _answer(view: PlainView, *, single: bool) -> dict[str, Schema]:
     if view.scores is None and len(view.outputs) == 1:
-        return {"prediction": _output(view.outputs[0], single)}
+        only = view.outputs[0]
+        if only.meaning.kind == "multilabel":
+            labels = list_of(one_of([str(name) for name in only.meaning.classes]), None)
+            values = {"prediction": labels, "scores": _probabilities(only.meaning)}
+            return {k: v if single else list_of(v, None) for k, v in values.items()}
+        return {"prediction": _output(only, single)}
     properties: dict[str, Schema] = {}
     if view.scores is not None:
         values = {
             "prediction": _predicted(view.label, view.scores),
-            "probabilities": _probabilities(view.scores.meaning.classes),
+            "probabilities": _probabilities(view.scores.meaning),
         }
         properties |= {k: v if single else list_of(v, None) for k, v in values.items()}
     for output in view.outputs:
@@ -51,6 +57,9 @@ def _answer(view: PlainView, *, single: bool) -> dict[str, Schema]:
 
 def _output(output: OutputField, single: bool) -> Schema:
     words = told(output.meaning, output.tensor.dtype)
+    special = _special(output)
+    if special is not None:
+        return (special if single else list_of(special, None)) | words
     if output.meaning.kind == "label" and output.meaning.classes:
         element = _known_labels(output, output.meaning.classes)
         if _is_named(output):
@@ -58,6 +67,35 @@ def _output(output: OutputField, single: bool) -> Schema:
     else:
         element = _result(output.tensor.dtype)
     return nested(element, _shape(output, single), least=0) | words
+
+
+def _special(output: OutputField) -> Schema | None:
+    """What one row of an output is, where its kind is not shown as its tensor."""
+    meaning = output.meaning
+    match meaning.kind:
+        case "boxes":
+            label = one_of(meaning.classes) if meaning.classes else {"type": "integer"}
+            sides = ("left", "top", "right", "bottom")
+            number: Schema = {"type": "number"}
+            box = object_of("pixels", dict.fromkeys(sides, number))
+            thing: dict[str, Schema] = {"label": label, "score": number, "box": box}
+            return list_of(object_of("what was found", thing), None)
+        case "mask":
+            png: Schema = {
+                "type": "string",
+                "contentEncoding": "base64",
+                "contentMediaType": "image/png",
+            }
+            whole: Schema = {"type": "integer"}
+            parts: dict[str, Schema] = {str(name): {"type": "number"} for name in meaning.classes}
+            values: dict[str, Schema] = {"png": png, "width": whole, "height": whole}
+            return object_of("a mask", values | {"parts": object_of("parts", parts)})
+        case "multilabel":
+            return _probabilities(meaning)
+        case "json":
+            return {}
+        case _:
+            return None
 
 
 def _shape(output: OutputField, single: bool) -> Shape:
@@ -95,10 +133,13 @@ def _is_named(label: OutputField) -> bool:
     return label.tensor.dtype is not DType.BYTES and isinstance(label.meaning.classes[0], str)
 
 
-def _probabilities(classes: Iterable[Choice]) -> Schema:
+def _probabilities(meaning: OutputMeaning) -> Schema:
     number = {"type": ["number", "null"]}
-    schema = object_of("probabilities", {str(name): dict(number) for name in classes})
+    schema = object_of("probabilities", {str(name): dict(number) for name in meaning.classes})
     del schema["title"]
+    if meaning.top_k is not None:  # the largest only
+        schema["required"] = []
+        schema["maxProperties"] = meaning.top_k
     return schema
 
 

@@ -25,7 +25,7 @@ from modelport.http.openapi_schemas import (
 )
 from modelport.semantics.fields import InputField, PlainView
 
-__all__ = ["request_schema", "row_schema"]
+__all__ = ["form_schema", "request_schema", "row_schema"]
 
 _EXACT = 2.0**53
 
@@ -34,6 +34,16 @@ def row_schema(view: PlainView) -> Schema:
     """An object with a value for each field: one row."""
     properties = {f.name: _value(view, f) | told(f.meaning, f.dtype) for f in view.fields}
     return object_of("one row", properties)
+
+
+def form_schema(view: PlainView) -> Schema:
+    """A form with a part for each field: files as they are, one row."""
+    properties = {f.name: _part(view, f) | told(f.meaning, f.dtype) for f in view.fields}
+    return object_of("a form", properties)
+
+
+def _part(view: PlainView, field: InputField) -> Schema:
+    return {"contentMediaType": f"{field.kind}/*"} if field.is_file else _value(view, field)
 
 
 def request_schema(view: PlainView, row: Schema) -> Schema:
@@ -64,10 +74,12 @@ def _wholes(view: PlainView) -> list[Schema]:
 
 
 def _bare(view: PlainView) -> list[Schema]:
-    """The only tensor without its name."""
-    if len(view.tensors) != 1:
-        return []
-    only = view.tensors[0]
+    """The only source, and the only tensor, without its name."""
+    only = [each[0] for each in (view.owners, view.tensors) if len(each) == 1]
+    return [form for field in dict.fromkeys(only) for form in _unnamed(view, field)]
+
+
+def _unnamed(view: PlainView, only: InputField) -> list[Schema]:
     lists = [form for form in _variants(view, only) if form["type"] == "array"]
     forms: list[Schema] = []
     if lists:
@@ -95,7 +107,7 @@ def _value(view: PlainView, field: InputField) -> Schema:
 
 def _variants(view: PlainView, field: InputField) -> list[Schema]:
     """The value as its shape has it; a model that is not batched may go without leading ones."""
-    element = _element(field.dtype, field.meaning)
+    element = _file(field) if field.is_file else _element(field.dtype, field.meaning)
     shapes = [field.shape]
     while not field.tensor.is_batched and shapes[-1] and shapes[-1][0] == 1:
         shapes.append(shapes[-1][1:])
@@ -129,6 +141,15 @@ def _narrowed(column: Field, tensor: Field) -> Field:
         maximum=min(highs, default=None),
         nullable=bool(column.nullable and tensor.nullable),
     )
+
+
+def _file(field: InputField) -> Schema:
+    encoded: Schema = {
+        "type": "string",
+        "contentEncoding": "base64",
+        "contentMediaType": f"{field.kind}/*",
+    }
+    return any_of([encoded, object_of("base64", {"b64": encoded})])
 
 
 def _element(dtype: DType, meaning: Field) -> Schema:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
@@ -12,9 +13,11 @@ from modelport.engine.lifecycle import LoadedModel, Version
 from modelport.guard.policy import Permission
 from modelport.http.bodies import accepted, media_type, time_allowed
 from modelport.http.inference import ARRAY_BYTES, TEXT_BYTES, Codec, inference, unpacked
+from modelport.http.multipart import boundary, form_parts
 from modelport.http.routes import Route
 from modelport.http.wire import JSON, Handler, Head, Reply
 from modelport.monitor.metrics import ModelMetrics
+from modelport.semantics.bare import read_file, read_form, read_text
 from modelport.semantics.labels import answer_json
 from modelport.semantics.plain import PlainRequest
 from modelport.semantics.table import answer_csv, answer_npy, read_csv, read_npy
@@ -32,8 +35,14 @@ BODIES = {
     "application/csv": "csv",
     "application/x-npy": "npy",
     "application/x-numpy": "npy",
+    "multipart/form-data": "form",
+    "text/plain": "text",
+    "application/octet-stream": "file",
 }
+"""And `image/…` and `audio/…`, of whatever kind: the file itself says what it is."""
 ANSWERS = {"application/json": "json", "text/csv": "csv", "application/x-npy": "npy"}
+_LONG = {"npy": ARRAY_BYTES, "form": ARRAY_BYTES, "file": sys.maxsize}
+"""From how many bytes on a body takes long to decode; a file is not even looked at."""
 _CONTENT = {
     "json": JSON,
     "csv": b"content-type: text/csv; charset=utf-8\r\n",
@@ -65,31 +74,41 @@ def _codec(head: Head, version: Version, loaded: LoadedModel) -> Codec[bool]:
     """The codec for what the head says of body and answer; it remembers whether one row came."""
     kind = _body_kind(head)
     return Codec(
-        decode=_decoder(kind, loaded),
+        decode=_decoder(kind, head, loaded),
         encode=_encoder(accepted(head, ANSWERS, "json"), version, loaded),
         written=lambda response, single: sum(t.size for t in response.outputs.values()),
         checks_limits=True,
-        long_bytes=ARRAY_BYTES if kind == "npy" else TEXT_BYTES,
+        long_bytes=_LONG.get(kind, TEXT_BYTES),
     )
 
 
 def _body_kind(head: Head) -> str:
-    kind = BODIES.get(media_type(head))
+    media = media_type(head)
+    kind = "file" if media.startswith(("image/", "audio/")) else BODIES.get(media)
     if kind is None:
         known = ", ".join(name for name in BODIES if name and "form" not in name)
         raise UnsupportedMedia(
-            f"a body of type '{media_type(head)}' is not understood; send one of {known}"
+            f"a body of type '{media}' is not understood; send one of {known}, image/…, audio/…"
         )
     return kind
 
 
-def _decoder(kind: str, loaded: LoadedModel) -> Callable[[bytes], PlainRequest]:
+def _decoder(kind: str, head: Head, loaded: LoadedModel) -> Callable[[bytes], PlainRequest]:
     view = loaded.view
-    if kind == "csv":
-        return lambda body: read_csv(view, body)
-    if kind == "npy":
-        return lambda body: read_npy(view, body)
-    return loaded.decode_json
+    match kind:
+        case "csv":
+            return lambda body: read_csv(view, body)
+        case "npy":
+            return lambda body: read_npy(view, body)
+        case "file":
+            return lambda body: read_file(view, body)
+        case "text":
+            return lambda body: read_text(view, body)
+        case "form":
+            separator = boundary(head)
+            return lambda body: read_form(view, form_parts(body, separator))
+        case _:
+            return loaded.decode_json
 
 
 def _encoder(
@@ -102,7 +121,13 @@ def _encoder(
     )
     if kind == "csv":
         # A table has rows, one too: a row of three numbers has three columns.
-        return lambda response, single: (prefix, answer_csv(answer(response.outputs, False)))
+        return lambda response, single: (
+            prefix,
+            answer_csv(answer(response.outputs, False, response.frames)),
+        )
     if kind == "npy":
         return lambda response, single: (prefix, answer_npy(view, response.outputs))
-    return lambda response, single: (prefix, answer_json(answer(response.outputs, single)))
+    return lambda response, single: (
+        prefix,
+        answer_json(answer(response.outputs, single, response.frames)),
+    )

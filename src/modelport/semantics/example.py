@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import math
+import wave
 
 import numpy as np
 
@@ -13,6 +16,10 @@ from modelport.semantics.fields import InputField, PlainView
 
 __all__ = ["example_request", "generated_row"]
 
+_PICTURE = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
+)
+"""A PNG of one grey pixel."""
 _LARGEST = 256
 """More values than this are no example that a person reads."""
 
@@ -40,10 +47,23 @@ def generated_row(signature: Signature) -> dict[str, Array]:
 
 
 def _value(field: InputField) -> object:
+    if field.kind == "image":
+        return _PICTURE
+    if field.kind == "audio":
+        return base64.b64encode(_silence()).decode()
     sizes = [1 if size is None else size for size in field.shape]
     count = math.prod(sizes)
     flat = [_element(field.dtype, field.meaning, at) for at in range(count)]
     return _shaped(flat, sizes)
+
+
+def _silence() -> bytes:
+    """A tenth of a second of nothing, as a WAV file."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as writer:
+        writer.setparams((1, 1, 8000, 0, "NONE", "not compressed"))
+        writer.writeframes(b"\x80" * 800)
+    return file.getvalue()
 
 
 def _shaped(flat: list[object], sizes: list[int]) -> object:

@@ -109,6 +109,8 @@ def _place(body: bytes) -> str | None:
 def _element(field: InputField) -> Any:
     """The type of one element as msgspec checks it; None where only `plain` can."""
     meaning, dtype = field.meaning, field.dtype
+    if field.is_file:
+        return None
     if meaning.choices:
         return _one_of(field)
     if dtype is DType.BYTES:
@@ -188,11 +190,11 @@ def _struct(view: PlainView, types: Sequence[Any]) -> Any:
 
 def _one_row(view: PlainView) -> _Assemble:
     """From one value per field to tensors of one row."""
-    if len(view.tensors) == 1 and view.fields[0].dtype is not DType.BYTES:
+    if len(view.owners) == 1 and view.fields[0].dtype is not DType.BYTES:
         field = view.fields[0]
-        name, dtype = view.tensors[0].name, field.dtype.numpy
+        name, dtype = view.owners[0].name, field.dtype.numpy
         if field.column is not None:  # all columns of one tensor
-            shape = _column_shape(view.tensors[0])
+            shape = _column_shape(view.owners[0])
             return lambda values: {name: np.array(values, dtype).reshape(shape)}
         if field.shape != ():
             return _one_tensor(field)
@@ -217,7 +219,7 @@ def _rows(view: PlainView) -> _Assemble:
     """From a list per field to tensors of as many rows."""
     makers = []
     at = 0
-    for tensor in view.tensors:
+    for tensor in view.owners:
         count = sum(1 for field in view.fields if field.tensor is tensor.tensor)
         makers.append((tensor, slice(at, at + count), view.fields[at].column is not None))
         at += count

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from modelport.core.semantics import Field, OutputMeaning, Semantics
 from modelport.core.signature import Shape, Signature, TensorSpec
@@ -22,6 +24,20 @@ class InputField:
     """The place along the tensor's last axis, where the name is of one column."""
     columns: int | None = None
     """How many named columns the whole tensor has, where the name is of the tensor."""
+    kind: Literal["image", "text", "audio", "category", "number"] | None = None
+    """What a source is; None for a tensor of the model's own, and for a column of one."""
+    source_of: tuple[str, ...] = ()
+    """The tensors that a source fills."""
+
+    @property
+    def fills(self) -> tuple[str, ...]:
+        """The model's tensors that the name stands for, as a whole or in part."""
+        return self.source_of or (self.tensor.name,)
+
+    @property
+    def is_file(self) -> bool:
+        """Whether its elements are the bytes of files."""
+        return self.kind in ("image", "audio")
 
     @property
     def dtype(self) -> DType:
@@ -65,9 +81,11 @@ class PlainView:
     signature: Signature
     semantics: Semantics
     fields: tuple[InputField, ...]
-    """What a person fills in: columns where they have names, tensors elsewhere."""
+    """What a person fills in: sources, columns where they have names, tensors elsewhere."""
     tensors: tuple[InputField, ...]
     """Every input as a whole; a request may use these names too."""
+    owners: tuple[InputField, ...]
+    """What the fields are parts of, in their order: sources, and tensors that no source fills."""
     outputs: tuple[OutputField, ...]
     """What an answer shows, hidden outputs left out."""
     label: OutputField | None
@@ -86,15 +104,25 @@ class PlainView:
         return all(field.shape == () for field in self.fields)
 
 
-def plain_view(signature: Signature, semantics: Semantics) -> PlainView:
-    """Derive the view of a model from its signature and semantics."""
+def plain_view(
+    signature: Signature, semantics: Semantics, sources: Sequence[InputField] = ()
+) -> PlainView:
+    """Derive the view of a model from its signature, its semantics and what is a source in it."""
     tensors = tuple(_tensor_field(spec, semantics) for spec in signature.inputs)
-    fields = tuple(field for tensor in tensors for field in _fields(tensor, semantics))
+    owners = _owners(tensors, sources)
+    fields = tuple(
+        field
+        for owner in owners
+        for field in ((owner,) if owner.source_of else _fields(owner, semantics))
+    )
     outputs = tuple(
         OutputField(spec, semantics.outputs.get(spec.name, OutputMeaning()))
         for spec in signature.outputs
     )
-    shown = tuple(output for output in outputs if output.meaning.kind != "hidden")
+    parts = {name for output in outputs for name in _parts_of(output.meaning)}
+    shown = tuple(
+        output for output in outputs if output.meaning.kind != "hidden" and output.name not in parts
+    )
     labels = [output for output in shown if output.meaning.kind == "label"]
     scores = [output for output in shown if output.meaning.kind in ("probabilities", "logits")]
     # A score for each class is one list a row; others (one for each pixel) are shown as they are.
@@ -104,10 +132,27 @@ def plain_view(signature: Signature, semantics: Semantics) -> PlainView:
         semantics=semantics,
         fields=fields,
         tensors=tensors,
+        owners=owners,
         outputs=shown,
         label=labels[0] if one and len(labels) == 1 else None,
         scores=scores[0] if one else None,
     )
+
+
+def _parts_of(meaning: OutputMeaning) -> tuple[str | None, ...]:
+    """The outputs that are shown inside another one."""
+    return () if meaning.boxes is None else (meaning.boxes.scores, meaning.boxes.labels)
+
+
+def _owners(tensors: Sequence[InputField], sources: Sequence[InputField]) -> tuple[InputField, ...]:
+    """Each source in the place of the first tensor that it fills."""
+    owners: list[InputField] = []
+    for tensor in tensors:
+        filling = [source for source in sources if tensor.name in source.fills]
+        owners += [source for source in filling if source not in owners] or (
+            [] if filling else [tensor]
+        )
+    return tuple(owners)
 
 
 def _tensor_field(spec: TensorSpec, semantics: Semantics) -> InputField:

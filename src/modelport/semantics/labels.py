@@ -3,42 +3,64 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import orjson
 
 from modelport.core.errors import ModelFailed
+from modelport.core.messages import Frame
 from modelport.core.tensors import Array, Batch, DType
+from modelport.semantics.boxes import detections
 from modelport.semantics.fields import OutputField, PlainView
+from modelport.semantics.masks import masks
 
-__all__ = ["Answer", "answer_json", "plain_answer", "predictions"]
+__all__ = ["Answer", "AnswerOf", "answer_json", "plain_answer", "predictions"]
 
 Answer: TypeAlias = dict[str, Any]
 """What a plain answer holds: numpy arrays and scalars, Python values, lists and dicts of them."""
 
+
+class AnswerOf(Protocol):
+    """From output tensors, whether the request was a single row, and where its pictures lay in
+    their tensors, to the answer."""
+
+    def __call__(self, outputs: Batch, single: bool, frames: Sequence[Frame] = ()) -> Answer:
+        """The answer."""
+
+
+_PLAIN = ("value", "label")
 _NUMPY = orjson.OPT_SERIALIZE_NUMPY
 _NUMPY_KEYS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 
 
-def plain_answer(view: PlainView) -> Callable[[Batch, bool], Answer]:
-    """From output tensors, and whether the request was a single row, to the answer."""
+def plain_answer(view: PlainView) -> AnswerOf:
+    """From output tensors to the answer that a person reads."""
     if view.scores is None and len(view.outputs) == 1:
         only = view.outputs[0]
         name = only.name
         is_number = only.tensor.dtype is not DType.BYTES and not _is_named(only)
-        if is_number and only.tensor.is_batched and only.tensor.row_shape in ((), (1,)):
+        if (
+            is_number
+            and only.meaning.kind in _PLAIN
+            and only.tensor.is_batched
+            and only.tensor.row_shape in ((), (1,))
+        ):
             # The hot case: one number for each row.
-            def one_number(outputs: Batch, single: bool) -> Answer:
+            def one_number(outputs: Batch, single: bool, frames: Sequence[Frame] = ()) -> Answer:
                 tensor = outputs[name]
                 if single and tensor.size == 1:
                     return {"prediction": tensor.reshape(-1)[0]}
                 return {"prediction": _value(only, tensor, single)}
 
             return one_number
-        return lambda outputs, single: {"prediction": _value(only, outputs[name], single)}
-    return lambda outputs, single: _named(view, outputs, single)
+        if only.meaning.kind == "multilabel":
+            return lambda outputs, single, frames=(): _several(only, outputs[name], single)
+        return lambda outputs, single, frames=(): {
+            "prediction": _shown(only, outputs, single, frames)
+        }
+    return lambda outputs, single, frames=(): _named(view, outputs, single, frames)
 
 
 def answer_json(answer: Answer) -> bytes:
@@ -59,15 +81,55 @@ def predictions(view: PlainView, outputs: Batch) -> Array:
     return outputs[first.name]
 
 
-def _named(view: PlainView, outputs: Batch, single: bool) -> Answer:
+def _named(view: PlainView, outputs: Batch, single: bool, frames: Sequence[Frame]) -> Answer:
     answer: Answer = {}
     if view.scores is not None:
         answer["prediction"] = _first(_labels(view, outputs), single)
         answer["probabilities"] = _first(_probabilities(view.scores, outputs), single)
     for output in view.outputs:
         if output is not view.scores and output is not view.label:
-            answer[output.name] = _value(output, outputs[output.name], single)
+            answer[output.name] = _shown(output, outputs, single, frames)
     return answer
+
+
+def _shown(output: OutputField, outputs: Batch, single: bool, frames: Sequence[Frame]) -> Any:
+    """One output as its kind is shown."""
+    tensor = outputs[output.name]
+    match output.meaning.kind:
+        case "boxes":
+            return _first(detections(output, outputs, frames), single)
+        case "mask":
+            return _first(masks(output, tensor, frames), single)
+        case "json":
+            return _first([_parsed(output, text) for text in tensor.ravel().tolist()], single)
+        case "multilabel":
+            return _first(_scores(output, tensor), single)
+        case _:
+            return _value(output, tensor, single)
+
+
+def _parsed(output: OutputField, text: bytes) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise ModelFailed(
+            f"the model's output '{output.name}' is not the JSON it should be"
+        ) from error
+
+
+def _several(output: OutputField, tensor: Array, single: bool) -> Answer:
+    """The labels that hold, and the score of each."""
+    scores = _scores(output, tensor)
+    least = 0.5 if output.meaning.threshold is None else output.meaning.threshold
+    labels = [[name for name, score in row.items() if score >= least] for row in scores]
+    return {"prediction": _first(labels, single), "scores": _first(scores, single)}
+
+
+def _scores(output: OutputField, tensor: Array) -> list[dict[str, Any]]:
+    rows: Any = tensor.reshape(-1, len(output.meaning.classes))
+    if output.meaning.sigmoid:
+        rows = _sigmoid(rows)
+    return _by_name(rows, output.meaning.classes)
 
 
 def _labels(view: PlainView, outputs: Batch) -> list[Any]:
@@ -102,15 +164,35 @@ def _class_names(output: OutputField, tensor: Array) -> list[Any]:
         ) from error
 
 
-def _probabilities(scores: OutputField, outputs: Batch) -> list[dict[Any, Any]]:
+def _probabilities(scores: OutputField, outputs: Batch) -> list[dict[str, Any]]:
     classes = scores.meaning.classes
-    keys = [str(name) for name in classes]
     rows: Any = outputs[scores.name].reshape(-1, len(classes))
     if scores.meaning.kind == "logits":
         rows = _softmax(rows)
+    most = scores.meaning.top_k
+    return _by_name(rows, classes) if most is None else _largest(rows, classes, most)
+
+
+def _by_name(rows: Any, classes: Sequence[Any]) -> list[dict[str, Any]]:
+    keys = [str(name) for name in classes]
     if rows.dtype == np.float64:
         return [dict(zip(keys, row, strict=True)) for row in rows.tolist()]
     return [dict(zip(keys, row, strict=True)) for row in rows]  # float32 scalars print short
+
+
+def _largest(rows: Any, classes: Sequence[Any], most: int) -> list[dict[str, Any]]:
+    """The largest of each row, in falling order."""
+    places = np.argsort(-rows, axis=-1, kind="stable")[:, :most]
+    return [
+        {str(classes[at]): row[at] for at in best.tolist()}
+        for row, best in zip(rows, places, strict=True)
+    ]
+
+
+def _sigmoid(rows: Any) -> Any:
+    wide = rows.astype(np.float32) if rows.dtype == np.float16 else rows
+    with np.errstate(over="ignore"):  # which ends in 0, as it should
+        return 1 / (1 + np.exp(-wide))
 
 
 def _softmax(rows: Any) -> Any:

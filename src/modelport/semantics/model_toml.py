@@ -7,14 +7,28 @@ import math
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
 from modelport.core.errors import ConfigError
-from modelport.core.semantics import Field, InputMeaning, OutputMeaning, Semantics
+from modelport.core.semantics import (
+    Audio,
+    Boxes,
+    Category,
+    Field,
+    Image,
+    InputMeaning,
+    Number,
+    OutputKind,
+    OutputMeaning,
+    Semantics,
+    Source,
+    Text,
+)
 from modelport.core.signature import Shape, Signature, TensorSpec, sizes
 from modelport.core.tensors import DType
+from modelport.semantics.outputs import check_output
 
 __all__ = [
     "Example",
@@ -29,7 +43,7 @@ __all__ = [
 
 
 class InputTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """`[inputs.NAME]`, where NAME is a tensor or a named column."""
+    """`[inputs.NAME]` without a `kind`, where NAME is a tensor or a named column."""
 
     dtype: DType | None = None
     """The element type; only for formats whose file does not say it, such as Python."""
@@ -48,8 +62,17 @@ class InputTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_onl
 class OutputTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """`[outputs.NAME]`, where NAME is a tensor."""
 
-    kind: str | None = None
+    kind: OutputKind | None = None
     classes: tuple[str | int | float | bool, ...] = ()
+    top_k: int | None = None
+    sigmoid: bool | None = None
+    threshold: float | None = None
+    form: str | None = None
+    relative: bool | None = None
+    layout: str | None = None
+    scores: str | None = None
+    labels: str | None = None
+    overlap: float | None = None
     unit: str | None = None
     description: str | None = None
 
@@ -68,11 +91,26 @@ class ModelToml(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
     attribute: str | None = None
     """The class or function of a program that is served; no consent to run it."""
     inputs: dict[str, InputTable] = {}
+    sources: dict[str, Source] = {}
+    """`[inputs.NAME]` with a `kind`: what a person gives in place of tensors."""
     outputs: dict[str, OutputTable] = {}
     examples: tuple[Example, ...] = ()
 
 
-_KINDS = ("value", "label", "probabilities", "logits", "hidden")
+_KINDS = get_args(OutputKind)
+_SOURCES: dict[str, type[Source]] = {
+    "image": Image,
+    "text": Text,
+    "audio": Audio,
+    "category": Category,
+    "number": Number,
+}
+_BOXES = Boxes.__struct_fields__
+_ONLY_OF: dict[str, tuple[OutputKind, ...]] = {
+    "top_k": ("probabilities", "logits"),
+    "sigmoid": ("multilabel",),
+    "threshold": ("multilabel", "boxes", "mask"),
+}
 
 
 def read_model_toml(path: Path) -> ModelToml:
@@ -88,6 +126,11 @@ def read_model_toml(path: Path) -> ModelToml:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path.name} is not valid TOML: {error}") from error
     _check_keys(path.name, raw)
+    inputs = raw.get("inputs")
+    if isinstance(inputs, dict):
+        kinds = {n: t for n, t in inputs.items() if isinstance(t, dict) and "kind" in t}
+        raw["sources"] = kinds
+        raw["inputs"] = {n: t for n, t in inputs.items() if n not in kinds}
     try:
         return msgspec.convert(raw, ModelToml)
     except msgspec.ValidationError as error:
@@ -133,6 +176,7 @@ def merge(said: Semantics, toml: ModelToml, signature: Signature) -> Semantics:
         title=toml.title or said.title,
         description=toml.description or said.description,
         inputs=inputs,
+        sources=_sources(said, toml),
         outputs=_outputs(said, toml, signature),
         examples=tuple(example.input for example in toml.examples) or said.examples,
     )
@@ -155,6 +199,8 @@ def write_model_toml(signature: Signature, semantics: Semantics) -> str:
             if name not in names:  # a table of that name means the tensor
                 lines += ["", f"[inputs.{_key(name)}]  # a column of {_toml(spec.name)}"]
                 lines += _field_lines(meaning.column_fields.get(name, Field()))
+    for name, source in semantics.sources.items():
+        lines += ["", f"[inputs.{_key(name)}]", *_source_lines(source)]
     for spec in signature.outputs:
         out = semantics.outputs.get(spec.name, OutputMeaning())
         lines += ["", f"[outputs.{_key(spec.name)}]  # {_show(spec)}"]
@@ -172,16 +218,24 @@ def write_model_toml(signature: Signature, semantics: Semantics) -> str:
 
 
 def _check_keys(file: str, raw: Mapping[str, Any]) -> None:
-    _known(file, raw, ModelToml.__struct_fields__)
-    for group, kind in (("inputs", InputTable), ("outputs", OutputTable)):
-        for name, table in _tables(raw.get(group)):
-            _known(f"{file}, [{group}.{name}]", table, kind.__struct_fields__)
+    _known(file, raw, [name for name in ModelToml.__struct_fields__ if name != "sources"])
+    for name, table in _tables(raw.get("inputs")):
+        where = f"{file}, [inputs.{name}]"
+        if "kind" not in table:
+            _known(where, table, [*InputTable.__struct_fields__, "kind"])
+            continue
+        _check_kind(where, table["kind"], _SOURCES)
+        _known(where, table, ["kind", *_SOURCES[table["kind"]].__struct_fields__])
     for name, table in _tables(raw.get("outputs")):
-        if table.get("kind", "value") not in _KINDS:
-            raise ConfigError(
-                f"{file}, [outputs.{name}]: kind is one of {', '.join(_KINDS)},"
-                f" and {table['kind']!r} came"
-            )
+        where = f"{file}, [outputs.{name}]"
+        _known(where, table, OutputTable.__struct_fields__)
+        _check_kind(where, table.get("kind", "value"), _KINDS)
+
+
+def _check_kind(where: str, kind: object, known: Iterable[str]) -> None:
+    if kind not in list(known):
+        listed = ", ".join(known)
+        raise ConfigError(f"{where}: kind is one of {listed}, and {kind!r} came")
 
 
 def _tables(group: object) -> list[tuple[str, Mapping[str, Any]]]:
@@ -220,6 +274,17 @@ def _check_declared(name: str, table: InputTable, spec: TensorSpec) -> None:
         raise _wrong(f"inputs.{name}", f"the model's own type is {spec.dtype.value}")
     if table.shape is not None and _shape(table.shape) != spec.shape:
         raise _wrong(f"inputs.{name}", f"the model's own shape is {sizes(spec.shape)}")
+
+
+def _sources(said: Semantics, toml: ModelToml) -> dict[str, Source]:
+    """The owner's sources, and those of the file that fill other tensors."""
+    taken = {_filled(name, source) for name, source in toml.sources.items()}
+    kept = {n: s for n, s in said.sources.items() if _filled(n, s) not in taken}
+    return {**kept, **toml.sources}
+
+
+def _filled(name: str, source: Source) -> str:
+    return (source.tensor if isinstance(source, Image | Audio | Text) else None) or name
 
 
 def _places(inputs: Mapping[str, InputMeaning]) -> dict[str, str]:
@@ -308,39 +373,58 @@ def _outputs(said: Semantics, toml: ModelToml, signature: Signature) -> dict[str
     for name, table in toml.outputs.items():
         if name not in outputs:
             raise _unknown("outputs", name, outputs)
-        old = outputs[name]
-        default = "probabilities" if table.classes and old.kind == "value" else old.kind
-        outputs[name] = OutputMeaning(
-            kind=table.kind or default,  # type: ignore[arg-type]  # checked by `_check_keys`
-            classes=table.classes or old.classes,
-            unit=table.unit or old.unit,
-            description=table.description or old.description,
-        )
+        outputs[name] = _output(f"outputs.{name}", outputs[name], table)
     for spec in signature.outputs:
-        _check_output(spec, outputs[spec.name])
+        check_output(spec, outputs[spec.name], signature)
     if outputs and all(meaning.kind == "hidden" for meaning in outputs.values()):
         raise ConfigError("model.toml: every output is hidden, so that answers would be empty")
     return outputs
 
 
-def _check_output(spec: TensorSpec, meaning: OutputMeaning) -> None:
-    table = f"outputs.{spec.name}"
-    if len({str(name) for name in meaning.classes}) != len(meaning.classes):
-        raise _wrong(table, "two classes have the same name")
-    if meaning.kind not in ("probabilities", "logits"):
-        return
-    if not meaning.classes:
-        raise _wrong(table, f"{meaning.kind} need 'classes'")
-    last = spec.row_shape[-1] if spec.row_shape else 1
-    if last not in (None, len(meaning.classes)):
-        raise _wrong(
-            table,
-            f"{len(meaning.classes)} classes are named, and the last axis of the tensor has {last}",
-        )
+def _output(name: str, old: OutputMeaning, table: OutputTable) -> OutputMeaning:
+    default: OutputKind = "probabilities" if table.classes and old.kind == "value" else old.kind
+    kind = table.kind or default
+    given = {key: getattr(table, key) for key in _BOXES}
+    boxes = {key: value for key, value in given.items() if value is not None}
+    if boxes and kind != "boxes":
+        raise _wrong(name, f"'{next(iter(boxes))}' goes with kind = 'boxes'")
+    for key, kinds in _ONLY_OF.items():
+        if getattr(table, key) is not None and kind not in kinds:
+            raise _wrong(name, f"'{key}' goes with kind = {' or '.join(map(repr, kinds))}")
+    try:
+        laid_out = msgspec.convert(boxes, Boxes) if boxes else old.boxes
+    except msgspec.ValidationError as error:
+        raise _wrong(name, str(error)) from error
+    return OutputMeaning(
+        kind=kind,
+        classes=table.classes or old.classes,
+        top_k=old.top_k if table.top_k is None else table.top_k,
+        sigmoid=old.sigmoid if table.sigmoid is None else table.sigmoid,
+        threshold=old.threshold if table.threshold is None else table.threshold,
+        boxes=laid_out,
+        unit=table.unit or old.unit,
+        description=table.description or old.description,
+    )
 
 
 def _show(spec: TensorSpec) -> str:
     return f"{spec.dtype.value} {sizes(spec.shape)}"
+
+
+def _source_lines(source: Source) -> list[str]:
+    """The keys of a source that say something, and the others as what they are by themselves."""
+    kind = next(kind for kind, struct in _SOURCES.items() if isinstance(source, struct))
+    lines = [f'kind = "{kind}"']
+    defaults = dict(
+        zip(source.__struct_fields__[::-1], source.__struct_defaults__[::-1], strict=False)
+    )
+    for key in source.__struct_fields__:
+        value = getattr(source, key)
+        if value == defaults.get(key):
+            lines += [] if value in (None, ()) else [f"# {_key(key)} = {_toml(value)}"]
+        else:
+            lines.append(f"{_key(key)} = {_toml(value)}")
+    return lines
 
 
 def _field_lines(field: Field) -> list[str]:

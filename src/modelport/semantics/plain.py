@@ -9,6 +9,7 @@ and says what is wrong with it. `fast` reads the common forms without looking at
     {"age": [39, 40], "city": [...]}       many rows
     [{"age": 39, "city": "Paris"}, ...]    records
     [1, 2, 3] or [[1, 2, 3], ...]          the only input
+    {"photo": "iVBORw0KGgo…"}              a file, as base64
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ import numpy as np
 
 from modelport.core.errors import InvalidInput
 from modelport.core.semantics import Field
-from modelport.core.signature import Shape, fits, show_shape, sizes
+from modelport.core.signature import Shape, TensorSpec, fits, show_shape, sizes
 from modelport.core.tensors import Array, Batch, DType, bytes_tensor
 from modelport.semantics.fields import InputField, PlainView
+from modelport.semantics.files import file_bytes, is_file_value
 
-__all__ = ["PlainRequest", "cast", "limits", "read"]
+__all__ = ["PlainRequest", "cast", "check_field", "limits", "read"]
 
 
 _WHOLE = frozenset({int})
@@ -75,7 +77,7 @@ def limits(view: PlainView) -> Callable[[Batch], None] | None:
 
     For tensors that come from elsewhere than `read`, which looks at every value.
     """
-    limited = [f for f in view.fields if _is_limited(f.meaning)]
+    limited = [f for f in view.fields if _is_limited(f.meaning) and not f.source_of]
 
     def check(inputs: Batch) -> None:
         for field in limited:
@@ -83,6 +85,18 @@ def limits(view: PlainView) -> Callable[[Batch], None] | None:
             _check_limits(field, array if field.column is None else array[..., field.column])
 
     return check if limited else None
+
+
+def check_field(field: InputField, array: Array) -> None:
+    """Refuse a value of a field that its meaning does not allow.
+
+    Raises:
+        InvalidInput: it is outside its range or choices, or missing where none may be.
+    """
+    missing = field.meaning.nullable is not True
+    if missing and field.dtype.is_float and np.isnan(array).any():
+        raise _missing_value(field)
+    _check_limits(field, array)
 
 
 def _is_limited(meaning: Field) -> bool:
@@ -114,14 +128,30 @@ def cast(field: InputField, array: Array) -> Array:
 
 
 def _from_only(view: PlainView, body: object) -> PlainRequest:
-    if len(view.tensors) != 1:
+    if len(view.owners) != 1 and len(view.tensors) != 1:
         raise InvalidInput(
-            f"the model has {len(view.tensors)} inputs, so a request names them:"
+            f"the model has {len(view.owners)} inputs, so a request names them:"
             f" an object with {_names(view)}, or a list of such objects",
             expected=[field.name for field in view.fields],
         )
-    only = view.tensors[0]
+    only = _only(view, body)
     return _assembled(view, [only], {only.name: _value(view, only, body)})
+
+
+def _only(view: PlainView, body: object) -> InputField:
+    """What a value without a name is: the source, or the tensor that the model has alone."""
+    if len(view.tensors) != 1:
+        return view.owners[0]
+    if len(view.owners) == 1 and view.owners[0].source_of and _is_for(view.owners[0], body):
+        return view.owners[0]
+    return view.tensors[0]
+
+
+def _is_for(source: InputField, value: object) -> bool:
+    """Whether a value is one of the source, and not of the tensor that it fills."""
+    if isinstance(value, np.ndarray):
+        return value.dtype.kind in "OSTU"
+    return is_file_value(value) if source.kind != "number" else True
 
 
 def _from_names(view: PlainView, body: Mapping[object, object]) -> PlainRequest:
@@ -137,9 +167,9 @@ def _from_names(view: PlainView, body: Mapping[object, object]) -> PlainRequest:
 
 
 def _chosen(view: PlainView, given: Mapping[str, object]) -> list[InputField]:
-    """The fields that the request's names stand for: columns, or whole tensors."""
-    parts = {field.name for field in view.fields}
-    wholes = {field.name for field in view.tensors if field.name in given} - parts
+    """The fields that the request's names stand for: sources, columns, or whole tensors."""
+    parts = {field.name: field for field in view.fields}
+    wholes = {f.name for f in view.tensors if f.name in given and _is_whole(parts, f, given)}
     for name in given:
         if name not in parts and name not in wholes:
             raise InvalidInput(
@@ -149,14 +179,28 @@ def _chosen(view: PlainView, given: Mapping[str, object]) -> list[InputField]:
             )
     chosen = [field for field in view.tensors if field.name in wholes]
     for field in view.fields:
-        if field.tensor.name not in wholes:
+        covering = [name for name in field.fills if name in wholes]
+        if not covering:
             chosen.append(field)
-        elif field.name in given:
+        elif field.name in given and field.name not in wholes:
             raise InvalidInput(
-                f"'{field.name}' is given twice: alone, and in its tensor '{field.tensor.name}'",
+                f"'{field.name}' is given twice: alone, and in its tensor '{covering[0]}'",
                 tensor=field.name,
             )
+        else:
+            rest = [f for f in view.tensors if f.name in field.fills and f not in chosen]
+            chosen += rest  # which the caller misses by their names
     return chosen
+
+
+def _is_whole(
+    parts: Mapping[str, InputField], tensor: InputField, given: Mapping[str, object]
+) -> bool:
+    """Whether a tensor's name means the tensor, and not a field of the same name."""
+    part = parts.get(tensor.name)
+    if part is None:
+        return True
+    return bool(part.source_of) and not _is_for(part, given[tensor.name])
 
 
 def _columns(records: Sequence[Mapping[object, object]]) -> dict[object, list[object]]:
@@ -186,15 +230,14 @@ def _assembled(
             f"'{one[0]}' has the value of one row and '{many[0]}' those of many: give both as lists"
         )
     inputs: dict[str, Array] = {}
-    for tensor in view.tensors:
-        own = [field for field in fields if field.tensor is tensor.tensor]
-        inputs[tensor.name] = _tensor(tensor, own, values)
+    for spec in {id(field.tensor): field.tensor for field in fields}.values():
+        own = [field for field in fields if field.tensor is spec]
+        inputs[spec.name] = _tensor(spec, own, values)
     return PlainRequest(inputs, not many)
 
 
-def _tensor(tensor: InputField, own: Sequence[InputField], values: Mapping[str, Array]) -> Array:
+def _tensor(spec: TensorSpec, own: Sequence[InputField], values: Mapping[str, Array]) -> Array:
     """The whole tensor from its own value, or from those of its columns."""
-    spec = tensor.tensor
     array = values[own[0].name]
     is_row = array.ndim == len(own[0].shape)
     row = array.shape if is_row else array.shape[1:]
@@ -290,6 +333,8 @@ def _ragged(field: InputField, size: int, item: object, depth: int) -> InvalidIn
 
 def _elements(field: InputField, flat: Sequence[Any], shape: tuple[int, ...]) -> Array:
     dtype = field.dtype
+    if field.is_file:
+        return bytes_tensor([file_bytes(field, value) for value in flat], shape)
     array = _in_bulk(field, flat)
     if array is not None:
         return array.reshape(shape)
@@ -369,11 +414,15 @@ def _is_missing(value: object) -> bool:
 def _check_meaning(field: InputField, array: Array) -> None:
     meaning = field.meaning
     if field.dtype.is_float and meaning.nullable is False and np.isnan(array).any():
-        raise InvalidInput(
-            f"'{field.name}' holds NaN, and the model does not accept a missing value there",
-            tensor=field.name,
-        )
+        raise _missing_value(field)
     _check_limits(field, array)
+
+
+def _missing_value(field: InputField) -> InvalidInput:
+    return InvalidInput(
+        f"'{field.name}' holds NaN, and the model does not accept a missing value there",
+        tensor=field.name,
+    )
 
 
 def _check_limits(field: InputField, array: Array) -> None:

@@ -41,7 +41,7 @@ def read_csv(view: PlainView, body: bytes) -> PlainRequest:
     lines, rows = _parsed(body)
     if view.is_tabular:
         return read(view, _named_columns(view, rows[0], rows[1:], lines[1:]))
-    if len(view.tensors) != 1 or len(view.fields[0].shape) != 1:
+    if len(view.owners) != 1 or len(view.fields[0].shape) != 1:
         raise InvalidInput("this model's input is not a table: send JSON")
     return read(view, _only_tensor(view.fields[0], rows, lines))
 
@@ -53,7 +53,7 @@ def read_npy(view: PlainView, body: bytes) -> PlainRequest:
         InvalidInput: not an npy file, or one of Python objects, or of another type or shape.
     """
     array = _array(body)
-    if len(view.tensors) > 1:
+    if len(view.tensors) > 1 and len(view.owners) > 1:
         if array.ndim == 0 or array.shape[-1] != len(view.fields) or not view.is_tabular:
             raise InvalidInput(
                 f"an npy body for this model has {len(view.fields)} columns in this order: "
@@ -275,13 +275,19 @@ def _answer_columns(answer: Answer) -> dict[str, list[object]]:
             columns |= {title: [row[key] for row in rows] for key, title in keys.items()}
         elif isinstance(first, list):
             width = len(first)
+            if any(len(row) != width for row in rows):
+                raise _no_table()
             columns |= {f"{name}.{at}": [row[at] for row in rows] for at in range(width)}
         else:
             columns[name] = rows
     cells = [cell for rows in columns.values() for cell in rows]
     if len({len(rows) for rows in columns.values()}) > 1 or any(isinstance(c, list) for c in cells):
-        raise UnsupportedMedia("this model's answer is not a table: ask for JSON", status=406)
+        raise _no_table()
     return columns
+
+
+def _no_table() -> UnsupportedMedia:
+    return UnsupportedMedia("this model's answer is not a table: ask for JSON", status=406)
 
 
 def _shown(cell: object) -> object:

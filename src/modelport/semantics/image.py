@@ -1,0 +1,341 @@
+"""Pictures: any file that Pillow reads safely, as the numbers that a model was trained on."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from modelport.core.errors import InvalidInput, MissingLibrary
+from modelport.core.messages import Frame
+from modelport.core.semantics import Field, Image
+from modelport.core.signature import Shape, TensorSpec
+from modelport.core.tensors import Array, Batch, DType
+from modelport.semantics.fields import InputField
+from modelport.semantics.preparation import Preparation, Prepared, unfit
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
+
+__all__ = ["FORMATS", "image_preparation"]
+
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TGA", "TIFF", "WEBP")
+"""What Pillow reads by itself: EPS and others would start programs or read other files."""
+
+_CHANNELS = {1: "gray", 3: "rgb", 4: "rgba"}
+_MODES = {"gray": "L", "rgb": "RGB", "bgr": "RGB", "rgba": "RGBA"}
+_FILTERS = {"nearest": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3}
+"""As Pillow numbers them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Plan:
+    """What is done with each picture, with nothing left open but its size."""
+
+    name: str
+    meaning: Image
+    channels: str
+    layout: str
+    size: tuple[int, int] | None
+    """Height and width; None keeps the picture's own."""
+    scale: float
+    dtype: DType
+
+
+def image_preparation(name: str, meaning: Image, spec: TensorSpec) -> Preparation:
+    """The preparation that fills a tensor from picture files.
+
+    Args:
+        name: under which a picture is given: BYTES `[rows]`, each element a file.
+        meaning: how the model wants it.
+        spec: the tensor, of numbers; or of BYTES, where the model reads the files itself.
+
+    Raises:
+        ConfigError: the meaning does not go with the tensor; says why.
+        MissingLibrary: Pillow is not installed.
+    """
+    batched = spec.is_batched
+    source = TensorSpec(name, DType.BYTES, (None,) if batched else (1,))
+    field = InputField(
+        name,
+        source,
+        Field(description=meaning.description),
+        kind="image",
+        source_of=(spec.name,),
+    )
+    if spec.dtype is DType.BYTES:
+        return Preparation(fields=(field,), run=_as_they_are(spec), short_bytes=1 << 30)
+    plan = _plan(name, meaning, spec)
+    _require_pillow(name)
+
+    def run(inputs: Batch) -> Prepared:
+        files = inputs[name].tolist()
+        made = [_prepared(plan, data, at, len(files)) for at, data in enumerate(files)]
+        tensor = _stacked(plan, [array for array, _ in made], spec)
+        return Prepared({spec.name: tensor}, tuple(frame for _, frame in made))
+
+    return Preparation(fields=(field,), run=run, short_bytes=0)
+
+
+def _as_they_are(spec: TensorSpec) -> Callable[[Batch], Prepared]:
+    return lambda inputs: Prepared(
+        {spec.name: next(iter(inputs.values())).reshape(-1, *(1 for _ in spec.shape[1:]))}
+    )
+
+
+def _require_pillow(name: str) -> None:
+    try:
+        import PIL.Image
+    except ModuleNotFoundError as error:
+        raise MissingLibrary(
+            f"reading pictures for '{name}' needs the library 'pillow':"
+            ' pip install "modelport[image]"'
+        ) from error
+    PIL.Image.init()  # formats that are less common are known only after it
+
+
+# -- what model.toml and the tensor's shape say
+
+
+def _plan(name: str, meaning: Image, spec: TensorSpec) -> _Plan:
+    if spec.dtype is DType.BOOL or not (spec.dtype.is_float or spec.dtype is DType.UINT8):
+        raise unfit(name, f"a picture is FP16, FP32, FP64 or UINT8, and it is {spec.dtype.value}")
+    row = _row(name, spec)
+    layout = meaning.layout or _layout(name, row)
+    if len(layout) != len(row):
+        raise unfit(name, f"the layout '{layout}' has {len(layout)} axes, a picture {len(row)}")
+    axes: dict[str, int | None] = dict(zip(layout, row, strict=True))
+    count = 1 if layout == "hw" else axes["c"]
+    channels = meaning.channels or _CHANNELS.get(count or 3)
+    if channels is None or count not in (None, len(channels) if channels != "gray" else 1):
+        raise unfit(name, f"the tensor has {count} channels; they are gray, rgb, bgr or rgba")
+    planned = _Plan(
+        name=name,
+        meaning=meaning,
+        channels=channels,
+        layout=layout,
+        size=_size(name, meaning, axes),
+        scale=_scale(meaning, spec.dtype),
+        dtype=spec.dtype,
+    )
+    _check(planned)
+    return planned
+
+
+def _row(name: str, spec: TensorSpec) -> Shape:
+    if spec.is_batched or (len(spec.shape) == 4 and spec.shape[0] == 1):
+        row = spec.shape[1:]
+    else:
+        row = spec.shape
+    if len(row) not in (2, 3):
+        raise unfit(name, f"a picture has 2 or 3 axes, and a row of the tensor has {len(row)}")
+    return row
+
+
+def _layout(name: str, row: Shape) -> str:
+    if len(row) == 2:
+        return "hw"
+    if row[0] in _CHANNELS and row[2] not in _CHANNELS:
+        return "chw"
+    if row[2] in _CHANNELS and row[0] not in _CHANNELS:
+        return "hwc"
+    raise unfit(name, "the tensor's shape does not tell the layout: say layout = 'chw' or 'hwc'")
+
+
+def _size(name: str, meaning: Image, axes: dict[str, int | None]) -> tuple[int, int] | None:
+    height, width = axes["h"], axes["w"]
+    if meaning.size is None:
+        return None if height is None or width is None else (height, width)
+    for said, own in zip(meaning.size, (height, width), strict=True):
+        if said < 1 or own not in (None, said):
+            raise unfit(name, f"the size is {list(meaning.size)}, the tensor's {[height, width]}")
+    return meaning.size
+
+
+def _scale(meaning: Image, dtype: DType) -> float:
+    if meaning.scale is not None:
+        return meaning.scale
+    return 1 / 255 if dtype.is_float else 1.0
+
+
+def _check(plan: _Plan) -> None:
+    meaning = plan.meaning
+    count = 1 if plan.channels == "gray" else len(plan.channels)
+    for key, values in (("mean", meaning.mean), ("std", meaning.std)):
+        if len(values) not in (0, 1, count):
+            raise unfit(plan.name, f"{key} has {len(values)} numbers for {count} channels")
+    if not all(math.isfinite(v) for v in (*meaning.mean, *meaning.std, plan.scale)):
+        raise unfit(plan.name, "scale, mean and std are finite numbers")
+    if 0 in meaning.std:
+        raise unfit(plan.name, "std holds 0, by which nothing can be divided")
+    if plan.dtype is DType.UINT8 and (meaning.mean or meaning.std or plan.scale != 1):
+        raise unfit(plan.name, "a tensor of UINT8 has no room for scale, mean and std")
+    if meaning.short_side is not None:
+        if meaning.resize != "crop" or plan.size is None:
+            raise unfit(plan.name, "short_side goes with resize = 'crop' and a size")
+        if meaning.short_side < max(plan.size):
+            raise unfit(plan.name, f"short_side is less than the size {list(plan.size)}")
+    if not 0 <= meaning.fill <= 255:
+        raise unfit(plan.name, "fill is a value from 0 to 255")
+    if meaning.max_pixels < 1:
+        raise unfit(plan.name, "max_pixels is at least 1")
+
+
+# -- what is done with one picture
+
+
+def _prepared(plan: _Plan, data: bytes, at: int, rows: int) -> tuple[Array, Frame]:
+    from PIL import Image as pillow
+    from PIL import UnidentifiedImageError
+
+    where = f"picture {at} of '{plan.name}'" if rows > 1 else f"'{plan.name}'"
+    try:
+        with pillow.open(io.BytesIO(data), formats=_readable()) as file:
+            width, height = file.size
+            if width * height > plan.meaning.max_pixels:
+                raise InvalidInput(
+                    f"{where} has {width} × {height} pixels; at most"
+                    f" {plan.meaning.max_pixels} are taken",
+                    tensor=plan.name,
+                    expected=plan.meaning.max_pixels,
+                    got=width * height,
+                )
+            picture = _upright(file)
+            return _resized(plan, _in_mode(picture, _MODES[plan.channels]), where)
+    except (UnidentifiedImageError, pillow.DecompressionBombError) as error:
+        raise InvalidInput(
+            f"{where} is no picture that can be read: JPEG, PNG, WebP, GIF, BMP, TIFF and the like"
+            f" are, and {len(data)} bytes of something else came",
+            tensor=plan.name,
+            row=at,
+        ) from error
+    except InvalidInput:
+        raise
+    except Exception as error:  # a damaged file; the decoders fail in many ways
+        raise InvalidInput(
+            f"{where} is a damaged picture: {type(error).__name__}", tensor=plan.name, row=at
+        ) from error
+
+
+def _readable() -> tuple[str, ...]:
+    """The formats that this build of Pillow has."""
+    from PIL import Image as pillow
+
+    return tuple(name for name in FORMATS if name in pillow.OPEN)
+
+
+def _upright(picture: Picture) -> Picture:
+    """As the camera was held: what a person sees is what the model gets."""
+    from PIL import ImageOps
+
+    return ImageOps.exif_transpose(picture)
+
+
+def _in_mode(picture: Picture, mode: str) -> Picture:
+    if picture.mode.startswith("I"):  # 16 bits: conversion would cut values off, not scale them
+        from PIL import Image as pillow
+
+        values = np.asarray(picture, dtype=np.float64)
+        picture = pillow.fromarray(np.round(values / 257).clip(0, 255).astype(np.uint8))
+    return picture if picture.mode == mode else picture.convert(mode)
+
+
+def _resized(plan: _Plan, picture: Picture, where: str) -> tuple[Array, Frame]:
+    width, height = picture.size
+    if plan.size is None:
+        frame = Frame(width, height, width, height, 1.0, 1.0)
+        return _numbers(plan, picture), frame
+    high, wide = plan.size
+    rule = plan.meaning.resize
+    if rule == "none":
+        if (height, width) != plan.size:
+            raise InvalidInput(
+                f"{where} has {width} × {height} pixels; the model takes {wide} × {high}",
+                tensor=plan.name,
+                expected=[wide, high],
+                got=[width, height],
+            )
+        return _numbers(plan, picture), Frame(width, height, wide, high, 1.0, 1.0)
+    if rule == "stretch":
+        frame = Frame(width, height, wide, high, wide / width, high / height)
+        return _numbers(plan, _scaled(plan, picture, wide, high)), frame
+    inner_wide, inner_high = _inner(plan, width, height, wide, high)
+    left, top = _middle(wide - inner_wide), _middle(high - inner_high)
+    picture = _scaled(plan, picture, inner_wide, inner_high)
+    if rule == "crop":
+        picture = picture.crop((-left, -top, wide - left, high - top))
+    else:
+        picture = _padded(plan, picture, left, top)
+    frame = Frame(width, height, wide, high, inner_wide / width, inner_high / height, left, top)
+    return _numbers(plan, picture), frame
+
+
+def _inner(plan: _Plan, width: int, height: int, wide: int, high: int) -> tuple[int, int]:
+    """The size that the picture is scaled to before its edges are cut off or filled up."""
+    if plan.meaning.short_side is not None:
+        side = plan.meaning.short_side
+        # Rounded down, as torchvision's `Resize` does it.
+        return (
+            (side, max(side, int(side * height / width)))
+            if width <= height
+            else (max(side, int(side * width / height)), side)
+        )
+    ratios = wide / width, high / height
+    if plan.meaning.resize == "crop":
+        ratio = max(ratios)
+        return max(wide, round(width * ratio)), max(high, round(height * ratio))
+    ratio = min(ratios)
+    return max(1, round(width * ratio)), max(1, round(height * ratio))
+
+
+def _middle(room: int) -> int:
+    """Half of it, to the nearest even whole number at ties, as torchvision's `CenterCrop`."""
+    return -round(-room / 2) if room < 0 else room // 2
+
+
+def _scaled(plan: _Plan, picture: Picture, width: int, height: int) -> Picture:
+    if picture.size == (width, height):
+        return picture
+    return picture.resize((width, height), _FILTERS[plan.meaning.filter])
+
+
+def _padded(plan: _Plan, picture: Picture, left: int, top: int) -> Picture:
+    from PIL import Image as pillow
+
+    assert plan.size is not None
+    fill = plan.meaning.fill
+    colour = fill if plan.channels == "gray" else (fill,) * len(plan.channels)
+    whole = pillow.new(picture.mode, (plan.size[1], plan.size[0]), colour)
+    whole.paste(picture, (left, top))
+    return whole
+
+
+def _numbers(plan: _Plan, picture: Picture) -> Array:
+    values = np.asarray(picture)
+    if plan.layout != "hw" and values.ndim == 2:
+        values = values[:, :, np.newaxis]
+    if plan.channels == "bgr":
+        values = values[:, :, ::-1]
+    if plan.dtype is not DType.UINT8:
+        numbers = values.astype(np.float32) * np.float32(plan.scale)
+        if plan.meaning.mean:
+            numbers -= np.array(plan.meaning.mean, np.float32)
+        if plan.meaning.std:
+            numbers /= np.array(plan.meaning.std, np.float32)
+        values = numbers.astype(plan.dtype.numpy, copy=False)
+    return values.transpose(2, 0, 1) if plan.layout == "chw" else values
+
+
+def _stacked(plan: _Plan, arrays: list[Array], spec: TensorSpec) -> Array:
+    if len({array.shape for array in arrays}) > 1:
+        raise InvalidInput(
+            f"the pictures of '{plan.name}' are of different sizes, and this model takes them as"
+            " they are: send them one by one",
+            tensor=plan.name,
+        )
+    stacked = np.ascontiguousarray(np.stack(arrays))
+    return stacked if len(spec.shape) == stacked.ndim else stacked[0]

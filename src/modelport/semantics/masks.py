@@ -1,0 +1,88 @@
+"""Segmentation: a class for each pixel, as a picture of class numbers and the share of each."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from modelport.core.errors import ModelFailed
+from modelport.core.messages import Frame
+from modelport.core.tensors import Array
+from modelport.semantics.fields import OutputField
+
+__all__ = ["UNSEEN", "masks"]
+
+UNSEEN = 255
+"""The value of a pixel that the model did not see, as its edge of the picture was cut off."""
+
+
+def masks(output: OutputField, tensor: Array, frames: Sequence[Frame]) -> list[dict[str, Any]]:
+    """By row the mask as a PNG in base64, its size, and the part of the pixels of each class.
+
+    A pixel's value is the index of its class. The mask has the size of the picture that was sent,
+    without one that of the model's output.
+
+    Raises:
+        ModelFailed: a value of the mask is none of the classes.
+    """
+    numbers = _numbers(output, tensor)
+    count = len(output.meaning.classes)
+    if numbers.size and not 0 <= int(numbers.min()) <= int(numbers.max()) < count:
+        raise ModelFailed(f"the mask '{output.name}' has a value that is none of {count} classes")
+    rows = [row.astype(np.uint8) for row in numbers]
+    return [
+        _shown(output, _in_picture(row, frames[at]) if at < len(frames) else row)
+        for at, row in enumerate(rows)
+    ]
+
+
+def _numbers(output: OutputField, tensor: Array) -> Array:
+    """The index of the class of every pixel: `[rows, height, width]`."""
+    count = len(output.meaning.classes)
+    rows = tensor if output.tensor.is_batched or tensor.ndim == 4 else tensor[np.newaxis]
+    if rows.ndim == 4 and rows.shape[1] == count and count > 1:
+        return np.asarray(rows.argmax(axis=1))
+    if rows.ndim == 4 and rows.shape[-1] == count and count > 1:
+        return np.asarray(rows.argmax(axis=-1))
+    if rows.ndim == 4:
+        axis = 1 if rows.shape[1] == 1 else -1
+        if rows.shape[axis] != 1:
+            raise ModelFailed(f"the mask '{output.name}' has {rows.shape[1]} scores for a pixel")
+        rows = rows.squeeze(axis)
+    if rows.dtype.kind == "f" and count == 2:  # the score of the second class
+        return np.asarray(rows.astype(np.float64) >= (output.meaning.threshold or 0.5))
+    return rows
+
+
+def _in_picture(mask: Array, frame: Frame) -> Array:
+    """The mask as large as the picture: each pixel the value of the one that it became."""
+    height, width = mask.shape
+    x = (np.arange(frame.width) + 0.5) * frame.scale_x + frame.left
+    y = (np.arange(frame.height) + 0.5) * frame.scale_y + frame.top
+    columns = np.floor(x * width / frame.tensor_width).astype(np.int64)
+    lines = np.floor(y * height / frame.tensor_height).astype(np.int64)
+    made: Array = mask[np.clip(lines, 0, height - 1)[:, np.newaxis], np.clip(columns, 0, width - 1)]
+    made[(lines < 0) | (lines >= height)] = UNSEEN
+    made[:, (columns < 0) | (columns >= width)] = UNSEEN
+    return made
+
+
+def _shown(output: OutputField, mask: Array) -> dict[str, Any]:
+    from PIL import Image as pillow
+
+    file = io.BytesIO()
+    pillow.fromarray(mask).save(file, format="PNG")
+    counts = np.bincount(mask.ravel(), minlength=UNSEEN + 1)
+    seen = max(1, int(mask.size - counts[UNSEEN]))
+    return {
+        "png": base64.b64encode(file.getvalue()).decode(),
+        "width": mask.shape[1],
+        "height": mask.shape[0],
+        "parts": {
+            str(name): float(counts[at] / seen) for at, name in enumerate(output.meaning.classes)
+        },
+    }

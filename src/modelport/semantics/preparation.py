@@ -1,0 +1,135 @@
+"""From what a person gives to what a model takes: pictures, texts and recordings as tensors.
+
+One `Preparation` for each source that is declared. They stand between every protocol and the
+model, in one place: a request may hold a source or the tensors that it would fill.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from modelport.core.errors import ConfigError, InvalidInput
+from modelport.core.messages import Frame
+from modelport.core.signature import Signature
+from modelport.core.tensors import Array, Batch
+from modelport.semantics.fields import InputField
+
+__all__ = ["LONG", "Preparation", "Prepared", "Preparer", "unfit"]
+
+LONG = 4096
+"""Bytes of text up to which tokens are cut at once; more take milliseconds."""
+
+
+class Prepared(NamedTuple):
+    """The tensors of a request, and where its pictures lie in them."""
+
+    inputs: Batch
+    frames: tuple[Frame, ...] = ()
+    """One for each row, where a picture was given."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preparation:
+    """How some sources fill some tensors."""
+
+    fields: tuple[InputField, ...]
+    """The sources; several where they are columns of one tensor."""
+    run: Callable[[Batch], Prepared]
+    """From a tensor for each source to those that they fill. Raises `InvalidInput`."""
+    short_bytes: int
+    """Up to this many bytes it takes less time than a hand-over to a thread."""
+
+    @property
+    def tensors(self) -> tuple[str, ...]:
+        """The names of the tensors that are filled."""
+        return self.fields[0].fills
+
+
+class Preparer:
+    """All preparations of one model."""
+
+    def __init__(self, parts: Sequence[Preparation], signature: Signature) -> None:
+        self._parts = parts
+        self._sources = {field.name: field for part in parts for field in part.fields}
+        self._own = {spec.name: spec for spec in signature.inputs}
+
+    def source(self, name: str, datatype: str) -> InputField | None:
+        """The source that a tensor of this name and type is; None for one of the model's own."""
+        field = self._sources.get(name)
+        own = self._own.get(name)
+        if field is None or (own is not None and own.dtype.value == datatype):
+            return None
+        return field
+
+    def applies(self, inputs: Batch) -> bool:
+        """Whether a request holds a source."""
+        return any(self._is_source(name, tensor) for name, tensor in inputs.items())
+
+    def is_short(self, inputs: Batch) -> bool:
+        """Whether it takes less time than a hand-over to a thread."""
+        return all(
+            _bytes(inputs[field.name]) <= part.short_bytes
+            for part in self._parts
+            for field in part.fields
+            if field.name in inputs
+        )
+
+    def __call__(self, inputs: Batch) -> Prepared:
+        """The request with every source in it turned into tensors.
+
+        Raises:
+            InvalidInput: names the source and the row, what came and what would be right.
+        """
+        tensors = dict(inputs)
+        frames: tuple[Frame, ...] = ()
+        for part in self._parts:
+            given = [
+                f.name
+                for f in part.fields
+                if f.name in inputs and self._is_source(f.name, inputs[f.name])
+            ]
+            if not given:
+                continue
+            self._check(part, inputs, given)
+            made = part.run({name: tensors.pop(name) for name in given})
+            tensors |= made.inputs
+            frames = frames or made.frames
+        return Prepared(tensors, frames)
+
+    def _is_source(self, name: str, tensor: Array) -> bool:
+        if name not in self._sources:
+            return False
+        own = self._own.get(name)
+        return own is None or tensor.dtype != own.dtype.numpy
+
+    def _check(self, part: Preparation, inputs: Batch, given: Sequence[str]) -> None:
+        missing = [field.name for field in part.fields if field.name not in given]
+        if missing:
+            raise InvalidInput(
+                f"'{missing[0]}' is missing; it goes with '{given[0]}'", tensor=missing[0]
+            )
+        for name in part.tensors:
+            if name in inputs and name not in given:
+                raise InvalidInput(
+                    f"'{name}' is given twice: alone, and as '{given[0]}', which fills it",
+                    tensor=name,
+                )
+        for field in part.fields:
+            field.tensor.check(inputs[field.name])
+        counts = {field.name: inputs[field.name].shape[:1] for field in part.fields}
+        if len(set(counts.values())) > 1:
+            listed = ", ".join(f"'{n}' has {c[0] if c else 1}" for n, c in list(counts.items())[:5])
+            raise InvalidInput(f"all columns need the same number of rows: {listed}")
+
+
+def unfit(name: str, problem: str) -> ConfigError:
+    """The error for a source that does not go with its model."""
+    return ConfigError(f"model.toml, [inputs.{name}]: {problem}")
+
+
+def _bytes(tensor: Array) -> int:
+    if tensor.dtype == object:
+        return sum(map(len, tensor.ravel().tolist()))
+    return int(tensor.nbytes)
