@@ -34,6 +34,11 @@ NEEDS = {
     "runtimes/test_torch.py": "torch",
     "runtimes/test_transformers.py": "transformers",
     "runtimes/test_xgboost.py": "xgboost",
+    "semantics/test_audio.py": "scipy",
+    "semantics/test_image.py": "PIL",
+    "semantics/test_masks.py": "PIL",
+    "semantics/test_text.py": "tokenizers",
+    "http/test_sources.py": "tokenizers",
     "conformance/test_triton_client.py": "tritonclient",
     "examples/test_views.py": "django",
 }

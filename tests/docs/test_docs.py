@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from modelport.semantics.model_toml import (
+    SOURCES,
     Example,
     InputTable,
     ModelToml,
@@ -33,17 +34,19 @@ def test_a_generated_page_is_what_the_code_makes_of_it(name: str) -> None:
 
 def test_every_key_of_model_toml_is_documented() -> None:
     page = (ROOT / "docs" / "reference" / "model-toml.md").read_text(encoding="utf-8")
-    tables = [ModelToml, InputTable, OutputTable, Example]
+    tables = [ModelToml, InputTable, OutputTable, Example, *SOURCES.values()]
     keys = {key for table in tables for key in table.__struct_fields__}
-    told = set(re.findall(r"`(\w+)`", page)) | {"inputs", "outputs", "examples"}
+    told = set(re.findall(r"`(\w+)`", page)) | {"inputs", "outputs", "examples", "sources"}
     assert keys <= told
 
 
 def test_the_example_of_model_toml_is_one(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "reference" / "model-toml.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"```toml\n(.*?)```", page, flags=re.DOTALL)
+    example, source = re.findall(r"```toml\n(.*?)```", page, flags=re.DOTALL)
     (tmp_path / "model.toml").write_text(example, encoding="utf-8")
     assert read_model_toml(tmp_path / "model.toml").title == "House prices"
+    (tmp_path / "source.toml").write_text(source, encoding="utf-8")
+    assert list(read_model_toml(tmp_path / "source.toml").sources) == ["photo"]
 
 
 def test_links_between_pages_lead_somewhere() -> None:

@@ -13,7 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelport.core.errors import ConfigError
-from modelport.core.semantics import Field, InputMeaning, OutputMeaning, Semantics
+from modelport.core.semantics import (
+    Boxes,
+    Category,
+    Field,
+    Image,
+    InputMeaning,
+    Number,
+    OutputMeaning,
+    Semantics,
+)
 from modelport.core.signature import Signature, TensorSpec
 from modelport.core.tensors import DType
 from modelport.semantics.model_toml import (
@@ -21,8 +30,8 @@ from modelport.semantics.model_toml import (
     declared_inputs,
     merge,
     read_model_toml,
-    write_model_toml,
 )
+from modelport.semantics.starting_toml import write_model_toml
 
 F32, I64, BYTES, BOOL = DType.FP32, DType.INT64, DType.BYTES, DType.BOOL
 SIGNATURE = Signature(
@@ -249,6 +258,65 @@ def test_a_column_may_have_the_name_of_its_tensor(toml: Toml) -> None:
     made = merged(toml, "[inputs.x]\ncolumns = ['x', 'y']\nunit = 'mm'\n[inputs.y]\nunit = 'kg'")
     assert made.inputs["x"].field.unit == "mm"
     assert made.inputs["x"].column_fields["y"].unit == "kg"
+
+
+# -- sources and kinds
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[inputs.x]\nkind = 'imag'", "kind is one of image, text, audio, category, number, and"),
+        ("[inputs.x]\nkind = 'image'\nresiz = 'pad'", "no key 'resiz'; did you mean 'resize'?"),
+        ("[inputs.x]\nkind = 'audio'\nsize = [1, 2]", "no key 'size'"),
+        ("[inputs.x]\nkind = 'image'\nresize = 'zoom'", "Invalid enum value 'zoom'"),
+        ("[inputs.x]\nkind = 'category'", "choices"),
+        ("[outputs.scores]\ntop_k = 3", "'top_k' goes with kind = 'probabilities' or 'logits'"),
+        ("[outputs.scores]\nform = 'xyxy'", "'form' goes with kind = 'boxes'"),
+        ("[outputs.scores]\nkind = 'boxes'\nform = 'xxyy'", "Invalid enum value 'xxyy'"),
+        ("[outputs.scores]\nkind = 'json'", "json is text (BYTES), and the tensor is FP32"),
+        ("[outputs.scores]\nkind = 'mask'\nclasses = ['a']", "a mask needs 'classes', from 2"),
+        ("[outputs.scores]\nclasses = ['a', 'b']\ntop_k = 0", "top_k is at least 1"),
+        ("[outputs.scores]\nkind = 'multilabel'", "multilabel need 'classes'"),
+    ],
+)
+def test_a_wrong_key_of_a_kind_is_told(toml: Toml, text: str, words: str) -> None:
+    with pytest.raises(ConfigError) as told:
+        merge(Semantics(), toml(text), SIGNATURE)
+    assert words in told.value.message
+
+
+def test_a_source_is_what_its_table_says(toml: Toml) -> None:
+    made = merge(Semantics(), toml("[inputs.photo]\nkind = 'image'\ntensor = 'x'"), SIGNATURE)
+    assert made.sources == {"photo": Image(tensor="x")}
+
+
+def test_a_source_of_the_owner_takes_the_place_of_the_files_own(toml: Toml) -> None:
+    said = Semantics(sources={"image": Image(tensor="x"), "other": Image(tensor="z")})
+    made = merge(said, toml("[inputs.x]\nkind = 'image'\nfill = 7"), SIGNATURE)
+    assert made.sources == {"x": Image(fill=7), "other": Image(tensor="z")}
+
+
+def test_sources_and_kinds_are_written_as_they_are_read(tmp_path: Path) -> None:
+    signature = Signature(
+        (TensorSpec("x", F32, (None, 3, 4, 4)), TensorSpec("t", F32, (None, 2))),
+        (TensorSpec("b", F32, (None, 5, 6)), TensorSpec("p", F32, (None, 2))),
+    )
+    semantics = Semantics(
+        inputs={"x": InputMeaning(), "t": InputMeaning(columns=("a", "b"))},
+        sources={
+            "x": Image(resize="crop", short_side=8, mean=(0.5,), description='a "photo"'),
+            "a": Category(choices=("u", "v"), codes=(1, 2.5)),
+            "b": Number(mean=1.5, minimum=0, unit="m"),
+        },
+        outputs={
+            "b": OutputMeaning(kind="boxes", boxes=Boxes(layout="rows"), threshold=0.5),
+            "p": OutputMeaning(kind="logits", classes=("u", "v"), top_k=1),
+        },
+    )
+    path = tmp_path / "model.toml"
+    path.write_text(write_model_toml(signature, semantics), encoding="utf-8")
+    assert merge(Semantics(), read_model_toml(path), signature) == semantics
 
 
 # -- writing

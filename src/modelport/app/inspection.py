@@ -14,7 +14,7 @@ from modelport.http.catalog import describe
 from modelport.repository.integrity import size_bytes
 from modelport.repository.layout import find_sources
 from modelport.runtimes.formats import is_model
-from modelport.semantics.model_toml import write_model_toml
+from modelport.semantics.starting_toml import write_model_toml
 
 __all__ = ["Inspection", "inspect_model", "write_starting_toml"]
 

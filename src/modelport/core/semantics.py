@@ -13,11 +13,13 @@ import msgspec
 
 __all__ = [
     "Audio",
+    "Boxes",
     "Category",
     "Field",
     "Image",
     "InputMeaning",
     "Number",
+    "OutputKind",
     "OutputMeaning",
     "Semantics",
     "Source",

@@ -74,7 +74,8 @@ def _special(output: OutputField) -> Schema | None:
     meaning = output.meaning
     match meaning.kind:
         case "boxes":
-            label = one_of(meaning.classes) if meaning.classes else {"type": "integer"}
+            numbered: Schema = {"type": "integer"}
+            label = one_of(meaning.classes) if meaning.classes else numbered
             sides = ("left", "top", "right", "bottom")
             number: Schema = {"type": "number"}
             box = object_of("pixels", dict.fromkeys(sides, number))

@@ -80,7 +80,7 @@ def _bare(view: PlainView) -> list[Schema]:
 
 
 def _unnamed(view: PlainView, only: InputField) -> list[Schema]:
-    lists = [form for form in _variants(view, only) if form["type"] == "array"]
+    lists = [form for form in _variants(view, only) if form.get("type") == "array"]
     forms: list[Schema] = []
     if lists:
         forms.append(any_of(lists) | {"title": f"one row of '{only.name}', unnamed"})

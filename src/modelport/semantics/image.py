@@ -139,10 +139,10 @@ def _row(name: str, spec: TensorSpec) -> Shape:
 def _layout(name: str, row: Shape) -> str:
     if len(row) == 2:
         return "hw"
-    if row[0] in _CHANNELS and row[2] not in _CHANNELS:
-        return "chw"
-    if row[2] in _CHANNELS and row[0] not in _CHANNELS:
-        return "hwc"
+    for counts in ((1, 3), (4,)):  # four are rare
+        first, last = row[0] in counts, row[2] in counts
+        if first != last:
+            return "chw" if first else "hwc"
     raise unfit(name, "the tensor's shape does not tell the layout: say layout = 'chw' or 'hwc'")
 
 

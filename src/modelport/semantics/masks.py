@@ -44,14 +44,15 @@ def _numbers(output: OutputField, tensor: Array) -> Array:
     """The index of the class of every pixel: `[rows, height, width]`."""
     count = len(output.meaning.classes)
     rows = tensor if output.tensor.is_batched or tensor.ndim == 4 else tensor[np.newaxis]
-    if rows.ndim == 4 and rows.shape[1] == count and count > 1:
-        return np.asarray(rows.argmax(axis=1))
-    if rows.ndim == 4 and rows.shape[-1] == count and count > 1:
-        return np.asarray(rows.argmax(axis=-1))
     if rows.ndim == 4:
-        axis = 1 if rows.shape[1] == 1 else -1
+        axis = 1 if rows.shape[1] in (1, count) else -1
+        if rows.shape[axis] == count:
+            return np.asarray(rows.argmax(axis=axis))
         if rows.shape[axis] != 1:
-            raise ModelFailed(f"the mask '{output.name}' has {rows.shape[1]} scores for a pixel")
+            raise ModelFailed(
+                f"the mask '{output.name}' has {rows.shape[1]} or {rows.shape[-1]} scores for each"
+                f" pixel, and there are {count} classes"
+            )
         rows = rows.squeeze(axis)
     if rows.dtype.kind == "f" and count == 2:  # the score of the second class
         return np.asarray(rows.astype(np.float64) >= (output.meaning.threshold or 0.5))

@@ -39,6 +39,9 @@ class Classes:
                 "label": OutputMeaning(kind="label", classes=self.names),
                 "probabilities": OutputMeaning(kind="probabilities", classes=self.names),
             }
+        if self.kind == "any":
+            meaning = OutputMeaning(kind="multilabel", classes=self.names)
+            return {self.specs[0].name: meaning}
         several = len(self.names) > 1
         described = f"one number for each of {', '.join(self.names)}" if several else None
         return {self.specs[0].name: OutputMeaning(description=described)}

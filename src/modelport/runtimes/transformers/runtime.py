@@ -11,7 +11,7 @@ import torch
 import transformers
 
 from modelport.core.errors import CorruptModel, UnsupportedModel
-from modelport.core.semantics import OutputMeaning, Semantics
+from modelport.core.semantics import Image, OutputMeaning, Semantics
 from modelport.core.signature import Signature, TensorSpec
 from modelport.core.tensors import Array, Batch, DType, bytes_tensor
 from modelport.runtimes.base import Description, LoadOptions, Model, Runtime
@@ -24,6 +24,7 @@ from modelport.runtimes.transformers.folder import (
     check_folder,
 )
 from modelport.runtimes.transformers.library import VERSIONS, load_network, load_tokenizer
+from modelport.runtimes.transformers.pictures import image_source
 from modelport.runtimes.transformers.text import (
     TEXT,
     Encoded,
@@ -76,7 +77,8 @@ def _token_classifier(path: Path) -> Model:
         return {"entities": bytes_tensor(spans, (len(spans),))}
 
     meaning = OutputMeaning(
-        description="JSON: a list of {entity, start, end, score, text}, in characters of the text"
+        kind="json",
+        description="A list of {entity, start, end, score, text}, in characters of the text",
     )
     specs = (TensorSpec("entities", DType.BYTES, (None,)),)
     return _text_model(path, network, head, specs, {"entities": meaning})
@@ -113,19 +115,24 @@ def _text_model(
 
 def _image_classifier(path: Path) -> Model:
     network = load_network(transformers.AutoModelForImageClassification, path)
-    return _ImageModel(network, classes_of(network.config))
+    return _ImageModel(network, classes_of(network.config), image_source(path, "pixel_values"))
 
 
 class _ImageModel:
-    """A network of images that are scaled and normalised already."""
+    """A network of images, which come as files or scaled and normalised already."""
 
-    def __init__(self, network: Any, classes: Classes) -> None:
+    def __init__(self, network: Any, classes: Classes, picture: Image | None) -> None:
         self._network = network
         self._classes = classes
+        taken = "Pictures are prepared as preprocessor_config.json says."
+        untold = "How pictures become pixel_values is not told: model.toml can say it."
         self.description = Description(
             runtime=VERSIONS,
             signature=Signature((_pixels(network.config),), classes.specs),
-            semantics=Semantics(outputs=classes.meanings),
+            semantics=Semantics(
+                sources={} if picture is None else {"image": picture}, outputs=classes.meanings
+            ),
+            notes=(untold if picture is None else taken,),
         )
 
     def predict(self, batch: Batch) -> Batch:
