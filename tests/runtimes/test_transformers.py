@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,12 +12,14 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from PIL import Image as pillow
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 from tokenizers.processors import TemplateProcessing
 
+import modelport
 from modelport.core.errors import CorruptModel, InvalidInput, LoadError, UnsupportedModel
 from modelport.core.tensors import Array, bytes_tensor
 from modelport.runtimes.base import LoadOptions, Model, load
@@ -254,8 +257,12 @@ def test_a_text_of_no_tokens_is_refused_where_the_tokenizer_adds_none(bert: Fold
     ("config", "output", "meaning"),
     [
         ({"num_labels": 2}, "probabilities", "probabilities"),
-        ({"num_labels": 1}, "probabilities", "value"),
-        ({"num_labels": 3, "problem_type": "multi_label_classification"}, "probabilities", "value"),
+        ({"num_labels": 1}, "probabilities", "multilabel"),
+        (
+            {"num_labels": 3, "problem_type": "multi_label_classification"},
+            "probabilities",
+            "multilabel",
+        ),
         ({"num_labels": 2, "problem_type": "regression"}, "value", "value"),
     ],
 )
@@ -271,6 +278,58 @@ def test_the_config_says_what_the_numbers_are(
     np.testing.assert_allclose(got, want, rtol=1e-5)
     assert model.description.semantics.outputs[output].kind == meaning
     assert ("label" in answer(model, "a")) is (meaning == "probabilities")
+
+
+@pytest.fixture
+def vit(tmp_path: Path) -> Path:
+    """A tiny network of pictures."""
+    torch.manual_seed(0)
+    sizes = {key: _SMALL[key] for key in list(_SMALL)[1:5]}
+    config = transformers.ViTConfig(image_size=12, patch_size=4, num_labels=2, **sizes)
+    transformers.ViTForImageClassification(config).save_pretrained(tmp_path / "vit")
+    return tmp_path / "vit"
+
+
+PROCESSORS = {
+    "stretched": transformers.ViTImageProcessor(size={"height": 12, "width": 12}),
+    "bicubic": transformers.ViTImageProcessor(size={"height": 12, "width": 12}, resample=3),
+    "cropped": transformers.BitImageProcessor(
+        size={"shortest_edge": 16}, crop_size={"height": 12, "width": 12}
+    ),
+    "convnext": transformers.ConvNextImageProcessor(size={"shortest_edge": 12}, crop_pct=0.75),
+}
+
+
+@pytest.mark.parametrize("name", sorted(PROCESSORS))
+def test_pictures_are_prepared_as_the_folder_says(vit: Path, name: str, tmp_path: Path) -> None:
+    PROCESSORS[name].save_pretrained(vit)
+    pixels = np.random.default_rng(1).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    picture = pillow.fromarray(pixels).resize((60, 40))
+    expected = PROCESSORS[name](picture, return_tensors="np")["pixel_values"]
+    with modelport.load(vit) as model:
+        (source,) = model._loaded.view.owners
+        assert (source.name, source.kind) == ("image", "image")
+        out = io.BytesIO()
+        picture.save(out, "PNG")
+        prepared = model._loaded.prepared({"image": bytes_tensor([out.getvalue()], (1,))})
+        # torchvision rounds each pixel in its own way: one step of 255, divided by the deviation.
+        gap = np.abs(prepared.inputs["pixel_values"] - expected)
+        assert gap.max() <= 1.01 / 255 / 0.22
+        assert model.predict({"image": picture})["prediction"] in ("LABEL_0", "LABEL_1")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{"do_flip_channel_order": True}, {"size": {"longest_edge": 9}}, {"image_mean": None}],
+)
+def test_a_rule_for_pictures_that_is_not_known_leaves_tensors_only(
+    vit: Path, said: dict[str, Any]
+) -> None:
+    PROCESSORS["stretched"].save_pretrained(vit)
+    change(vit / "preprocessor_config.json", **said)
+    model = opened(vit)
+    assert model.description.semantics.sources == {}
+    assert "model.toml can say it" in model.description.notes[0]
 
 
 def test_classes_of_one_name_are_told_by_their_numbers(bert: Folder) -> None:
