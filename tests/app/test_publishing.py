@@ -15,9 +15,12 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+from onnx import save
 
+from modelport.core.tensors import DType
 from tests.app.biased import biased
 from tests.app.servers import LINEAR, command, environment, eventually, predicted, serving
+from tests.http.models import identity
 
 
 @pytest.fixture
@@ -107,6 +110,26 @@ def test_external_data_comes_along(run: Run, tmp_path: Path) -> None:
     assert {path.name for path in folder.iterdir()} == {"wide.onnx", "w.bin", ".manifest.json"}
     answer = run("predict", str(folder / "wide.onnx"), '{"x": [1, 1, 1]}')
     assert answer.stdout == '{"prediction":[6.0,9.0]}\n'
+
+
+def test_a_tokenizer_comes_along_and_is_part_of_the_version(run: Run, tmp_path: Path) -> None:
+    tokenizers = pytest.importorskip("tokenizers")
+    words = tokenizers.Tokenizer(tokenizers.models.WordLevel({"a": 0, "b": 1}, unk_token="a"))
+    words.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    words.save(str(tmp_path / "words.json"))
+    save(identity(DType.INT64, [None, None]), tmp_path / "t.onnx")
+    text = '[inputs.text]\nkind = "text"\ntensor = "x"\ntokenizer = "words.json"\n'
+    (tmp_path / "model.toml").write_text(text)
+    pushed = run("push", "t.onnx", "--name", "t")
+    assert pushed.returncode == 0, pushed.stderr
+    version = tmp_path / "models" / "t" / "1"
+    assert (version / "words.json").is_file()
+    answer = run("predict", str(version / "t.onnx"), '{"text": ["b a", "b"]}')
+    assert json.loads(answer.stdout) == {"prediction": [[1, 0], [1, 0]]}
+    (version / "words.json").write_text("{}")
+    served = run("serve", str(tmp_path / "models"), "--port", "0", "--workers", "1")
+    assert served.returncode == 3
+    assert "the file 'words.json' was changed" in served.stderr
 
 
 @pytest.mark.parametrize(

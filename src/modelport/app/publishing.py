@@ -17,12 +17,14 @@ from modelport.app.keys import tell_servers
 from modelport.app.local import open_source
 from modelport.control.operations import Reloaded
 from modelport.core.errors import ConfigError, CorruptModel
+from modelport.core.semantics import Text
 from modelport.engine.lifecycle import LoadedModel
 from modelport.repository.aliases import check_alias
 from modelport.repository.integrity import digest_of, listing
 from modelport.repository.layout import Source, find_sources, model_name
 from modelport.repository.store import Manifest, Repository
 from modelport.runtimes.formats import Format, format_of, is_model
+from modelport.semantics.model_toml import ModelToml, read_model_toml
 
 __all__ = ["Published", "publish", "reload_servers"]
 
@@ -115,7 +117,7 @@ def _copied(source: Source, known: Format, folder: Path) -> Source:
         shutil.copytree(path, folder, symlinks=True, dirs_exist_ok=True)
         _refuse_links(folder)
     else:
-        for name in (path.name, *_companions(path, known)):
+        for name in (path.name, *_companions(path, known, read_model_toml(toml))):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path.parent / name, folder / name)
     if toml.is_file():
@@ -142,10 +144,11 @@ def _name_attribute(toml: Path, attribute: str) -> None:
         toml.write_text(f'attribute = "{attribute}"\n{before}', "utf-8")
 
 
-def _companions(path: Path, known: Format) -> Iterator[str]:
+def _companions(path: Path, known: Format, toml: ModelToml) -> Iterator[str]:
     """The files that belong to a model's file, if they are plain files below its folder."""
+    tokenizers = {s.tokenizer for s in toml.sources.values() if isinstance(s, Text)}
     try:
-        names = list(known.companions(path))
+        names = [*known.companions(path), *sorted(tokenizers)]
     except (OSError, ValueError) as error:
         raise CorruptModel(f"'{path.name}' is not a usable {known.name} file: {error}") from error
     for name in names:
