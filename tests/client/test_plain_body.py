@@ -62,10 +62,15 @@ def test_a_polars_frame_is_a_list_of_records():
     assert encode({"n": frame["n"]}) == b'{"n":[1,2]}'
 
 
+def test_a_file_is_base64_under_a_name_that_says_so(tmp_path):
+    (tmp_path / "x.bin").write_bytes(b"\xff\x00")
+    for value in (b"\xff\x00", bytearray(b"\xff\x00"), tmp_path / "x.bin"):
+        assert encode({"x": value}) == b'{"x":{"b64":"/wA="}}'
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"x", "holds a bytes"),
         ({"x": object()}, "holds a object"),
         ({"x": {1, 2}}, "holds a set"),
         (np.array([1j]), "holds a complex"),

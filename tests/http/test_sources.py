@@ -421,4 +421,7 @@ def test_the_document_has_every_form_of_body(server: Served) -> None:
 
 def test_the_client_sends_pictures(server: Served) -> None:
     with Client(server.url) as client:
-        assert client.predict("colour", {"photo": b64(RED)})["prediction"] == "red"
+        for value in (b64(RED), RED, pillow.new("RGB", (9, 9), (255, 0, 0))):
+            assert client.predict("colour", {"photo": value})["prediction"] == "red"
+        rows = client.predict("colour", {"photo": [RED, BLUE]})
+        assert rows["prediction"] == ["red", "blue"]

@@ -202,6 +202,16 @@ def test_a_picture_of_too_many_pixels_is_refused_before_it_is_unpacked() -> None
         array_of(CHW, bomb, max_pixels=1_000_000)
 
 
+def test_many_large_pictures_are_too_many() -> None:
+    large = file_of(np.zeros((10, 10), np.uint8))
+    assert array_of(CHW, *[large] * 16, max_pixels=100).shape[0] == 16
+    with pytest.raises(InvalidInput, match=r"picture 16 of .* of a picture, with those before it"):
+        array_of(CHW, *[large] * 17, max_pixels=100)
+    free = spec(DType.FP32, None, 1, None, None)
+    with pytest.raises(InvalidInput, match=r"picture 1 of .* with those before it"):
+        array_of(free, large, large, max_pixels=150)
+
+
 @pytest.mark.parametrize("data", [b"", b"hello", b"%!PS-Adobe-3.0 EPSF-3.0\n"])
 def test_what_is_no_picture_is_told(data: bytes) -> None:
     with pytest.raises(InvalidInput, match="'photo' is no picture that can be read") as told:

@@ -97,6 +97,11 @@ def test_a_text_without_a_token_is_refused(tmp_path: Path) -> None:
         tokens(tmp_path, signature("input_ids"), "a", " ")
 
 
+def test_a_text_of_any_length_is_not_cut_into_tokens_for_minutes(folder: Path) -> None:
+    with pytest.raises(InvalidInput, match="4000001 characters; at most 4000000"):
+        tokens(folder, BERT, "a" * 4_000_001)
+
+
 def test_a_model_without_rows_takes_one_text(folder: Path) -> None:
     made = tokens(folder, signature("input_ids", shape=(None,)), "good film")
     assert made["input_ids"].shape in {(4,), (1, 4)}

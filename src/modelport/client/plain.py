@@ -1,7 +1,8 @@
-"""Plain JSON bodies: what a person would write, with numpy arrays and DataFrames inside."""
+"""Plain JSON bodies: what a person would write, with arrays, DataFrames and files inside."""
 
 from __future__ import annotations
 
+import base64
 from datetime import datetime
 from typing import Protocol, TypeGuard
 
@@ -9,6 +10,7 @@ import numpy as np
 import orjson
 
 from modelport.core.errors import InvalidInput
+from modelport.semantics.files import bytes_of
 
 __all__ = ["encode"]
 
@@ -62,9 +64,12 @@ def _other(value: object) -> object:
         return list(value)  # named tuples
     if _is_series(value):
         return value.to_list()
+    file = bytes_of(value)
+    if file is not None:
+        return {"b64": base64.b64encode(file).decode()}
     raise InvalidInput(
         f"the data holds a {type(value).__name__}, which JSON cannot carry: give numbers, text,"
-        " lists, dicts, numpy arrays or DataFrames, and bytes through infer()"
+        " lists, dicts, numpy arrays or DataFrames; for a file its bytes, a Path or a Pillow image"
     )
 
 

@@ -91,7 +91,8 @@ class Image(_Source, frozen=True, kw_only=True, tag="image"):
     std: tuple[float, ...] = ()
     """What is divided by then: one number, or one for each channel."""
     max_pixels: int = 64_000_000
-    """A larger picture is refused before it is unpacked."""
+    """A larger picture is refused before it is unpacked. Of all pictures of a request together,
+    where they keep their size; else 16 times as many."""
 
 
 class Text(_Source, frozen=True, kw_only=True, tag="text"):
@@ -121,7 +122,7 @@ class Audio(_Source, frozen=True, kw_only=True, tag="audio"):
     rate: int = 16_000
     """Samples in a second that the model takes; a file of another rate is resampled."""
     max_s: float = 600.0
-    """A longer recording, in seconds, is refused."""
+    """The longest that the recordings of one request may be together, in seconds."""
 
 
 class Category(_Source, frozen=True, kw_only=True, tag="category"):

@@ -51,7 +51,10 @@ def audio_preparation(name: str, meaning: Audio, spec: TensorSpec) -> Preparatio
 
     def run(inputs: Batch) -> Prepared:
         files = inputs[name].tolist()
-        waves = [_samples(name, meaning, data, at) for at, data in enumerate(files)]
+        left, waves = meaning.max_s, []
+        for at, data in enumerate(files):
+            waves.append(_samples(name, meaning, data, at, left).astype(spec.dtype.numpy))
+            left -= len(waves[-1]) / meaning.rate
         return Prepared({spec.name: _stacked(name, waves, spec)})
 
     return Preparation(fields=(field,), run=run, short_bytes=0)
@@ -68,8 +71,8 @@ def _require_scipy(name: str) -> None:
         ) from error
 
 
-def _samples(name: str, meaning: Audio, data: bytes, at: int) -> Array:
-    """One channel of a file, at the model's rate, in double precision."""
+def _samples(name: str, meaning: Audio, data: bytes, at: int, most_s: float) -> Array:
+    """One channel of a file, which may be so long, at the rate of the model; in double precision."""
     from scipy.io import wavfile
     from scipy.signal import resample_poly
 
@@ -92,10 +95,10 @@ def _samples(name: str, meaning: Audio, data: bytes, at: int) -> Array:
             row=at,
         )
     seconds = len(values) / rate
-    if seconds > meaning.max_s:
+    if seconds > most_s + 0.01:  # the ones before may have been rounded up
         raise InvalidInput(
             f"recording {at} of '{name}' takes {seconds:.1f} s; at most {meaning.max_s:g} s are"
-            " taken",
+            " taken in one request",
             tensor=name,
             row=at,
             expected=meaning.max_s,

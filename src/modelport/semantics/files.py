@@ -12,7 +12,7 @@ from typing import Any
 from modelport.core.errors import InvalidInput
 from modelport.semantics.fields import InputField
 
-__all__ = ["FILES", "file_bytes", "is_file_value"]
+__all__ = ["FILES", "bytes_of", "file_bytes", "is_file_value"]
 
 FILES = ("avif", "bmp", "gif", "jp2", "jpeg", "jpg", "png", "tif", "tiff", "wav", "webp")
 """How the names of files that can be values end, in small letters."""
@@ -38,12 +38,9 @@ def file_bytes(field: InputField, value: object) -> bytes:
     """
     if isinstance(value, Mapping) and set(value) == {"b64"}:
         value = value["b64"]
-    if isinstance(value, bytes | bytearray):
-        return bytes(value)
-    if isinstance(value, Path):  # from this process's own caller: no protocol has such a value
-        return value.read_bytes()
-    if _is_picture(value):
-        return _png(value)
+    own = bytes_of(value)
+    if own is not None:
+        return own
     if not isinstance(value, str):
         raise InvalidInput(
             f"'{field.name}' takes {_article(field)} file as base64 text, and"
@@ -59,6 +56,18 @@ def file_bytes(field: InputField, value: object) -> bytes:
             f" {value[:40]!r} is not base64: {error}",
             tensor=field.name,
         ) from error
+
+
+def bytes_of(value: object) -> bytes | None:
+    """What Python has for a file: bytes, a path, or a picture of Pillow's; None for anything else.
+
+    No protocol has such a value: a caller's path is never read.
+    """
+    if isinstance(value, bytes | bytearray):
+        return bytes(value)
+    if isinstance(value, Path):
+        return value.read_bytes()
+    return _png(value) if _is_picture(value) else None
 
 
 def _article(field: InputField) -> str:

@@ -26,6 +26,8 @@ __all__ = ["FORMATS", "image_preparation"]
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TGA", "TIFF", "WEBP")
 """What Pillow reads by itself: EPS and others would start programs or read other files."""
 
+_MANY = 16
+"""How many pictures of the largest size a request may hold; unpacking one takes half a second."""
 _CHANNELS = {1: "gray", 3: "rgb", 4: "rgba"}
 _MODES = {"gray": "L", "rgb": "RGB", "bgr": "RGB", "rgba": "RGBA"}
 _FILTERS = {"nearest": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3}
@@ -74,7 +76,11 @@ def image_preparation(name: str, meaning: Image, spec: TensorSpec) -> Preparatio
 
     def run(inputs: Batch) -> Prepared:
         files = inputs[name].tolist()
-        made = [_prepared(plan, data, at, len(files)) for at, data in enumerate(files)]
+        left = meaning.max_pixels * (_MANY if plan.size else 1)
+        made = []
+        for at, data in enumerate(files):
+            made.append(_prepared(plan, data, at, len(files), left))
+            left -= made[-1][1].width * made[-1][1].height
         tensor = _stacked(plan, [array for array, _ in made], spec)
         return Prepared({spec.name: tensor}, tuple(frame for _, frame in made))
 
@@ -188,25 +194,17 @@ def _check(plan: _Plan) -> None:
 # -- what is done with one picture
 
 
-def _prepared(plan: _Plan, data: bytes, at: int, rows: int) -> tuple[Array, Frame]:
+def _prepared(plan: _Plan, data: bytes, at: int, rows: int, left: int) -> tuple[Array, Frame]:
     from PIL import Image as pillow
     from PIL import UnidentifiedImageError
 
     where = f"picture {at} of '{plan.name}'" if rows > 1 else f"'{plan.name}'"
     try:
         with pillow.open(io.BytesIO(data), formats=_readable()) as file:
-            width, height = file.size
-            if width * height > plan.meaning.max_pixels:
-                raise InvalidInput(
-                    f"{where} has {width} × {height} pixels; at most"
-                    f" {plan.meaning.max_pixels} are taken",
-                    tensor=plan.name,
-                    expected=plan.meaning.max_pixels,
-                    got=width * height,
-                )
+            _check_pixels(plan, file.size, left, where)
             picture = _upright(file)
             return _resized(plan, _in_mode(picture, _MODES[plan.channels]), where)
-    except (UnidentifiedImageError, pillow.DecompressionBombError) as error:
+    except UnidentifiedImageError as error:
         raise InvalidInput(
             f"{where} is no picture that can be read: JPEG, PNG, WebP, GIF, BMP, TIFF and the like"
             f" are, and {len(data)} bytes of something else came",
@@ -219,6 +217,20 @@ def _prepared(plan: _Plan, data: bytes, at: int, rows: int) -> tuple[Array, Fram
         raise InvalidInput(
             f"{where} is a damaged picture: {type(error).__name__}", tensor=plan.name, row=at
         ) from error
+
+
+def _check_pixels(plan: _Plan, size: tuple[int, int], left: int, where: str) -> None:
+    width, height = size
+    most = min(left, plan.meaning.max_pixels)
+    if width * height > most:
+        together = ", with those before it" if most < plan.meaning.max_pixels else ""
+        raise InvalidInput(
+            f"{where} has {width} × {height} pixels; at most {plan.meaning.max_pixels} are taken"
+            f" of a picture{together}",
+            tensor=plan.name,
+            expected=plan.meaning.max_pixels,
+            got=width * height,
+        )
 
 
 def _readable() -> tuple[str, ...]:

@@ -18,6 +18,8 @@ from modelport.semantics.preparation import LONG, Preparation, Prepared, unfit
 __all__ = ["text_preparation"]
 
 _USUAL_LENGTH = 512
+_LONGEST = 4_000_000
+"""Characters of one request; cutting so many into tokens takes seconds and a gigabyte."""
 _PADDINGS = ("[PAD]", "<pad>", "<|endoftext|>", "</s>")
 
 
@@ -50,6 +52,12 @@ def text_preparation(name: str, meaning: Text, signature: Signature, folder: Pat
 
     def run(inputs: Batch) -> Prepared:
         texts = decode_text(name, inputs[name]).tolist()
+        if sum(map(len, texts)) > _LONGEST:
+            raise InvalidInput(
+                f"the texts of '{name}' have {sum(map(len, texts))} characters; at most {_LONGEST}"
+                " are taken in one request",
+                tensor=name,
+            )
         encodings = tokenizer.encode_batch(texts)
         for at, encoding in enumerate(encodings):
             _check_length(name, at, sum(encoding.attention_mask), limit)
