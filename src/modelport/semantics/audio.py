@@ -72,7 +72,7 @@ def _require_scipy(name: str) -> None:
 
 
 def _samples(name: str, meaning: Audio, data: bytes, at: int, most_s: float) -> Array:
-    """One channel of a file, which may be so long, at the rate of the model; in double precision."""
+    """One channel of a file of at most `most_s`, at the rate of the model, in double precision."""
     from scipy.io import wavfile
     from scipy.signal import resample_poly
 
