@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 import shutil
-from collections.abc import Callable
-from pathlib import Path
+import sys
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from modelport.core.errors import (
 from modelport.core.tensors import DType, bytes_tensor
 from modelport.engine.lifecycle import LoadedModel, Settings, open_version
 from modelport.repository.integrity import digest
-from modelport.repository.layout import Source, find_sources
+from modelport.repository.layout import find_sources
 from modelport.runtimes.formats import PIPELINE, format_of, is_model
 from modelport.semantics.plain import read
 from tests.engine.pipeline.conftest import Opened, Pipeline, matmul
@@ -123,7 +123,7 @@ def test_what_the_pipelines_own_model_toml_says_counts_before_its_steps(
         ("a", 5, "mm"), ("b", 9, "mm"), ("c", 5, "mm"),
     ]  # fmt: skip
     assert [output.meaning.unit for output in loaded.view.outputs] == ["EUR", "m"]
-    with pytest.raises(InvalidInput, match="'a' is at most 5 mm, and 6.0 came"):
+    with pytest.raises(InvalidInput, match=r"'a' is at most 5 mm, and 6.0 came"):
         answer(loaded, {"a": 6, "b": 1, "c": 1})
 
 
@@ -201,8 +201,8 @@ def test_a_step_that_cannot_be_opened_is_named(
 def test_a_missing_library_is_named_with_its_step(
     pipeline: Pipeline, opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "yaml", None)
-    monkeypatch.delitem(__import__("sys").modules, "modelport.runtimes.mlflow", raising=False)
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    monkeypatch.delitem(sys.modules, "modelport.runtimes.mlflow", raising=False)
     folder = pipeline("[steps.old]\nmodel = 'old'", {"old/MLmodel": "flavors: {}"})
     with pytest.raises(MissingLibrary, match=r"^step 'old': reading MLflow .*pip install"):
         opened(folder)
@@ -248,7 +248,7 @@ def test_steps_are_closed_with_the_pipeline_and_when_loading_fails(
     """
     folder = pipeline("[steps.one]\nmodel = 'one.py:Step'")
     mark = folder.parent / "closed"
-    (folder / "one.py").write_text(__import__("textwrap").dedent(program.format(str(mark))))
+    (folder / "one.py").write_text(textwrap.dedent(program.format(str(mark))))
     opened(folder).model.close()
     assert mark.exists()
     mark.unlink()

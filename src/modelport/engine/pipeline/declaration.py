@@ -147,10 +147,11 @@ def _step(name: str, table: object) -> StepTable:
     where = f"{FILE}, [steps.{name}]"
     if not _NAME.fullmatch(name):
         raise ConfigError(f"{where}: a step's name is letters, digits, '_' and '-'")
-    if isinstance(table, dict):
-        _check_keys(where, table, StepTable)
-        if "model" not in table:
-            raise ConfigError(f"{where}: 'model' is missing: the file or folder that is run")
+    if not isinstance(table, dict):
+        raise ConfigError(f"{where}: a step is a table, with its file or folder as 'model'")
+    _check_keys(where, table, StepTable)
+    if "model" not in table:
+        raise ConfigError(f"{where}: 'model' is missing: the file or folder that is run")
     return _typed(where, table, StepTable)
 
 
