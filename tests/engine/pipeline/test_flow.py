@@ -25,6 +25,11 @@ SPEC = TensorSpec("x", DType.FP64, (None,))
 ONES = {"x": np.ones(4)}
 
 
+def never(step: Step) -> bool:
+    """No step is short."""
+    return False
+
+
 def planned(outputs: dict[str, str], **feeds: str) -> Plan:
     """Steps that each take `x` from another one's `y`, or from the pipeline where that is ''."""
     steps, takers = {}, dict[Place, int]()
@@ -114,9 +119,24 @@ def test_a_long_step_holds_up_no_step_that_does_not_wait_for_it() -> None:
         return {"y": batch["x"] + 1}
 
     with ThreadPoolExecutor(3) as pool:
-        outputs = run_in_threads(FORK, ONES, run, pool)
+        outputs = run_in_threads(FORK, ONES, run, pool, never)
     assert {name: value[0] for name, value in outputs.items()} == {"b": 3, "d": 4}
     assert list(outputs) == ["b", "d"]
+
+
+def test_short_steps_stay_on_their_thread_and_before_a_long_one() -> None:
+    ran: list[tuple[str, bool]] = []
+
+    def run(step: Step, batch: Batch) -> Batch:
+        ran.append((step.name, threading.get_ident() == own))
+        return {"y": batch["x"]}
+
+    own = threading.get_ident()
+    with ThreadPoolExecutor(3) as pool:
+        run_in_threads(FORK, ONES, run, pool, lambda step: True)
+        run_in_threads(FORK, ONES, run, pool, lambda step: step.name != "b")
+    assert [name for name, _ in ran] == ["a", "c", "d", "b", "a", "c", "d", "b"]
+    assert all(is_own for _, is_own in ran)
 
 
 def test_a_failure_is_raised_when_no_step_runs_any_more() -> None:
@@ -134,7 +154,7 @@ def test_a_failure_is_raised_when_no_step_runs_any_more() -> None:
         return {"y": batch["x"]}
 
     with ThreadPoolExecutor(3) as pool, pytest.raises(ModelFailed, match="b failed"):
-        run_in_threads(FORK, ONES, run, pool)
+        run_in_threads(FORK, ONES, run, pool, never)
     assert ended == ["a", "c"]  # d, which waited for c, was not begun
 
 
@@ -142,7 +162,7 @@ def test_a_pool_that_was_closed_fails_the_request() -> None:
     pool = ThreadPoolExecutor(1)
     pool.shutdown()
     with pytest.raises(RuntimeError, match="after shutdown"):
-        run_in_threads(FORK, ONES, lambda step, batch: {"y": batch["x"]}, pool)
+        run_in_threads(FORK, ONES, lambda step, batch: {"y": batch["x"]}, pool, never)
 
 
 @pytest.mark.parametrize("plan", [CHAIN, FORK])
@@ -157,7 +177,7 @@ def test_every_way_gives_the_same(plan: Plan) -> None:
     with ThreadPoolExecutor(3) as pool:
         ways = [
             run_in_order(plan, ONES, run),
-            run_in_threads(plan, ONES, run, pool),
+            run_in_threads(plan, ONES, run, pool, never),
             asyncio.run(run_on_loop(plan, ONES, await_step)),
         ]
     for outputs in ways:
@@ -201,7 +221,7 @@ def test_a_failure_keeps_no_tensor_alive() -> None:
     gc.disable()
     try:
         with ThreadPoolExecutor(3) as pool, pytest.raises(ModelFailed):
-            run_in_threads(FORK, ONES, run, pool)
+            run_in_threads(FORK, ONES, run, pool, never)
         with pytest.raises(ModelFailed):
             asyncio.run(run_on_loop(FORK, ONES, await_step))
     finally:

@@ -65,33 +65,52 @@ def run_in_order(plan: Plan, batch: Batch, run: RunStep) -> Batch:
     return _in_order(plan, request)
 
 
-def run_in_threads(plan: Plan, batch: Batch, run: RunStep, pool: ThreadPoolExecutor) -> Batch:
+def run_in_threads(
+    plan: Plan,
+    batch: Batch,
+    run: RunStep,
+    pool: ThreadPoolExecutor,
+    is_short: Callable[[Step], bool],
+) -> Batch:
     """Run steps that do not wait for each other at the same time; raises as `run`.
 
     When it returns or raises, no step runs any more: a step's model is never called twice at once.
+
+    Args:
+        plan: the steps.
+        batch: the pipeline's inputs.
+        run: runs a step.
+        pool: has a thread for each step but one.
+        is_short: whether a step takes less time than its hand-over would cost; such a step stays
+            on the thread that could begin it.
     """
-    return _Threads(plan, batch, run, pool).answer()
+    return _Threads(plan, batch, run, pool, is_short).answer()
 
 
 class _Threads:
     """A request on several threads: who ends a step goes on with one that waited for it."""
 
-    def __init__(self, plan: Plan, batch: Batch, run: RunStep, pool: ThreadPoolExecutor) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        batch: Batch,
+        run: RunStep,
+        pool: ThreadPoolExecutor,
+        is_short: Callable[[Step], bool],
+    ) -> None:
         self._plan = plan
         self._request = _Request(plan, batch)
         self._run = run
         self._pool = pool
+        self._is_short = is_short
         self._lock = threading.Lock()
         self._is_over = threading.Event()
-        self._going = 0
-        """Steps that run or were handed to the pool."""
+        self._going = len(plan.first)
+        """Steps that run, or could."""
         self._failure: BaseException | None = None
 
     def answer(self) -> Batch:
-        own, *others = self._plan.first
-        self._going = 1 + len(others)
-        self._hand_over(others)
-        self._follow(own)
+        self._follow(self._plan.first)
         self._is_over.wait()
         failure, self._failure = self._failure, None
         if failure is None:
@@ -101,19 +120,29 @@ class _Threads:
         finally:
             del failure  # its traceback holds this frame
 
-    def _hand_over(self, steps: Iterable[Step]) -> None:
-        for step in steps:
-            try:
-                self._pool.submit(self._follow, step)
-            except RuntimeError as error:  # the model was closed
-                self._ended(step, error)
+    def _follow(self, first: Iterable[Step]) -> None:
+        """Run these steps, and what can be run after them, on this thread and others."""
+        own: list[Step] = []
+        self._share(first, own)
+        while own:
+            step = own.pop(0)
+            self._share(self._ended(step, self._tried(step)), own)
 
-    def _follow(self, step: Step) -> None:
-        following: Step | None = step
-        while following is not None:
-            ready = self._ended(following, self._tried(following))
-            following = ready[0] if ready else None
-            self._hand_over(ready[1:])
+    def _share(self, steps: Iterable[Step], own: list[Step]) -> None:
+        """Keep the short ones, and behind them a single long one; hand over the others."""
+        for step in steps:
+            if self._is_short(step):
+                own.insert(0, step)
+            elif not own or self._is_short(own[-1]):
+                own.append(step)
+            else:
+                self._hand_over(step)
+
+    def _hand_over(self, step: Step) -> None:
+        try:
+            self._pool.submit(self._follow, [step])
+        except RuntimeError as error:  # the model was closed
+            self._ended(step, error)
 
     def _tried(self, step: Step) -> Batch | BaseException:
         try:

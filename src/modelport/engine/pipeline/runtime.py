@@ -1,17 +1,22 @@
 """Pipelines as models: folders with a `pipeline.toml`, and the files of their steps. Grade: silver.
 
 Each step is opened as any model is, with its own format, trust, digest and `NAME.toml`. Who trusts
-the pipeline's digest, which covers all its files, trusts its steps. A chain of steps runs on the
-caller's thread; steps that do not wait for each other run in further threads, with the CPU threads
-of the pipeline divided among them. With an asynchronous step the whole is asynchronous, so that
-many requests can wait at once: the other steps run in threads then, and those that may block in one
-each, as their models are to be called by one at a time.
+the pipeline's digest, which covers all its files, trusts its steps.
+
+A chain of steps runs on the caller's thread; steps that do not wait for each other run in further
+threads, with the CPU threads of the pipeline divided among them. Only a step that computes, and
+took less than `HAND_OVER_S` the last time, stays where it is, as the hand-over would cost more than
+it saves. With an asynchronous step the whole is asynchronous, so that many requests can wait at
+once: the other steps run in threads then, and those that may block in one each, as their models are
+to be called by one at a time.
 """
 
 from __future__ import annotations
 
 import asyncio
 import inspect
+import math
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -26,7 +31,7 @@ from modelport.core.errors import (
     UntrustedModel,
 )
 from modelport.core.tensors import Batch
-from modelport.engine.executor import is_cancelled
+from modelport.engine.executor import HAND_OVER_S, is_cancelled
 from modelport.engine.lifecycle import LoadedModel, Settings, open_version
 from modelport.engine.pipeline.declaration import (
     FILE,
@@ -65,6 +70,8 @@ class PipelineModel:
         self._opened = opened
         self.description = _describe(plan, steps)
         self._pools: dict[str, ThreadPoolExecutor] = {}
+        self._seconds: dict[str, float] = {}
+        """What the last run of each step took."""
         self.predict: Callable[[Batch], Batch | Awaitable[Batch]] = self._predict(threads)
 
     def close(self) -> None:
@@ -83,7 +90,7 @@ class PipelineModel:
             return lambda batch: run_in_order(plan, batch, self._answered)
         callers = threads if self.description.execution == "compute" else 1
         pool = self._pool(callers * (len(plan.steps) - 1))
-        return lambda batch: run_in_threads(plan, batch, self._answered, pool)
+        return lambda batch: run_in_threads(plan, batch, self._timed, pool, self._is_short)
 
     def _pool(self, threads: int) -> ThreadPoolExecutor:
         pool = ThreadPoolExecutor(threads, thread_name_prefix="pipeline")
@@ -95,6 +102,19 @@ class PipelineModel:
             return _run_step(self._steps[step.name], batch)  # type: ignore[return-value]  # not awaitable: by execution
         except Exception as error:
             raise _failure(step, error) from error
+
+    def _timed(self, step: Step, batch: Batch) -> Batch:
+        started = time.perf_counter()
+        outputs = self._answered(step, batch)
+        self._seconds[step.name] = time.perf_counter() - started
+        return outputs
+
+    def _is_short(self, step: Step) -> bool:
+        """Whether its last run was shorter than what a hand-over is worth; one that may wait for
+        anything never counts as short."""
+        if self._steps[step.name].description.execution != "compute":
+            return False
+        return self._seconds.get(step.name, math.inf) < HAND_OVER_S
 
     async def _await_step(self, step: Step, batch: Batch) -> Batch:
         loaded = self._steps[step.name]
