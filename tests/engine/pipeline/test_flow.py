@@ -158,6 +158,23 @@ def test_a_failure_is_raised_when_no_step_runs_any_more() -> None:
     assert ended == ["a", "c"]  # d, which waited for c, was not begun
 
 
+def test_of_two_failures_the_first_is_raised() -> None:
+    has_failed = threading.Event()
+
+    def run(step: Step, batch: Batch) -> Batch:
+        if step.name == "b":
+            has_failed.set()
+        if step.name == "c":
+            assert has_failed.wait(10)
+            threading.Event().wait(0.05)
+        if step.name != "a":
+            raise ModelFailed(f"{step.name} failed")
+        return {"y": batch["x"]}
+
+    with ThreadPoolExecutor(3) as pool, pytest.raises(ModelFailed, match="b failed"):
+        run_in_threads(FORK, ONES, run, pool, never)
+
+
 def test_a_pool_that_was_closed_fails_the_request() -> None:
     pool = ThreadPoolExecutor(1)
     pool.shutdown()

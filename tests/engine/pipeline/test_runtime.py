@@ -152,8 +152,11 @@ def test_a_step_is_trusted_with_the_pipeline_or_alone(pipeline: Pipeline) -> Non
     with pytest.raises(UntrustedModel) as caught:
         open_version(source, Settings())
     told = caught.value.message
-    assert told.startswith("step 'clean': 'steps.py' was not loaded: it is a program")
-    assert told.endswith(f"--trust sha256:{digest(folder)} (that of the whole pipeline)")
+    assert told == (
+        "step 'clean': 'steps.py' was not loaded: it is a program, which runs when it is loaded. If"
+        f" you made it yourself, allow it by its digest: --trust sha256:{digest(folder)} (that of"
+        " the whole pipeline)"
+    )
     assert caught.value.detail["digest"] == digest(folder)
     for path in (folder, folder / "steps.py"):
         loaded = open_version(source, Settings(trusted=frozenset({digest(path)})))
@@ -431,6 +434,95 @@ def test_requests_wait_together_and_a_blocking_step_runs_one_at_a_time(
 
     answers = asyncio.run(all_of_them())
     assert [float(each["output"][0]) for each in answers] == [1, 2, 3, 4, 5]
+
+
+def test_in_an_asynchronous_pipeline_too_a_refusal_is_the_pipelines_own(
+    pipeline: Pipeline, opened: Opened
+) -> None:
+    toml = """
+    [steps.ask]
+    model = "steps.py:ask"
+    [steps.root]
+    model = "steps.py:root"
+    inputs = { a = "ask.output" }
+    """
+    steps = """
+    from modelport.core.errors import InvalidInput
+    async def ask(a: float) -> float:
+        if a == 0:
+            raise InvalidInput("no 0", tensor="a")
+        return a
+    def root(a: float) -> float:
+        raise InvalidInput("no roots")
+    """
+    loaded = opened(pipeline(toml, {"steps.py": steps}))
+    with pytest.raises(InvalidInput, match="step 'ask': no 0"):
+        answer(loaded, {"a": 0})
+    with pytest.raises(ModelFailed, match="step 'root' refused what other steps gave it: no root"):
+        answer(loaded, {"a": 1})
+
+
+def test_a_step_that_is_ended_while_it_waits_ends(pipeline: Pipeline, opened: Opened) -> None:
+    steps = """
+    import asyncio
+    async def ask(a: float) -> float:
+        await asyncio.sleep(0)
+    """
+    loaded = opened(pipeline("[steps.ask]\nmodel = 'steps.py:ask'", {"steps.py": steps}))
+    model: Any = loaded.model
+
+    async def begin() -> None:
+        (step,) = model._plan.first
+        waiting = model._await_step(step, {"a": np.array([[1.0]])})
+        waiting.send(None)
+        waiting.close()  # would say that it was ignored
+
+    asyncio.run(begin())
+
+
+def test_two_encoders_feed_one_head(pipeline: Pipeline, opened: Opened) -> None:
+    toml = """
+    [steps.area]
+    model = "steps.py:area"
+    [steps.city]
+    model = "steps.py:city"
+    [steps.price]
+    model = "steps.py:price"
+    inputs = { size = "area.output", place = "city.output" }
+    """
+    steps = """
+    def area(metres: float) -> float:
+        return metres ** 2
+    def city(name: str) -> int:
+        return len(name)
+    def price(size: float, place: int) -> float:
+        return size * place
+    """
+    loaded = opened(pipeline(toml, {"steps.py": steps}))
+    assert answer(loaded, {"metres": 3, "name": "Oslo"}) == {"prediction": 36}
+    many = answer(loaded, [{"metres": 1, "name": "Rome"}, {"metres": 2, "name": "Bergen"}])
+    assert many["prediction"].tolist() == [4, 24]
+
+
+def test_a_value_of_more_than_one_axis_is_no_single_value(
+    pipeline: Pipeline, opened: Opened
+) -> None:
+    toml = """
+    [steps.many]
+    model = "steps.py:many"
+    [steps.one]
+    model = "steps.py:one"
+    inputs = { a = "many.output" }
+    """
+    steps = """
+    def many(x: Annotated[NDArray[np.float64], (None, 2)]) -> NDArray[np.float64]:
+        return x
+    def one(a: float) -> float:
+        return a
+    """
+    loaded = opened(pipeline(toml, {"steps.py": steps}))
+    with pytest.raises(ModelFailed, match=r"takes the shape \[\?, 1\], and \[1, 2\] came"):
+        answer(loaded, {"x": [1, 2]})
 
 
 def test_a_request_that_is_given_up_is_given_up(pipeline: Pipeline, opened: Opened) -> None:

@@ -48,8 +48,13 @@ from modelport.repository import integrity
 from modelport.repository.layout import Source
 from modelport.runtimes._folders import refuse_links
 from modelport.runtimes.base import Description, LoadOptions, Runtime
+from modelport.runtimes.formats import PYTHON
 
 __all__ = ["RUNTIME", "PipelineModel"]
+
+
+_PROGRAM = "it is a program, which runs when it is loaded"
+"""Why one is not loaded, without the advice for programs that are served alone."""
 
 
 class PipelineModel:
@@ -175,6 +180,7 @@ def _opened(
         return open_version(source, settings)
     except UntrustedModel as error:
         told = error.message.replace(str(error.detail.get("digest")), options.digest)
+        told = told.replace(PYTHON.why, _PROGRAM)
         raise UntrustedModel(
             f"step '{name}': {told} (that of the whole pipeline)", digest=options.digest
         ) from error
