@@ -504,8 +504,9 @@ def test_two_encoders_feed_one_head(pipeline: Pipeline, opened: Opened) -> None:
     assert many["prediction"].tolist() == [4, 24]
 
 
+@pytest.mark.parametrize(("shape", "shown"), [("(None, 1)", r"\[\?, 1\]"), ("(None,)", r"\[\?\]")])
 def test_a_value_of_more_than_one_axis_is_no_single_value(
-    pipeline: Pipeline, opened: Opened
+    pipeline: Pipeline, opened: Opened, shape: str, shown: str
 ) -> None:
     toml = """
     [steps.many]
@@ -514,14 +515,14 @@ def test_a_value_of_more_than_one_axis_is_no_single_value(
     model = "steps.py:one"
     inputs = { a = "many.output" }
     """
-    steps = """
+    steps = f"""
     def many(x: Annotated[NDArray[np.float64], (None, 2)]) -> NDArray[np.float64]:
         return x
-    def one(a: float) -> float:
+    def one(a: Annotated[NDArray[np.float64], {shape}]) -> NDArray[np.float64]:
         return a
     """
     loaded = opened(pipeline(toml, {"steps.py": steps}))
-    with pytest.raises(ModelFailed, match=r"takes the shape \[\?, 1\], and \[1, 2\] came"):
+    with pytest.raises(ModelFailed, match=rf"takes the shape {shown}, and \[1, 2\] came"):
         answer(loaded, {"x": [1, 2]})
 
 
