@@ -161,6 +161,33 @@ def test_a_pushed_pipeline_needs_its_trust_once(messages: Path, run: Run, tmp_pa
     assert digest(tmp_path / "models" / "m" / "1") == digest(messages)
 
 
+def test_a_step_of_scikit_learn_is_pushed_with_the_versions_of_its_libraries(
+    run: Run, tmp_path: Path
+) -> None:
+    skops = pytest.importorskip("skops.io")
+    from sklearn.linear_model import LogisticRegression
+
+    folder = tmp_path / "flowers"
+    folder.mkdir()
+    classifier = LogisticRegression().fit(np.eye(3), ["rose", "tulip", "violet"])
+    skops.dump(classifier, folder / "kind.skops")
+    skops.dump(classifier, folder / "again.skops")
+    facts = json.loads(run("inspect", str(folder / "kind.skops"), "--json").stdout)
+    (taken,) = (tensor["name"] for tensor in facts["inputs"])
+    label = facts["outputs"][0]["name"]
+    (folder / "pipeline.toml").write_text(
+        f"[steps.kind]\nmodel = 'kind.skops'\ninputs = {{ {taken} = 'flower' }}\n"
+        f"[steps.again]\nmodel = 'again.skops'\ninputs = {{ {taken} = 'flower' }}\n"
+        f"[outputs]\nkind = 'kind.{label}'\nagain = 'again.{label}'\n"
+    )
+    assert run("push", str(folder)).returncode == 0
+    version = tmp_path / "models" / "flowers" / "1"
+    libraries = json.loads((version / ".manifest.json").read_text())["libraries"]
+    assert {"modelport", "numpy", "onnxruntime", "scikit-learn", "skops"} <= set(libraries)
+    answer = run("predict", str(version), '{"flower": [0, 9, 0]}')
+    assert json.loads(answer.stdout) == {"kind": "tulip", "again": "tulip"}
+
+
 def test_arrays_and_frames_go_through_a_pipeline(
     messages: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
