@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 import shutil
 import sys
 import textwrap
+import weakref
 from typing import Any
 
 import numpy as np
@@ -261,6 +263,22 @@ def test_steps_are_closed_with_the_pipeline_and_when_loading_fails(
     with pytest.raises(ConfigError, match=r"no output 'outputs'; did you mean 'output'\?"):
         opened(folder)
     assert mark.exists()
+
+
+@pytest.mark.parametrize("toml", [TWO_HEADS, TWO_HEADS.partition("[steps.right]")[0]])
+def test_a_closed_pipeline_is_gone_at_once(pipeline: Pipeline, toml: str) -> None:
+    (source,) = find_sources(str(pipeline(toml, HEADS)), is_model)
+    loaded = open_version(source, Settings())
+    answer(loaded, {"x": [1, 1, 1]})
+    gone = weakref.ref(loaded.model)
+    gc.disable()  # by counting references alone
+    try:
+        loaded.model.close()
+        loaded.model.close()
+        del loaded
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 # -- failures of a step

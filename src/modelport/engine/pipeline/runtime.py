@@ -82,6 +82,7 @@ class PipelineModel:
     def close(self) -> None:
         """Close each step's model."""
         self._opened.close()
+        vars(self).pop("predict", None)  # which refers to this object, and would keep it
 
     def _predict(self, threads: int) -> Callable[[Batch], Batch | Awaitable[Batch]]:
         plan = self._plan
