@@ -9,6 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from modelport.engine.pipeline.declaration import (
+    PipelineToml,
+    StepTable,
+    read_pipeline_toml,
+    running_order,
+)
 from modelport.semantics.model_toml import (
     SOURCES,
     Example,
@@ -47,6 +53,21 @@ def test_the_example_of_model_toml_is_one(tmp_path: Path) -> None:
     assert read_model_toml(tmp_path / "model.toml").title == "House prices"
     (tmp_path / "source.toml").write_text(source, encoding="utf-8")
     assert list(read_model_toml(tmp_path / "source.toml").sources) == ["photo"]
+
+
+def test_every_key_of_pipeline_toml_is_documented() -> None:
+    page = (ROOT / "docs" / "reference" / "pipeline-toml.md").read_text(encoding="utf-8")
+    keys = {key for table in (PipelineToml, StepTable) for key in table.__struct_fields__}
+    assert keys <= set(re.findall(r"`(\w+)`", page)) | {"steps"}
+
+
+def test_the_examples_of_pipeline_toml_are_some(tmp_path: Path) -> None:
+    for name in ("docs/reference/pipeline-toml.md", "README.md"):
+        page = (ROOT / name).read_text(encoding="utf-8")
+        (example,) = re.findall(r"```toml\n(\[steps.*?)```", page, flags=re.DOTALL)
+        (tmp_path / "pipeline.toml").write_text(example, encoding="utf-8")
+        toml = read_pipeline_toml(tmp_path / "pipeline.toml")
+        assert running_order(toml) == ("tokenise", "encode", "mood", "topic")
 
 
 def test_links_between_pages_lead_somewhere() -> None:

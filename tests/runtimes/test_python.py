@@ -585,3 +585,23 @@ def test_a_model_that_exits_fails_and_the_process_goes_on(
 
     with pytest.raises(RuntimeError, match=f"the model raised {raised}"):
         asyncio.run(asked())
+
+
+def test_each_version_imports_its_own_neighbours_and_its_folder_stays_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "modules", dict(sys.modules))
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    models = []
+    for number in ("1", "2"):
+        folder = tmp_path / number
+        folder.mkdir()
+        (folder / "beside.py").write_text(f"NUMBER = {number}.0")
+        path = folder / "app.py"
+        path.write_text("import beside\ndef f(a: float) -> float:\n    return a + beside.NUMBER\n")
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        options = LoadOptions(digest=digest, trusted=frozenset({digest}), attribute="f")
+        models.append(load(path, options))
+        assert sorted(each.name for each in folder.iterdir()) == ["app.py", "beside.py"]
+    assert sys.dont_write_bytecode is False
+    assert [run(model, a=[0])["output"] for model in models] == [[1], [2]]

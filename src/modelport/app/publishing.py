@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -23,7 +23,7 @@ from modelport.repository.aliases import check_alias
 from modelport.repository.integrity import digest_of, listing
 from modelport.repository.layout import Source, find_sources, model_name
 from modelport.repository.store import Manifest, Repository
-from modelport.runtimes.formats import Format, format_of, is_model
+from modelport.runtimes.formats import PIPELINE, Format, format_of, is_model
 from modelport.semantics.model_toml import ModelToml, read_model_toml
 
 __all__ = ["Published", "publish", "reload_servers"]
@@ -184,14 +184,23 @@ def _manifest(
         runtime=loaded.description.runtime,
         signature=loaded.description.signature,
         attribute=source.attribute,
-        libraries=dict(_libraries(known)),
+        libraries=dict(_libraries(_formats(known, folder))),
         metrics=dict(metrics),
     )
 
 
-def _libraries(known: Format) -> Iterator[tuple[str, str]]:
+def _formats(known: Format, folder: Path) -> Iterator[Format]:
+    """The format, and for a pipeline those of what lies in it."""
+    yield known
+    if known == PIPELINE:
+        inside = (format_of(path) for path in sorted(folder.rglob("*")))
+        yield from (each for each in inside if each is not None)
+
+
+def _libraries(formats: Iterable[Format]) -> Iterator[tuple[str, str]]:
     yield "modelport", __version__
     packages = metadata.packages_distributions()
-    for module in (*_CORE, *known.libraries):
+    modules = dict.fromkeys(module for known in formats for module in known.libraries)
+    for module in (*_CORE, *modules):
         for package in packages.get(module, ())[:1]:
             yield package, metadata.version(package)

@@ -20,7 +20,7 @@
     │   ├── UntrustedModel    loading it could run code, and its digest is not allowed
     │   ├── MissingLibrary    the library that reads this format is not installed
     │   └── UnsupportedModel  well-formed, but outside what the runtime can serve
-    └── ConfigError           a setting, a `model.toml` or a command line is wrong
+    └── ConfigError           a setting, a `model.toml`, a `pipeline.toml` or a command is wrong
 
 An error carries facts: `message` for people, `detail` for programs. Transports map each class
 to their own status in one table, which a test compares with this tree. A message never holds a
@@ -200,7 +200,7 @@ class UnsupportedModel(LoadError):
 
 
 class ConfigError(ModelportError):
-    """A setting, a `model.toml` or a command line is wrong."""
+    """A setting, a `model.toml`, a `pipeline.toml` or a command line is wrong."""
 
     code = "CONFIG"
 

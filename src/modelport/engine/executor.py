@@ -16,7 +16,7 @@ from modelport.core.errors import DeadlineExceeded, ModelFailed, ModelportError,
 from modelport.core.tensors import Batch
 from modelport.runtimes.base import Model
 
-__all__ = ["HAND_OVER_S", "Run", "Threads", "run_async", "run_in_place"]
+__all__ = ["HAND_OVER_S", "Run", "Threads", "is_cancelled", "run_async", "run_in_place"]
 
 HAND_OVER_S = 0.0005
 """A run that is predicted to take less stays on the event loop: handing it to a thread and back
@@ -58,13 +58,13 @@ async def run_async(model: Model, batch: Batch, deadline: float | None = None) -
     except (ModelportError, GeneratorExit):
         raise
     except BaseException as error:
-        if isinstance(error, asyncio.CancelledError) and _is_cancelled():
+        if isinstance(error, asyncio.CancelledError) and is_cancelled():
             raise
         raise _failed(error) from error
     return outputs, started, time.monotonic()
 
 
-def _is_cancelled() -> bool:
+def is_cancelled() -> bool:
     """Whether somebody gave up this task; a model may raise `CancelledError` by itself."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

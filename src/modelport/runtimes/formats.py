@@ -29,6 +29,7 @@ __all__ = [
     "ONNX",
     "OPENVINO",
     "PICKLE",
+    "PIPELINE",
     "PYTHON",
     "SAVED_MODEL",
     "SENTENCE_TRANSFORMERS",
@@ -357,4 +358,13 @@ JAX = Format(
     " are refused",
     libraries=("jax",),
     extra="jax",
+)
+PIPELINE = Format(
+    name="pipeline",
+    runtime="modelport.engine.pipeline:RUNTIME",
+    marker="pipeline.toml",
+    grade="silver",
+    safe=True,
+    why="it connects what lies in its folder; each step is loaded as its own format, and refused"
+    " where that one would be",
 )

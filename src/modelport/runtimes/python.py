@@ -46,6 +46,9 @@ _ELEMENTS = {dtype.numpy.type: dtype for dtype in DType} | dict.fromkeys(
 _OUTPUT = "output"
 _NONE = type(None)
 _ANY = Field()
+_PREFIX = "modelport_model_"
+_neighbours: dict[str, Path] = {}
+"""Of the modules that programs imported from their own folders: that folder."""
 
 
 @dataclass(frozen=True)
@@ -183,16 +186,32 @@ RUNTIME = Runtime(name="Python", load=_load)
 
 @contextmanager
 def _importable(folder: Path) -> Iterator[None]:
-    """Have a program import its neighbours, as a script does."""
+    """Have a program import its neighbours, as a script does, and leave its folder as it is.
+
+    Neighbours that a program of another folder imported are forgotten: another version of this one
+    has files of the same names. No bytecode is written, as it would change the folder's digest.
+    """
+    before, writes_nothing = set(sys.modules), sys.dont_write_bytecode
+    for name in [name for name, home in _neighbours.items() if home != folder]:
+        del _neighbours[name]
+        sys.modules.pop(name, None)
     sys.path.insert(0, str(folder))
+    sys.dont_write_bytecode = True
+    importlib.invalidate_caches()  # files that were written a moment ago
     try:
         yield
     finally:
+        sys.dont_write_bytecode = writes_nothing
         sys.path.remove(str(folder))
+        for name in set(sys.modules) - before:
+            file = getattr(sys.modules[name], "__file__", None)
+            is_inside = file is not None and Path(file).is_relative_to(folder)
+            if is_inside and not name.startswith(_PREFIX):
+                _neighbours[name] = folder
 
 
 def _attribute(path: Path, name: str) -> Any:
-    module_name = f"modelport_model_{path.stem}"
+    module_name = _PREFIX + path.stem
     spec = importlib.util.spec_from_file_location(module_name, path)
     assert spec is not None  # the ending is .py
     assert spec.loader is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -28,6 +27,7 @@ from modelport.core.semantics import (
 )
 from modelport.core.signature import Shape, Signature, TensorSpec, sizes
 from modelport.core.tensors import DType
+from modelport.kit.words import nearest
 from modelport.semantics.outputs import check_output
 
 __all__ = [
@@ -213,18 +213,13 @@ def _tables(group: object) -> list[tuple[str, Mapping[str, Any]]]:
 def _known(where: str, table: Mapping[str, Any], keys: Iterable[str]) -> None:
     for key in table:
         if key not in keys:
-            raise ConfigError(f"{where}: there is no key '{key}'{_nearest(key, keys)}")
+            raise ConfigError(f"{where}: there is no key '{key}'{nearest(key, keys)}")
 
 
 def _unknown(group: str, key: str, names: Iterable[str]) -> ConfigError:
     return ConfigError(
-        f"model.toml, [{group}.{key}]: the model has no such name{_nearest(key, names)}"
+        f"model.toml, [{group}.{key}]: the model has no such name{nearest(key, names)}"
     )
-
-
-def _nearest(key: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(key, list(known), n=1, cutoff=0.4)
-    return f"; did you mean '{close[0]}'?" if close else f"; known are {', '.join(known)}"
 
 
 def _wrong(table: str, problem: str) -> ConfigError:
