@@ -96,9 +96,7 @@ def test_a_recording_that_is_too_long_is_refused_with_its_length() -> None:
     second = wav(np.zeros(16_000, np.int16))
     with pytest.raises(InvalidInput, match=r"takes 1.0 s; at most 0.5 s"):
         samples(FREE, second, max_s=0.5)
-    with pytest.raises(
-        InvalidInput, match=r"recording 1 .* at most 1.5 s are taken in one"
-    ):
+    with pytest.raises(InvalidInput, match=r"recording 1 .* at most 1.5 s are taken in one"):
         samples(FREE, second, second, max_s=1.5)
     with pytest.raises(InvalidInput, match="16000 samples at the model's rate; the model takes 4"):
         samples(TensorSpec("wave", DType.FP32, (None, 4)), second)

@@ -118,7 +118,7 @@ def test_bytes_that_are_no_text_are_refused(folder: Path) -> None:
     [
         (signature("ids"), {}, "no tensor 'input_ids' for tokens; say tensor = one of ids"),
         (BERT, {"tokenizer": "other.json"}, "there is no file 'other.json' beside the model"),
-        (BERT, {"tokenizer": "../tokenizer.json"}, "not a path"),
+        (BERT, {"tokenizer": "../tokenizer.json"}, "beside the model, or below"),
         (signature("input_ids", shape=(None, 4)), {"max_tokens": 5}, "is 5, and .* room for 4"),
         (signature("input_ids", shape=(None, 4, 4)), {}, "with 3 axes"),
         (

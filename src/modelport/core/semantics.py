@@ -99,7 +99,7 @@ class Text(_Source, frozen=True, kw_only=True, tag="text"):
     """A text, cut into tokens by a `tokenizer.json` of the tokenizers library."""
 
     tokenizer: str = "tokenizer.json"
-    """The file's name, beside the model."""
+    """The file's name, beside the model or in a folder there."""
     tensor: str = "input_ids"
     """The tensor that takes the numbers of the tokens."""
     mask: str = "attention_mask"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -92,9 +92,10 @@ def _specs(name: str, meaning: Text, signature: Signature) -> dict[str, TensorSp
 
 
 def _tokenizer(name: str, meaning: Text, folder: Path) -> Any:
-    if Path(meaning.tokenizer).name != meaning.tokenizer:
-        raise unfit(name, "tokenizer is the name of a file beside the model, not a path")
-    path = folder / meaning.tokenizer
+    place = PurePosixPath(meaning.tokenizer)
+    if place.is_absolute() or ".." in place.parts or "\0" in meaning.tokenizer:
+        raise unfit(name, "tokenizer is the name of a file beside the model, or below it")
+    path = folder / place
     if not path.is_file():
         raise unfit(name, f"there is no file '{meaning.tokenizer}' beside the model")
     # Threads of its own would come on top of those that the model may use.

@@ -148,8 +148,8 @@ class PipelineModel:
 
 
 def _run_step(loaded: LoadedModel, batch: Batch) -> Batch | Awaitable[Batch]:
-    """The one place where a step is run."""
-    return loaded.model.predict(batch)
+    """The one place where a step is run; what another step made may be a source of this one."""
+    return loaded.model.predict(loaded.prepared(batch).inputs)
 
 
 def _load(path: Path, options: LoadOptions) -> PipelineModel:

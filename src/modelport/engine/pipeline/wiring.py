@@ -7,10 +7,12 @@ both ends fix them. One value a row may be a tensor of `[?]` or of `[?, 1]`, as 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+
+import msgspec
 
 from modelport.core.errors import ConfigError
-from modelport.core.semantics import InputMeaning, OutputMeaning, Semantics
+from modelport.core.semantics import InputMeaning, OutputMeaning, Semantics, Source
 from modelport.core.signature import Shape, Signature, TensorSpec, show_shape
 from modelport.engine.lifecycle import LoadedModel
 from modelport.engine.pipeline.declaration import (
@@ -23,6 +25,7 @@ from modelport.engine.pipeline.declaration import (
 )
 from modelport.engine.pipeline.meaning import Taker, input_meanings
 from modelport.engine.pipeline.plan import ONE_VALUE, Plan, Step, Wire
+from modelport.engine.pipeline.sources import outer_sources, signature_of, source_names
 from modelport.kit.words import nearest
 
 __all__ = ["wired"]
@@ -38,9 +41,9 @@ def wired(toml: PipelineToml, steps: Mapping[str, LoadedModel]) -> Plan:
     Raises:
         ConfigError: a tensor is missing, or the two ends of a wire do not fit; names the wire.
     """
-    signatures = {name: loaded.view.signature for name, loaded in steps.items()}
-    for name in steps:
-        _check_names(toml, name, signatures[name])
+    signatures = {name: signature_of(toml.steps[name], each) for name, each in steps.items()}
+    for name, loaded in steps.items():
+        _check_names(toml, name, signatures[name], source_names(loaded))
     ends = {name: list(_ends(toml, name, signatures[name])) for name in steps}
     inputs = _inputs(toml, ends)
     wires = {
@@ -51,7 +54,8 @@ def wired(toml: PipelineToml, steps: Mapping[str, LoadedModel]) -> Plan:
     given = {name: _given(signatures, source) for name, source in outputs.items()}
     specs = tuple(TensorSpec(name, spec.dtype, spec.shape) for name, spec in given.items())
     signature = Signature(tuple(inputs.values()), specs, _is_lockstep(signatures, wires))
-    semantics, warnings = _semantics(steps, wires, inputs, outputs)
+    sources = outer_sources(toml, steps, wires)
+    semantics, warnings = _semantics(steps, wires, inputs, outputs, sources)
     planned = {name: _step(name, wires, outputs) for name in steps}
     takers = Counter(wire.source for step in wires.values() for wire in step)
     answered = set(outputs.values())
@@ -65,9 +69,11 @@ def wired(toml: PipelineToml, steps: Mapping[str, LoadedModel]) -> Plan:
     )
 
 
-def _check_names(toml: PipelineToml, step: str, signature: Signature) -> None:
+def _check_names(
+    toml: PipelineToml, step: str, signature: Signature, sources: Iterable[str]
+) -> None:
     """Refuse a wire to an input that the step does not have."""
-    names = [spec.name for spec in signature.inputs]
+    names = [*(spec.name for spec in signature.inputs), *sources]
     for tensor, text in toml.steps[step].inputs.items():
         if tensor not in names:
             raise ConfigError(
@@ -192,6 +198,7 @@ def _semantics(
     wires: Mapping[str, tuple[Wire, ...]],
     inputs: Mapping[str, TensorSpec],
     outputs: Mapping[str, Place],
+    sources: Mapping[str, Source],
 ) -> tuple[Semantics, tuple[str, ...]]:
     takers: dict[str, list[Taker]] = {name: [] for name in inputs}
     for step, given in wires.items():
@@ -200,11 +207,26 @@ def _semantics(
             meaning = said.get(wire.spec.name, InputMeaning())
             takers[wire.source.tensor].append(Taker(wire.name, meaning))
     meanings, warnings = input_meanings(takers)
+    names = {place: name for name, place in outputs.items()}
     answers = {
-        name: steps[p.step].semantics.outputs.get(p.tensor, OutputMeaning())
+        name: _answer(steps[p.step].semantics.outputs.get(p.tensor, OutputMeaning()), p.step, names)
         for name, p in outputs.items()
     }
-    return Semantics(inputs=meanings, outputs=answers), warnings
+    return Semantics(inputs=meanings, sources=sources, outputs=answers), warnings
+
+
+def _answer(meaning: OutputMeaning, step: str, names: Mapping[Place, str]) -> OutputMeaning:
+    """What a step says of an output, with the pipeline's names for those that belong to it."""
+    if meaning.boxes is None:
+        return meaning
+    scores, labels = (
+        None if own is None else names.get(Place(step, own))
+        for own in (meaning.boxes.scores, meaning.boxes.labels)
+    )
+    if (scores is None) != (meaning.boxes.scores is None):
+        return OutputMeaning()  # without their scores, boxes are only numbers
+    boxes = msgspec.structs.replace(meaning.boxes, scores=scores, labels=labels)
+    return msgspec.structs.replace(meaning, boxes=boxes)
 
 
 def _step(name: str, wires: Mapping[str, tuple[Wire, ...]], outputs: Mapping[str, Place]) -> Step:
