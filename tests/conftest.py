@@ -35,6 +35,7 @@ NEEDS = {
     "runtimes/test_transformers.py": "transformers",
     "runtimes/test_xgboost.py": "xgboost",
     "conformance/test_triton_client.py": "tritonclient",
+    "conformance/test_triton_repository.py": "tritonclient",
     "examples/test_views.py": "django",
 }
 """Modules of tests that are about a library, which the core does without."""

@@ -28,6 +28,7 @@ from modelport.kit.storage import private_folder, write_whole
 from modelport.monitor.logs import configure_logging
 from modelport.repository.aliases import read_aliases
 from modelport.repository.layout import Source, find_sources
+from modelport.repository.triton import not_applied
 from modelport.runtimes.formats import is_model
 
 __all__ = ["Running", "main"]
@@ -54,7 +55,8 @@ async def _serve(spec: Spec, life: socket.socket, listener: socket.socket) -> No
     token = admin_token(Path(spec.state))
 
     hidden: set[str] = set()
-    served = _plan_of(spec, hidden)
+    told: set[str] = set()
+    served = _plan_of(spec, hidden, told)
 
     def snapshot(plan: Plan, changes: int = 0) -> Snapshot:
         return Snapshot(
@@ -70,7 +72,7 @@ async def _serve(spec: Spec, life: socket.socket, listener: socket.socket) -> No
     hub = Hub(snapshot(served), _read_past(past), lambda now: _write_past(past, now))
     reconciler = Reconciler(
         served,
-        wanted=lambda: _plan_of(spec, hidden),
+        wanted=lambda: _plan_of(spec, hidden, told),
         publish=lambda plan, changes: hub.publish(snapshot(plan, changes)),
         settled=lambda: hub.settled(2 * spec.settings.inference.load_s),
         try_out=lambda source: try_out(
@@ -131,14 +133,23 @@ async def _watch(spec: Spec, reconciler: Reconciler) -> None:
         await watch(Path(spec.repository), reconciler.reload)
 
 
-def _plan_of(spec: Spec, hidden: Set[str]) -> Plan:
+def _plan_of(spec: Spec, hidden: Set[str], told: set[str]) -> Plan:
     """What should be served now: what lies in the repository, or the files that were named, but
-    for the models that are hidden."""
+    for the models that are hidden.
+
+    What files of other servers say and is not applied is logged, if it was not told before.
+    """
     sources = tuple(source for source in _found(spec) if source.name not in hidden)
-    root, names = Path(spec.repository), {source.name for source in sources}
-    if not spec.repository:
+    root = Path(spec.repository) if spec.repository else None
+    for sentence in not_applied(root, (source.config for source in sources if source.config)):
+        if sentence not in told:
+            told.add(sentence)
+            _log.warning("%s", sentence)
+    if root is None:
         return Plan(sources, {})
-    return Plan(sources, {name: read_aliases(root / name).current for name in names})
+    # A version's folder lies in its model's, which may be the root itself.
+    homes = {s.name: Path(s.folder).parent if s.folder else root / s.name for s in sources}
+    return Plan(sources, {name: read_aliases(home).current for name, home in homes.items()})
 
 
 def _found(spec: Spec) -> Sequence[Source]:

@@ -17,15 +17,17 @@ from modelport.core.errors import ConfigError, InvalidInput, ModelportError, Not
 from modelport.core.semantics import Semantics
 from modelport.core.signature import Signature
 from modelport.core.tensors import Batch
+from modelport.engine.configured import configured, declared
 from modelport.repository import integrity
 from modelport.repository.layout import Source
 from modelport.repository.store import check_integrity
+from modelport.repository.triton import read_config
 from modelport.runtimes.base import Description, LoadOptions, Model, load
 from modelport.semantics.example import example_request, generated_row
 from modelport.semantics.fast import JsonDecoder, json_decoder
 from modelport.semantics.fields import PlainView, plain_view
 from modelport.semantics.labels import Answer, plain_answer
-from modelport.semantics.model_toml import ModelToml, declared_inputs, merge, read_model_toml
+from modelport.semantics.model_toml import ModelToml, merge, read_model_toml
 from modelport.semantics.plain import limits, read
 
 __all__ = [
@@ -186,7 +188,8 @@ def open_version(source: Source, settings: Settings) -> LoadedModel:
 
     Raises:
         LoadError: the file cannot be served.
-        ConfigError: its `model.toml` is wrong, or has an example that the model does not take.
+        ConfigError: its `model.toml` is wrong, or has an example that the model does not take; or
+            its `config.pbtxt` is wrong, or says something else than the file.
     """
     if source.problem:
         raise NotReady(source.problem)
@@ -194,17 +197,21 @@ def open_version(source: Source, settings: Settings) -> LoadedModel:
         check_integrity(Path(source.folder))
     path, toml_path = Path(source.path), Path(source.toml)
     toml = read_model_toml(toml_path)
+    config = read_config(Path(source.config)) if source.config else None
     options = LoadOptions(
         threads=settings.threads,
         digest=integrity.digest(path),
         trusted=settings.trusted,
         cache_dir=settings.cache_dir,
         attribute=source.attribute or toml.attribute,
-        declared_inputs=declared_inputs(toml),
+        declared_inputs=declared(config, toml),
     )
     model = load(path, options)
+    description = model.description
     try:
-        view = _view(model.description, toml)
+        if config is not None:
+            model, description = configured(model, config, Path(source.config), toml)
+        view = _view(description, toml)
         _check_examples(toml_path.name, toml, view)
     except ConfigError:
         model.close()
@@ -212,7 +219,7 @@ def open_version(source: Source, settings: Settings) -> LoadedModel:
     return LoadedModel(
         model=model,
         digest=options.digest,
-        description=model.description,
+        description=description,
         semantics=view.semantics,
         view=view,
         decode_json=json_decoder(view),
