@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from modelport.cli.fetching import fetched
 from modelport.cli.output import out
 from modelport.cli.trust import trusted
 
@@ -15,7 +16,7 @@ __all__ = ["command"]
 
 
 def command(
-    model: Annotated[str, typer.Argument(help="A model's file, or FILE.py:NAME.")],
+    model: Annotated[str, typer.Argument(help="A model's file, FILE.py:NAME, or a URL.")],
     data: Annotated[str | None, typer.Argument(help="A request in plain JSON.")] = None,
     input_file: Annotated[
         Path | None, typer.Option("--input", help="Rows from a .csv, .json or .npy file.")
@@ -32,6 +33,7 @@ def command(
         raise ConfigError(
             "give one request as JSON, or a file with --input FILE.csv, .json or .npy"
         )
+    model = fetched(model)
     allowed = trusted(trust or ())
     if input_file is None:
         assert data is not None
