@@ -104,7 +104,7 @@ def _is_here(parts: SplitResult) -> bool:
 
 
 @contextlib.asynccontextmanager
-async def opened(where: Address, seconds: float) -> AsyncIterator[Any]:
+async def opened(where: Address) -> AsyncIterator[Any]:
     """The file system of an address, closed afterwards.
 
     Raises:
@@ -112,7 +112,7 @@ async def opened(where: Address, seconds: float) -> AsyncIterator[Any]:
     """
     with _named_if_missing(where):
         kind = importlib.import_module("fsspec").get_filesystem_class(where.scheme)
-        options = _options(where, seconds)
+        options = _options(where)
     system = kind(asynchronous=True, skip_instance_cache=True, use_listings_cache=False, **options)
     try:
         start = getattr(system, "set_session", None) or system._set_session
@@ -124,7 +124,7 @@ async def opened(where: Address, seconds: float) -> AsyncIterator[Any]:
             await session.close()
 
 
-def _options(where: Address, seconds: float) -> dict[str, Any]:
+def _options(where: Address) -> dict[str, Any]:
     if where.scheme == "s3":
         limits = {"connect_timeout": _CONNECT_S, "read_timeout": 60.0}
         return {"config_kwargs": limits}
@@ -133,7 +133,8 @@ def _options(where: Address, seconds: float) -> dict[str, Any]:
     aiohttp = importlib.import_module("aiohttp")
     trace = aiohttp.TraceConfig()
     trace.on_request_redirect.append(_refuse_unprotected)
-    timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=_CONNECT_S)
+    # No total: the caller's own limit is that.
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S)
     client = {"timeout": timeout, "trace_configs": [trace], "trust_env": True}
     return {"client_kwargs": client, "headers": {"Accept-Encoding": "identity"}}
 

@@ -118,7 +118,7 @@ class _Fetch:
     async def _fetched(self) -> Path:
         limit = asyncio.timeout(self._limits.fetch_s)
         try:
-            async with limit, opened(self._where, self._limits.fetch_s) as system:
+            async with limit, opened(self._where) as system:
                 return await self._from(system)
         except TimeoutError as error:
             if not limit.expired():
