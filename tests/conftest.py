@@ -34,6 +34,7 @@ NEEDS = {
     "runtimes/test_torch.py": "torch",
     "runtimes/test_transformers.py": "transformers",
     "runtimes/test_xgboost.py": "xgboost",
+    "repository/test_remote_stores.py": "s3fs",
     "conformance/test_triton_client.py": "tritonclient",
     "conformance/test_triton_repository.py": "tritonclient",
     "examples/test_views.py": "django",

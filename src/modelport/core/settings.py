@@ -124,7 +124,7 @@ class Fetching:
     """What models that lie elsewhere (`s3://`, `gs://`, `https://`) may take."""
 
     fetch_max_bytes: int = option(
-        20 * _GIB, "Most bytes that one address may hold.", file_only=True, least=1
+        20 * _GIB, "Largest content of one address, in bytes.", file_only=True, least=1
     )
     fetch_s: float = option(
         1800.0, "Seconds that fetching one address may take.", file_only=True, least=0.1

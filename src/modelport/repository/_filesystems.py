@@ -170,7 +170,7 @@ async def files(system: Any, where: Address) -> list[RemoteFile]:
         return [_file(info, root, where.name)]
     found = await system._find(root, detail=True)
     listed = [
-        _file(info, path, path.removeprefix(root).lstrip("/"))
+        _file(info, path, path.removeprefix(root).removeprefix("/"))
         for path, info in found.items()
         if not path.endswith("/")  # what consoles make for an empty folder
     ]
