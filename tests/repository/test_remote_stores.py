@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -20,7 +22,7 @@ import pytest
 from modelport.core.errors import ConfigError
 from modelport.core.settings import Fetching
 from modelport.repository.remote import fetch
-from tests.app.servers import LINEAR, command, environment, predicted, serving
+from tests.app.servers import LINEAR, command, environment, eventually, predicted, serving
 
 boto3 = pytest.importorskip("boto3", reason="install 'modelport[s3]'")
 moto = pytest.importorskip("moto.server", reason="install 'moto[s3]' and flask-cors")
@@ -156,6 +158,11 @@ def test_an_interrupted_download_leaves_nothing_half(s3: Store, tmp_path: Path) 
     assert [path.name for path in (tmp_path / "c").iterdir()] == ["known"]
 
 
+def latest(url: str) -> str:
+    """The version that answers where none is named."""
+    return httpx.post(f"{url}/predict", json={"x": [1, 2, 3]}).headers["x-model-version"]
+
+
 def test_a_repository_of_a_bucket_is_served_and_follows_a_reload(s3: Store, tmp_path: Path) -> None:
     s3.put_at("serving/linear/1/model.onnx")
     state, log = tmp_path / "state", tmp_path / "log"
@@ -173,10 +180,18 @@ def test_a_repository_of_a_bucket_is_served_and_follows_a_reload(s3: Store, tmp_
         for version in ("1", "2"):
             url = f"{server.url}/models/linear/versions/{version}/predict"
             assert httpx.post(url, json={"x": [1, 2, 3]}).status_code == 200
-        assert (
-            httpx.post(f"{server.url}/predict", json={"x": [1, 2, 3]}).headers["x-model-version"]
-            == "2"
-        )
+        assert latest(server.url) == "2"
+        (control,) = server.children()["control"]
+        os.kill(control, signal.SIGKILL)
+        assert eventually(lambda: server.children()["control"] not in ([], [control]))
+        url = f"{server.url}/admin/models/reload"
+
+        def reloaded() -> bool:  # once the new one is linked with the workers
+            answer = httpx.post(url, headers=headers, timeout=60)
+            return answer.json().get("problems") == []
+
+        assert eventually(reloaded), "what was said once is not said again"
+        assert latest(server.url) == "2", "another control process knows what was fetched"
     assert "hunter2" not in log.read_text()
 
 
