@@ -60,6 +60,8 @@ def push(
         trusted=trusted(trust or ()),
     )
     digest = f"sha256:{made.manifest.digest}"
+    for warning in made.warnings:
+        sys.stderr.write(f"warning: {warning}\n")
     _reload()
     if as_json:
         _print({"name": made.name, "version": made.version, "alias": alias, "digest": digest})
