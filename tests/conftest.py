@@ -34,12 +34,14 @@ NEEDS = {
     "runtimes/test_torch.py": "torch",
     "runtimes/test_transformers.py": "transformers",
     "runtimes/test_xgboost.py": "xgboost",
+    "repository/test_remote_stores.py": "s3fs",
     "semantics/test_audio.py": "scipy",
     "semantics/test_image.py": "PIL",
     "semantics/test_masks.py": "PIL",
     "semantics/test_text.py": "tokenizers",
     "http/test_sources.py": "tokenizers",
     "conformance/test_triton_client.py": "tritonclient",
+    "conformance/test_triton_repository.py": "tritonclient",
     "examples/test_views.py": "django",
 }
 """Modules of tests that are about a library, which the core does without."""

@@ -59,6 +59,16 @@ def test_a_pushed_model_is_listed_and_served(run: Run, tmp_path: Path) -> None:
         assert predicted(served.url) == {"prediction": 1.8}
 
 
+def test_what_is_left_of_a_folder_made_for_triton_is_said(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "linear" / "1").mkdir(parents=True)
+    shutil.copy(LINEAR, tmp_path / "linear" / "1" / "model.onnx")
+    assert run("push", "linear", "--name", "plain").stderr == ""
+    (tmp_path / "linear" / "config.pbtxt").write_text('name: "linear"')
+    done = run("push", "linear", "--name", "price")
+    assert done.stdout.startswith("price has version 1")
+    assert done.stderr.startswith("warning: config.pbtxt is not published")
+
+
 def test_an_alias_moves_back_and_guards_its_version(run: Run) -> None:
     for _ in range(2):
         assert run("push", str(LINEAR), "--alias", "production").returncode == 0

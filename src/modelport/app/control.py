@@ -10,11 +10,12 @@ import shutil
 import signal
 import socket
 import sys
-from collections.abc import Sequence, Set
+from collections.abc import Set
 from pathlib import Path
 
 import msgspec
 
+from modelport.app.fetching import Origin
 from modelport.app.spec import Spec, receive_spec
 from modelport.app.trial import Trial, try_out
 from modelport.control.hub import Hub, Past
@@ -23,12 +24,10 @@ from modelport.control.operations import Operations
 from modelport.control.reconcile import Plan, Reconciler
 from modelport.control.state import StateStore, admin_token
 from modelport.control.watching import watch
-from modelport.core.errors import ConfigError
 from modelport.kit.storage import private_folder, write_whole
 from modelport.monitor.logs import configure_logging
 from modelport.repository.aliases import read_aliases
-from modelport.repository.layout import Source, find_sources
-from modelport.runtimes.formats import is_model
+from modelport.repository.triton import not_applied
 
 __all__ = ["Running", "main"]
 
@@ -54,7 +53,9 @@ async def _serve(spec: Spec, life: socket.socket, listener: socket.socket) -> No
     token = admin_token(Path(spec.state))
 
     hidden: set[str] = set()
-    served = _plan_of(spec, hidden)
+    told: set[str] = set()
+    origin = Origin(spec)
+    served = _plan_of(origin, hidden, told)
 
     def snapshot(plan: Plan, changes: int = 0) -> Snapshot:
         return Snapshot(
@@ -70,7 +71,7 @@ async def _serve(spec: Spec, life: socket.socket, listener: socket.socket) -> No
     hub = Hub(snapshot(served), _read_past(past), lambda now: _write_past(past, now))
     reconciler = Reconciler(
         served,
-        wanted=lambda: _plan_of(spec, hidden),
+        wanted=lambda: _plan_of(origin, hidden, told),
         publish=lambda plan, changes: hub.publish(snapshot(plan, changes)),
         settled=lambda: hub.settled(2 * spec.settings.inference.load_s),
         try_out=lambda source: try_out(
@@ -78,10 +79,15 @@ async def _serve(spec: Spec, life: socket.socket, listener: socket.socket) -> No
             spec.settings.inference.load_s,
         ),
     )
+
+    async def reload() -> list[str]:
+        problems = await asyncio.to_thread(origin.refresh)
+        return [*problems, *await reconciler.reload()]
+
     operations = Operations(
         store,
         lambda: hub.publish(snapshot(reconciler.served, reconciler.changes)),
-        reconciler.reload,
+        reload,
         hidden,
     )
     hub.operations |= operations.table()
@@ -127,27 +133,26 @@ def _write_past(path: Path, past: Past) -> None:
 
 
 async def _watch(spec: Spec, reconciler: Reconciler) -> None:
-    if spec.repository:
+    if spec.repository and not spec.remote:
         await watch(Path(spec.repository), reconciler.reload)
 
 
-def _plan_of(spec: Spec, hidden: Set[str]) -> Plan:
+def _plan_of(origin: Origin, hidden: Set[str], told: set[str]) -> Plan:
     """What should be served now: what lies in the repository, or the files that were named, but
-    for the models that are hidden."""
-    sources = tuple(source for source in _found(spec) if source.name not in hidden)
-    root, names = Path(spec.repository), {source.name for source in sources}
-    if not spec.repository:
+    for the models that are hidden.
+
+    What files of other servers say and is not applied is logged, if it was not told before.
+    """
+    sources = tuple(source for source in origin.sources() if source.name not in hidden)
+    configs = (source.config for source in sources if source.config)
+    for sentence in not_applied(origin.root, configs):
+        if sentence not in told:
+            told.add(sentence)
+            _log.warning("%s", sentence)
+    if origin.root is None:
         return Plan(sources, {})
-    return Plan(sources, {name: read_aliases(root / name).current for name in names})
-
-
-def _found(spec: Spec) -> Sequence[Source]:
-    if not spec.repository:
-        return spec.sources
-    try:
-        return find_sources(spec.repository, is_model)
-    except ConfigError:
-        return ()  # its last model was taken away
+    names = {source.name for source in sources}
+    return Plan(sources, {name: read_aliases(origin.home(name)).current for name in names})
 
 
 class Running(msgspec.Struct):

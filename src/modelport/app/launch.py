@@ -22,9 +22,20 @@ __all__ = ["ask", "launch"]
 
 
 def launch(
-    argument: str, name: str | None, settings: Settings, on_serving: Callable[[Serving], int]
+    argument: str,
+    name: str | None,
+    settings: Settings,
+    on_serving: Callable[[Serving], int],
+    remote: str = "",
 ) -> int:
     """Serve what a command line's argument means until a signal comes; the exit code.
+
+    Args:
+        argument: a path.
+        name: the model's name, in place of its file's.
+        settings: all of them.
+        on_serving: as for `supervisor.serve`.
+        remote: the URL that it was fetched from.
 
     Raises:
         ConfigError: nothing to serve, an unsafe address, a port that is taken.
@@ -36,7 +47,7 @@ def launch(
     trusted = given | trusted_before() | _named_programs(sources)
     folder = Path(argument).resolve()
     repository = folder if folder.is_dir() and not is_model(folder) else None
-    return serve(settings, sources, trusted, state, on_serving, repository)
+    return serve(settings, sources, trusted, state, on_serving, repository, remote)
 
 
 def ask(url: str, body: str) -> str | None:

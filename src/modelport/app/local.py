@@ -13,9 +13,11 @@ from typing import Any, Self
 
 import numpy as np
 
+from modelport.app.fetching import local
 from modelport.app.spec import state_folder
 from modelport.app.trust import trusted_before
 from modelport.core.errors import ConfigError, ModelFailed, ModelportError
+from modelport.core.settings import Fetching
 from modelport.core.signature import Signature
 from modelport.core.tensors import Batch
 from modelport.engine.lifecycle import LoadedModel, Settings, open_version
@@ -37,7 +39,8 @@ def load(path: str | Path, *, trust: str | None = None, threads: int = 0) -> Loc
     """Load a model from a file into this process.
 
     Args:
-        path: the file, or `FILE.py:NAME` for a class or function.
+        path: the file, or `FILE.py:NAME` for a class or function; or the URL of a file or folder
+            (`s3://`, `gs://`, `https://`), which is fetched first.
         trust: the digest (`sha256:...`) of a file that may run code when it is loaded.
         threads: CPU threads for one prediction; 0 means all that this process may use.
 
@@ -47,7 +50,7 @@ def load(path: str | Path, *, trust: str | None = None, threads: int = 0) -> Loc
         LoadError: the file cannot be loaded; says why and what to do.
     """
     trusted = trusted_before() | integrity.trusted_digests([] if trust is None else [trust])
-    return LocalModel(open_path(str(path), trusted, threads))
+    return LocalModel(open_path(local(str(path), Fetching()), trusted, threads))
 
 
 def open_path(argument: str, trusted: frozenset[str], threads: int = 0) -> LoadedModel:

@@ -29,6 +29,7 @@ from modelport.semantics.model_toml import ModelToml, read_model_toml
 __all__ = ["Published", "publish", "reload_servers"]
 
 _CORE = ("numpy", "onnxruntime")
+_LEFT_OUT = "config.pbtxt is not published: say what it says of the tensors in a model.toml"
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Published:
     name: str
     version: str
     manifest: Manifest
+    warnings: tuple[str, ...] = ()
+    """What did not become part of it; one sentence each."""
 
 
 def publish(
@@ -82,7 +85,8 @@ def publish(
         version = staged.commit(describe)
     if alias is not None:
         repository.set_alias(name, alias, version)
-    return Published(name, version, found[0])
+    left = (_LEFT_OUT,) if source.config else ()
+    return Published(name, version, found[0], left)
 
 
 def reload_servers() -> list[str]:

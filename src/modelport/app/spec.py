@@ -45,6 +45,8 @@ class Spec(msgspec.Struct, kw_only=True):
     """What is served at first."""
     repository: str = ""
     """The folder of models that is followed from then on; empty where single files are served."""
+    remote: str = ""
+    """The URL that the models were fetched from; empty where they lie on this machine."""
     trusted: frozenset[str] = frozenset()
     index: int = 0
     """Which worker."""

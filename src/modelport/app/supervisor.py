@@ -120,10 +120,12 @@ def serve(
     state: Path,
     on_serving: Callable[[Serving], int],
     repository: Path | None = None,
+    remote: str = "",
 ) -> int:
     """Serve until a signal comes; the exit code.
 
-    Where a `repository` is given, what is served follows what lies there.
+    Where a `repository` is given, what is served follows what lies there; or, if it was fetched
+    from the URL `remote`, what lies there when the server is told to reload.
 
     `on_serving` is told when all workers have loaded, or failed to; where it answers with an exit
     code other than 0, the server stops with that.
@@ -142,6 +144,7 @@ def serve(
                 control=str(folder / "control.sock"),
                 sources=tuple(sources),
                 repository=str(repository or ""),
+                remote=remote,
                 trusted=trusted,
                 workers=workers,
                 host=settings.server.host,

@@ -9,14 +9,16 @@ from typing import Annotated, Any
 
 import typer
 
+from modelport.cli.fetching import fetched
 from modelport.cli.output import console, out
 from modelport.cli.trust import trusted
+from modelport.core.errors import ConfigError
 
 __all__ = ["command"]
 
 
 def command(
-    model: Annotated[str, typer.Argument(help="A model's file, or FILE.py:NAME.")],
+    model: Annotated[str, typer.Argument(help="A model's file, FILE.py:NAME, or a URL.")],
     trust: Annotated[
         list[str] | None, typer.Option(help="The digest of a file that may run code when loaded.")
     ] = None,
@@ -28,10 +30,13 @@ def command(
     """Show a model's signature, meaning, runtime, size, digest and warnings."""
     from modelport.app.inspection import inspect_model, write_starting_toml
 
-    found = inspect_model(model, trusted(trust or ()))
+    path = fetched(model)
+    if write_toml and path != model:
+        raise ConfigError("--write-toml writes beside a file of this machine, and this is a URL")
+    found = inspect_model(path, trusted(trust or ()))
     if write_toml:
-        path = write_starting_toml(model, found)
-        sys.stderr.write(f"wrote {path}\n")
+        written = write_starting_toml(model, found)
+        sys.stderr.write(f"wrote {written}\n")
     elif as_json:
         out(json.dumps(found.facts, indent=2))
     else:

@@ -14,7 +14,7 @@ import typer
 from modelport.core.settings import Settings
 from modelport.kit.config import build, read_file, types_of
 
-__all__ = ["with_settings"]
+__all__ = ["settings_here", "with_settings"]
 
 _FILE = Path("modelport.toml")
 _PREFIX = "MODELPORT_"
@@ -48,6 +48,11 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     wrapped.__doc__ = command.__doc__
     wrapped.__name__ = command.__name__
     return wrapped
+
+
+def settings_here() -> Settings:
+    """The settings of a command that has no flags for them."""
+    return _settings(None, {})
 
 
 def _flag_fields() -> list[tuple[Any, Any]]:

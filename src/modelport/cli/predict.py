@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from modelport.cli.fetching import fetched
 from modelport.cli.output import out
 from modelport.cli.trust import trusted
 
@@ -20,7 +21,7 @@ _FILE = re.compile(r'[^{\["].*\.[A-Za-z][A-Za-z0-9]{1,4}')
 
 
 def command(
-    model: Annotated[str, typer.Argument(help="A model's file, or FILE.py:NAME.")],
+    model: Annotated[str, typer.Argument(help="A model's file, FILE.py:NAME, or a URL.")],
     data: Annotated[
         str | None, typer.Argument(help="A request in plain JSON, or a file as with --input.")
     ] = None,
@@ -42,6 +43,7 @@ def command(
         raise ConfigError("give one request as JSON, or a file with --input FILE")
     if data is not None and _FILE.fullmatch(data):
         input_file = Path(data)
+    model = fetched(model)
     allowed = trusted(trust or ())
     if input_file is None:
         assert data is not None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from modelport.cli.fetching import fetched
 from modelport.cli.output import out, print_table
 from modelport.cli.trust import trusted
 
@@ -30,7 +31,7 @@ _MODELS = Path("models")
 
 
 def push(
-    model: Annotated[str, typer.Argument(help="A model's file or folder.")],
+    model: Annotated[str, typer.Argument(help="A model's file or folder, or its URL.")],
     name: Annotated[
         str | None, typer.Option(help="The model's name, in place of its file's.")
     ] = None,
@@ -52,13 +53,15 @@ def push(
 
     made = publish(
         Repository(repository),
-        model,
+        fetched(model),
         name=name,
         alias=alias,
         metrics=_metrics(metric or []),
         trusted=trusted(trust or ()),
     )
     digest = f"sha256:{made.manifest.digest}"
+    for warning in made.warnings:
+        sys.stderr.write(f"warning: {warning}\n")
     _reload()
     if as_json:
         _print({"name": made.name, "version": made.version, "alias": alias, "digest": digest})

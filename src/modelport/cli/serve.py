@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from modelport.cli.exits import EXIT_CODES
+from modelport.cli.fetching import fetched
 from modelport.cli.options import with_settings
 from modelport.cli.output import Unread, console, out
 from modelport.cli.trust import trusted
@@ -25,7 +26,7 @@ __all__ = ["command"]
 @with_settings
 def command(
     model: Annotated[
-        str, typer.Argument(help="A model's file, FILE.py:NAME, or a folder of models.")
+        str, typer.Argument(help="A model's file, FILE.py:NAME, a folder of models, or a URL.")
     ],
     name: Annotated[
         str | None, typer.Option(help="The model's name, in place of its file's.")
@@ -40,8 +41,10 @@ def command(
     from modelport.app.launch import launch
 
     trusted(settings.security.trust)
+    path = fetched(model, settings)
+    remote = "" if path == model else model
     raise typer.Exit(
-        launch(model, name, settings, lambda serving: _announce(serving, as_json=as_json))
+        launch(path, name, settings, lambda serving: _announce(serving, as_json=as_json), remote)
     )
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-__all__ = ["HttpLimits", "Inference", "Security", "Server", "Settings", "option"]
+__all__ = ["Fetching", "HttpLimits", "Inference", "Security", "Server", "Settings", "option"]
 
 _MIB = 1024 * 1024
+_GIB = 1024 * _MIB
 
 
 def option(default: Any, help: str, **metadata: Any) -> Any:
@@ -119,6 +120,18 @@ class HttpLimits:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Fetching:
+    """What models that lie elsewhere (`s3://`, `gs://`, `https://`) may take."""
+
+    fetch_max_bytes: int = option(
+        20 * _GIB, "Largest content of one address, in bytes.", file_only=True, least=1
+    )
+    fetch_s: float = option(
+        1800.0, "Seconds that fetching one address may take.", file_only=True, least=0.1
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """All groups."""
 
@@ -126,6 +139,7 @@ class Settings:
     security: Security = Security()
     inference: Inference = Inference()
     http: HttpLimits = HttpLimits()
+    fetching: Fetching = Fetching()
 
     @classmethod
     def groups(cls) -> dict[str, type]:

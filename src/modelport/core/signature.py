@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import msgspec
@@ -9,7 +10,7 @@ import msgspec
 from modelport.core.errors import InvalidInput
 from modelport.core.tensors import Array, Batch, DType
 
-__all__ = ["Shape", "Signature", "TensorSpec", "fits", "show_shape", "sizes"]
+__all__ = ["Shape", "Signature", "TensorSpec", "fits", "position", "show_shape", "sizes"]
 
 Shape = tuple[int | None, ...]
 
@@ -151,6 +152,12 @@ def fits(shape: tuple[int, ...], expected: Shape) -> bool:
         if have != want and want is not None:
             return False
     return True
+
+
+def position(name: str) -> int | None:
+    """The place that Triton's names of tensors tell, 0 for `INPUT__0`; None for other names."""
+    match = re.fullmatch(r".*__([0-9]{1,4})", name)
+    return None if match is None else int(match[1])
 
 
 def sizes(shape: Shape) -> list[int]:

@@ -17,15 +17,17 @@ from modelport.core.errors import ConfigError, InvalidInput, ModelportError, Not
 from modelport.core.semantics import Semantics
 from modelport.core.signature import Signature
 from modelport.core.tensors import Batch
+from modelport.engine.configured import configured, declared
 from modelport.repository import integrity
 from modelport.repository.layout import Source
 from modelport.repository.store import check_integrity
+from modelport.repository.triton import read_config
 from modelport.runtimes.base import Description, LoadOptions, Model, load
 from modelport.semantics.example import example_request, generated_row
 from modelport.semantics.fast import JsonDecoder, json_decoder
 from modelport.semantics.fields import PlainView, plain_view
 from modelport.semantics.labels import AnswerOf, plain_answer
-from modelport.semantics.model_toml import ModelToml, declared_inputs, merge, read_model_toml
+from modelport.semantics.model_toml import ModelToml, merge, read_model_toml
 from modelport.semantics.plain import limits, read
 from modelport.semantics.preparation import Prepared, Preparer
 from modelport.semantics.sources import preparations
@@ -200,7 +202,8 @@ def open_version(source: Source, settings: Settings) -> LoadedModel:
 
     Raises:
         LoadError: the file cannot be served.
-        ConfigError: its `model.toml` is wrong, or has an example that the model does not take.
+        ConfigError: its `model.toml` is wrong, or has an example that the model does not take; or
+            its `config.pbtxt` is wrong, or says something else than the file.
     """
     if source.problem:
         raise NotReady(source.problem)
@@ -208,17 +211,22 @@ def open_version(source: Source, settings: Settings) -> LoadedModel:
         check_integrity(Path(source.folder))
     path, toml_path = Path(source.path), Path(source.toml)
     toml = read_model_toml(toml_path)
+    config = read_config(Path(source.config)) if source.config else None
     options = LoadOptions(
         threads=settings.threads,
         digest=integrity.digest(path),
         trusted=settings.trusted,
         cache_dir=settings.cache_dir,
         attribute=source.attribute or toml.attribute,
-        declared_inputs=declared_inputs(toml),
+        declared_inputs=declared(config, toml),
     )
     model = load(path, options)
+    description = model.description
     try:
-        loaded = _understood(model, options.digest, toml, path if path.is_dir() else path.parent)
+        if config is not None:
+            model, description = configured(model, config, Path(source.config), toml)
+        folder = path if path.is_dir() else path.parent
+        loaded = _understood(model, description, options.digest, toml, folder)
         _check_examples(toml_path.name, toml, loaded)
     except ModelportError:
         model.close()
@@ -226,16 +234,18 @@ def open_version(source: Source, settings: Settings) -> LoadedModel:
     return loaded
 
 
-def _understood(model: Model, digest: str, toml: ModelToml, folder: Path) -> LoadedModel:
+def _understood(
+    model: Model, description: Description, digest: str, toml: ModelToml, folder: Path
+) -> LoadedModel:
     """The model with what its tensors mean to people."""
-    signature = model.description.signature
-    semantics = merge(model.description.semantics, toml, signature)
+    signature = description.signature
+    semantics = merge(description.semantics, toml, signature)
     parts = preparations(signature, semantics, folder)
     view = plain_view(signature, semantics, [field for part in parts for field in part.fields])
     return LoadedModel(
         model=model,
         digest=digest,
-        description=model.description,
+        description=description,
         semantics=semantics,
         view=view,
         decode_json=json_decoder(view),

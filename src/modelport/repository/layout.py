@@ -2,7 +2,8 @@
 
 The folder layout is the one that Triton and TensorFlow Serving read. A file directly in the
 folder is a model of its own, version 1. In each place of a file there may be a folder that is one
-model, such as a SavedModel; a version's folder may itself be one.
+model, such as a SavedModel; a version's folder may itself be one. Where a model's folder holds
+Triton's `config.pbtxt`, that says which versions and files count (`triton`).
 """
 
 from __future__ import annotations
@@ -14,11 +15,14 @@ from pathlib import Path
 import msgspec
 
 from modelport.core.errors import ConfigError
+from modelport.repository.triton import CONFIG, TritonConfig, config_of, files_meant
 
 __all__ = ["Source", "check_name", "find_sources", "latest", "model_name", "version_order"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _HIDDEN = (".", "_")
+_UNFINISHED = re.compile(r"temp-\d+")
+"""What TensorFlow's exporters call a version's folder while they write it."""
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +38,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     """The class or function inside a `.py` file."""
     folder: str = ""
     """The version's own folder, whose manifest is checked; empty where it has none."""
+    config: str = ""
+    """Where Triton's `config.pbtxt` for it is, if there is one."""
     problem: str | None = None
     """Why this version cannot be served, found before any file was opened."""
 
@@ -56,7 +62,9 @@ def find_sources(
         return [_single(Path(base), is_model, name, attribute)]
     path = Path(argument)
     if path.is_dir() and not is_model(path):
-        sources = _distinct(_folder(path, is_model))
+        root = path.resolve()
+        is_one = _is_one_model(root, is_model)
+        sources = _distinct(_versions(root, is_model) if is_one else _folder(root, is_model))
         if not sources:
             raise ConfigError(
                 f"the folder '{argument}' holds no model: models lie in it as NAME/1/FILE, or as"
@@ -109,7 +117,25 @@ def _single(
         path=str(path.resolve()),
         toml=_toml_of(path.resolve(), is_model),
         attribute=attribute,
+        config=_config_beside(path.resolve()),
     )
+
+
+def _config_beside(path: Path) -> str:
+    """The `config.pbtxt` above the version's folder that a path is, or lies in."""
+    version = path if path.name.isdecimal() else path.parent
+    config = version.parent / CONFIG
+    return str(config) if version.name.isdecimal() and config.is_file() else ""
+
+
+def _is_one_model(folder: Path, is_model: Callable[[Path], bool]) -> bool:
+    """Whether a folder is that of one model with its versions, and not one of models."""
+    inside = _visible(folder)
+    folders = [path.name for path in inside if path.is_dir()]
+    folders = [name for name in folders if not _UNFINISHED.fullmatch(name)]
+    if any(path.is_file() and is_model(path) for path in inside):
+        return False
+    return (folder / CONFIG).is_file() or (bool(folders) and all(n.isdecimal() for n in folders))
 
 
 def _bare_name(path: Path) -> str:
@@ -139,7 +165,7 @@ def _toml_above(version: Path) -> Path:
 
 
 def _folder(root: Path, is_model: Callable[[Path], bool]) -> Iterator[Source]:
-    for entry in sorted(root.resolve().iterdir()):
+    for entry in sorted(root.iterdir()):
         if entry.name.startswith(_HIDDEN):
             continue
         if entry.is_dir() and not is_model(entry):
@@ -155,7 +181,16 @@ def _folder(root: Path, is_model: Callable[[Path], bool]) -> Iterator[Source]:
 
 def _versions(folder: Path, is_model: Callable[[Path], bool]) -> Iterator[Source]:
     toml = str(folder / "model.toml")
-    versions = [v for v in _visible(folder) if v.is_dir()]
+    versions = [v for v in _visible(folder) if v.is_dir() and not _UNFINISHED.fullmatch(v.name)]
+    try:
+        config = config_of(folder)
+        if config is not None:
+            versions = _configured(config, folder, versions)
+    except ConfigError as error:
+        for version in versions or [folder / "1"]:
+            name = model_name(folder.name)
+            yield _unusable(name, model_name(version.name), toml, error.message)
+        return
     if not versions:
         files = [path.name for path in _visible(folder) if is_model(path)]
         if files:  # other folders hold no models at all
@@ -165,15 +200,41 @@ def _versions(folder: Path, is_model: Callable[[Path], bool]) -> Iterator[Source
         problem = f"the folder's name {folder.name!r} is no name for a model"
         yield _unusable(model_name(folder.name), "1", toml, problem)
     else:
-        yield from (_version(folder.name, version, toml, is_model) for version in versions)
+        yield from (_version(folder.name, v, toml, is_model, config) for v in versions)
 
 
-def _version(name: str, folder: Path, toml: str, is_model: Callable[[Path], bool]) -> Source:
-    inside = [path for path in _visible(folder) if path.exists() and is_model(path)]
-    files = [folder] if is_model(folder) else inside
+def _configured(config: TritonConfig, folder: Path, versions: list[Path]) -> list[Path]:
+    """The folders of the versions that a `config.pbtxt` has served; one may not be there.
+
+    Raises:
+        ConfigError: nothing of this model can be.
+    """
+    if not versions and config.problem is not None:  # an ensemble needs no version's folder
+        raise ConfigError(config.problem)
+    served = config.served(path.name for path in versions)
+    if not served:
+        raise ConfigError(f"'{folder.name}' has a {CONFIG} and no version: put the model in 1/")
+    return [folder / version for version in served]
+
+
+def _version(
+    name: str,
+    folder: Path,
+    toml: str,
+    is_model: Callable[[Path], bool],
+    config: TritonConfig | None,
+) -> Source:
+    files = [folder] if is_model(folder) else _models_in(folder, is_model)
+    try:
+        if config is not None:
+            files = files_meant(config, folder, files)
+    except ConfigError as error:
+        return _unusable(name, model_name(folder.name), toml, error.message)
     preferred = [path for path in files if path.stem == "model"] or files
     if not _NAME.fullmatch(folder.name):
         problem = f"the folder's name {folder.name!r} is no name for a version"
+    elif not folder.is_dir():
+        problem = f"{CONFIG} says that version {folder.name} is served, and it is not there"
     elif not files:
         problem = f"the folder of version {folder.name} holds no file of a known format"
     elif len(preferred) > 1:
@@ -186,8 +247,18 @@ def _version(name: str, folder: Path, toml: str, is_model: Callable[[Path], bool
             path=str(preferred[0]),
             toml=str(_toml_above(folder)),
             folder=str(folder),
+            config="" if config is None else str(folder.parent / CONFIG),
         )
     return _unusable(name, model_name(folder.name), toml, problem)
+
+
+def _models_in(folder: Path, is_model: Callable[[Path], bool]) -> list[Path]:
+    """The models in a version's folder; one with further files may have a folder of its name."""
+    if not folder.is_dir():
+        return []
+    inside = (path for path in _visible(folder) if path.exists())
+    found = (path if is_model(path) else path / path.name for path in inside)
+    return [path for path in found if path.exists() and is_model(path)]
 
 
 def _visible(folder: Path) -> list[Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
@@ -18,7 +18,7 @@ from modelport.core.errors import (
     UntrustedModel,
 )
 from modelport.core.semantics import Semantics
-from modelport.core.signature import Signature, TensorSpec
+from modelport.core.signature import Signature, TensorSpec, position
 from modelport.core.tensors import Batch
 from modelport.runtimes.formats import Format, format_of, known_formats
 
@@ -99,7 +99,21 @@ class LoadOptions:
     attribute: str | None = None
     """The class or function inside a `.py` file."""
     declared_inputs: Mapping[str, TensorSpec] = field(default_factory=dict)
-    """What `model.toml` says of inputs that the file leaves open."""
+    """What `model.toml` or `config.pbtxt` says of inputs that the file leaves open."""
+
+    def declared_for(self, names: Sequence[str]) -> dict[str, TensorSpec]:
+        """What is declared of the inputs of these names.
+
+        Where none of them is named, names such as `INPUT__0` tell the place: the first.
+        """
+        declared = self.declared_inputs
+        found = {name: declared[name] for name in names if name in declared}
+        if not found:
+            for spec in declared.values():
+                at = position(spec.name)
+                if at is not None and at < len(names):
+                    found[names[at]] = TensorSpec(names[at], spec.dtype, spec.shape)
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -61,13 +61,13 @@ def _load(path: Path, options: LoadOptions) -> TorchModel:
         module = torch.jit.load(str(path), map_location="cpu").eval()
     names = _inputs(module)
     traced = traced_inputs(path)
-    open_names = [name for name in names if name not in options.declared_inputs]
+    declared = options.declared_for(names)
+    open_names = [name for name in names if name not in declared]
     if open_names and len(traced) != len(names):
         raise UnsupportedModel(_what_to_write(path, open_names))
     examples = dict(zip(names, traced, strict=False))
     specs = tuple(
-        options.declared_inputs[name] if name not in open_names else _like(name, examples[name])
-        for name in names
+        declared[name] if name in declared else _like(name, examples[name]) for name in names
     )
     return _model(module, specs)
 
