@@ -192,12 +192,14 @@ def test_a_setting_out_of_its_range_is_refused(cli, args: list[str], words: str)
 
 def test_the_formats_are_listed_with_what_each_needs_and_whether_it_is_safe(cli) -> None:
     rows = {row["name"]: row for row in json.loads(cli("formats", "--json").stdout)}
-    assert rows["ONNX"]["safe"]
+    assert rows["ONNX"]["safe_to_load"] == "yes"
     assert rows["ONNX"]["installed"]
-    assert not rows["pickle"]["safe"]
+    assert rows["pickle"]["safe_to_load"] == "no"
+    assert rows["MLflow"]["safe_to_load"] == "by its content"
     assert rows["skops"]["install"] == "pip install 'modelport[sklearn]'"
     shown = cli("formats").stdout
     assert all(name in shown for name in rows)
+    assert "by its content: layers of Keras" in shown
     assert "\x1b" not in shown  # no colours where nobody looks
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -187,6 +189,15 @@ def test_a_missing_library_is_named_with_the_command_that_installs_it(
         f"reading Mine (.{ending}) needs the library 'a_library_that_nobody_has':"
         f" pip install 'plug-{ending}[fast]'"
     )
+
+
+def test_a_missing_module_is_named_by_its_library(
+    file: Files, plugin: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "a_library", ModuleType("a_library"))
+    plugin("part", "import a_library.core\n")
+    with pytest.raises(MissingLibrary, match="needs the library 'a_library': pip install"):
+        load(*file("m.part", b"x"))
 
 
 def test_a_plug_in_that_is_no_runtime_is_refused(file: Files, plugin: Callable[..., None]) -> None:

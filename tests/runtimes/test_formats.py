@@ -33,6 +33,15 @@ def test_every_format_says_how_it_is_known_and_whether_it_is_safe(known: Format)
     assert known.install.startswith("pip install 'modelport")
 
 
+@pytest.mark.parametrize(
+    ("name", "safety"),
+    [("ONNX", "yes"), ("pickle", "no"), ("skops", "by its content"), ("Keras", "by its content")],
+)
+def test_a_format_is_safe_always_never_or_by_its_content(name: str, safety: str) -> None:
+    (known,) = (known for known in known_formats() if known.name == name)
+    assert known.safety == safety
+
+
 @pytest.fixture
 def registered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """An installed package whose formats are a folder with `marker.txt`, and something broken."""

@@ -33,7 +33,7 @@ def command(
                 known.extra or "",
                 "yes" if known.is_installed else "no",
                 known.grade,
-                f"{'yes' if known.safe else 'no'}: {known.why}",
+                f"{known.safety}: {known.why}",
             )
             for known in known_formats()
         ],
@@ -45,7 +45,7 @@ def _facts(known: Format) -> dict[str, object]:
     return {
         "name": known.name,
         "files": known.shown,
-        "safe": known.safe,
+        "safe_to_load": known.safety,
         "why": known.why,
         "grade": known.grade,
         "extra": known.extra,

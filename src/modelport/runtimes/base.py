@@ -100,6 +100,9 @@ class LoadOptions:
     """The class or function inside a `.py` file."""
     declared_inputs: Mapping[str, TensorSpec] = field(default_factory=dict)
     """What `model.toml` or `config.pbtxt` says of inputs that the file leaves open."""
+    ordered_inputs: tuple[TensorSpec, ...] = ()
+    """All inputs in their order, where something beside the file says their types and shapes, and
+    not their names; what is declared comes first."""
 
     def declared_for(self, names: Sequence[str]) -> dict[str, TensorSpec]:
         """What is declared of the inputs of these names.
@@ -218,8 +221,9 @@ def _runtime(known: Format) -> Runtime:
 
 
 def _missing(known: Format, error: ModuleNotFoundError) -> MissingLibrary:
+    library = (error.name or "").partition(".")[0]
     return MissingLibrary(
-        f"reading {known.name} ({known.shown}) needs the library '{error.name}': {known.install}"
+        f"reading {known.name} ({known.shown}) needs the library '{library}': {known.install}"
     )
 
 

@@ -40,6 +40,7 @@ __all__ = [
     "XGBOOST",
     "Format",
     "Grade",
+    "Safety",
     "format_of",
     "is_model",
     "known_formats",
@@ -51,6 +52,7 @@ GROUP = "modelport.formats"
 _HEAD_BYTES = 65536
 _NET = re.compile(rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]*\?>\s*)?(<!--.*?-->\s*)*<net[\s>]", re.DOTALL)
 
+Safety: TypeAlias = Literal["yes", "no", "by its content"]
 Grade: TypeAlias = Literal["bronze", "silver", "gold"]
 """Bronze: loads, has tests and documentation. Silver: its errors are clear and its limits known.
 Gold: measured, and compared with its own library by real clients."""
@@ -69,6 +71,9 @@ class Format:
     """Whether loading it runs no code of the file; else its digest has to be trusted."""
     why: str
     """Why it is safe; or why not, and the safe way: a clause that can follow a colon."""
+    by_content: bool = False
+    """Whether one of a safe format may hold code after all, which its runtime finds before it loads
+    it: then its digest has to be trusted."""
     endings: tuple[str, ...] = ()
     """Of its files, without the dot, in lower case."""
     marker: str | None = None
@@ -88,6 +93,13 @@ class Format:
     def is_installed(self) -> bool:
         """Whether its libraries are there; none of them is imported."""
         return all(importlib.util.find_spec(name) is not None for name in self.libraries)
+
+    @property
+    def safety(self) -> Safety:
+        """Whether loading one is safe, in the words of the table of formats."""
+        if not self.safe:
+            return "no"
+        return "by its content" if self.by_content else "yes"
 
     @property
     def install(self) -> str:
@@ -214,7 +226,8 @@ SKOPS = Format(
     endings=("skops",),
     grade="silver",
     safe=True,
-    why="only types on a reviewed list are built",
+    by_content=True,
+    why="only types on a reviewed list are built; one with others has to be trusted",
     libraries=("sklearn", "skops", "skl2onnx"),
     extra="sklearn",
 )
@@ -301,6 +314,7 @@ SAVED_MODEL = Format(
     marker="saved_model.pb",
     grade="silver",
     safe=True,
+    by_content=True,
     why="a graph of operations on a list of pure ones; one with others has to be trusted",
     libraries=("tensorflow",),
     extra="tensorflow",
@@ -311,6 +325,7 @@ KERAS = Format(
     endings=("keras",),
     grade="silver",
     safe=True,
+    by_content=True,
     why="layers of Keras itself, in safe mode; one with Lambda or own layers has to be trusted",
     libraries=("tensorflow", "keras"),
     extra="keras",
@@ -344,6 +359,7 @@ MLFLOW = Format(
     marker="MLmodel",
     grade="silver",
     safe=True,
+    by_content=True,
     why="what it names is loaded as its own format, and refused where that one would be",
     libraries=("yaml",),
     extra="mlflow",
@@ -365,6 +381,7 @@ PIPELINE = Format(
     marker="pipeline.toml",
     grade="silver",
     safe=True,
+    may_hold_code=True,
     why="it connects what lies in its folder; each step is loaded as its own format, and refused"
     " where that one would be",
 )

@@ -2,12 +2,14 @@
 
 The file `MLmodel` names the flavours in which a model was saved, and the file or folder of each.
 The first flavour with a format of its own is opened as that format, which keeps its own rules of
-safety: a pickle in the folder needs the trust of the folder. Nothing of MLflow itself is used, and
-neither is code beside the model. A model with the flavour `python_function` alone is a program, and
+safety: a pickle in the folder needs the trust of the folder, and is refused with the call of MLflow
+that saves the model without one. Nothing of MLflow itself is used, and neither is code beside the
+model. A model with the flavour `python_function` alone is a program, and
 is not served. All paths must stay inside the folder, which may hold no links.
 
 The signature names the columns of the single input, or the inputs, where the model's own file does
-not name them and their number fits; columns that are not required may be missing.
+not name them and their number fits; columns that are not required may be missing. Tensors without a
+name are the inputs in their order, for a file that says no types and shapes.
 """
 
 from __future__ import annotations
@@ -49,12 +51,26 @@ _KEYS = {
     "sentence_transformers": "data",
 }
 """By flavour: the key of its file or folder. The flavours that are served, and no others."""
-_ENDINGS = {".lgb": ".txt", ".cb": ".cbm", ".xgb": ".ubj", ".pth": ".pt"}
+_ENDINGS = {".lgb": ".txt", ".cb": ".cbm", ".xgb": ".ubj"}
 """MLflow's own endings, and those that their libraries use."""
 _UNSAID = {"sentence_transformers": "model.sentence_transformer"}
 """Where a flavour is kept whose place is said for its python_function only."""
-_INNER = ("model.keras", "model", "model.pt2", "model.pth", "model.pt", "tf2model")
+_INNER = ("model.keras", "model", "model.pt2", "model.pth", "model.pt", "tf2model", "model.h5")
 """Where in a flavour's folder the model is, if that is not the model itself."""
+_SAFER = {
+    ("sklearn", ".pkl"): "mlflow.sklearn.save_model(model, path, serialization_format='skops')",
+    ("lightgbm", ".pkl"): "mlflow.lightgbm.save_model(model.booster_, path)",
+    ("lightgbm", ".skops"): "mlflow.lightgbm.save_model(model.booster_, path)",
+}
+"""By flavour and ending of what has to be trusted: how MLflow saves it as data."""
+_SERVED = {
+    ("catboost", ".cb"): "mlflow.catboost.save_model(model, path)",
+    ("keras", ".h5"): "mlflow.keras.save_model(model, path)",
+    ("pytorch", ".pth"): "mlflow.pytorch.save_model(model, path, serialization_format='pt2',"
+    " input_example=rows)",
+    ("tensorflow", ".h5"): "mlflow.keras.save_model(model, path)",
+}
+"""By flavour and ending of what is not served: how MLflow saves it as something that is."""
 _DTYPES = {kind.numpy.name: kind for kind in DType} | {"str": DType.BYTES}
 
 
@@ -64,6 +80,8 @@ class _Schema(msgspec.Struct, frozen=True):
     columns: tuple[str, ...] = ()
     missing: frozenset[str] = frozenset()
     tensors: tuple[TensorSpec, ...] = ()
+    ordered: tuple[TensorSpec, ...] = ()
+    """Tensors that have no names."""
 
 
 class MLflowModel:
@@ -88,23 +106,32 @@ def _load(path: Path, options: LoadOptions) -> Model:
     name, flavour = _flavour(said)
     schema = _schema(said.get("signature"))
     declared = {spec.name: spec for spec in schema.tensors} | dict(options.declared_inputs)
-    with _opened(path, name, flavour) as place:
-        inner = _load_inner(place, replace(options, declared_inputs=declared))
+    options = replace(options, declared_inputs=declared, ordered_inputs=schema.ordered)
+    saved = _saved(path, name, flavour)
+    with _opened(path, saved, _ending(saved, flavour)) as place:
+        inner = _load_inner(place, options, (name, saved.suffix))
     return MLflowModel(inner, _described(inner.description, schema, name))
 
 
 RUNTIME = Runtime(name="MLflow", load=_load)
 
 
-def _load_inner(place: Path, options: LoadOptions) -> Model:
-    """What the folder holds; who trusts the folder trusts it, too."""
+def _load_inner(place: Path, options: LoadOptions, kind: tuple[str, str]) -> Model:
+    """What the folder holds, of that flavour and ending; who trusts the folder trusts it, too."""
     own = _digest(place) or options.digest
     also = {own} if options.digest in options.trusted else set()
     try:
         return load(place, replace(options, digest=own, trusted=options.trusted | also))
     except UntrustedModel as error:
-        message = error.message.replace(own, options.digest)
+        message = error.message.replace(own, options.digest) + _anew(_SAFER, kind)
         raise UntrustedModel(message, digest=options.digest) from error
+    except UnsupportedModel as error:
+        raise UnsupportedModel(error.message + _anew(_SERVED, kind)) from error
+
+
+def _anew(ways: Mapping[tuple[str, str], str], kind: tuple[str, str]) -> str:
+    """The end of a sentence that says why something is refused: the better way, if there is one."""
+    return f"; or save it anew with {ways[kind]}" if kind in ways else ""
 
 
 def _digest(place: Path) -> str | None:
@@ -140,13 +167,27 @@ def _flavour(said: Mapping[str, object]) -> tuple[str, Mapping[str, object]]:
     )
 
 
+def _saved(path: Path, name: str, flavour: Mapping[str, object]) -> Path:
+    """The flavour's file or folder, as MLflow names it."""
+    places = _within(_inside(path, _place(name, flavour)))
+    return next((place for place in places if format_of(place) is not None), places[-1])
+
+
+def _ending(saved: Path, flavour: Mapping[str, object]) -> str:
+    """As its library would name it; CatBoost's own does not say in which of its ways."""
+    way = flavour.get("save_format", "cbm") if saved.suffix == ".cb" else "cbm"
+    if way in ("cbm", "onnx"):
+        return ".onnx" if way == "onnx" else _ENDINGS.get(saved.suffix, saved.suffix)
+    raise UnsupportedModel(
+        f"CatBoost's way {str(way)[:50]!r} to save a model is not served"
+        f"{_anew(_SERVED, ('catboost', '.cb'))}"
+    )
+
+
 @contextmanager
-def _opened(path: Path, name: str, flavour: Mapping[str, object]) -> Iterator[Path]:
-    """The flavour's file or folder, as its library would name it, for as long as it is read."""
-    place = _inside(path, _place(name, flavour))
-    place = next((p for p in _within(place) if format_of(p) is not None), place)
+def _opened(path: Path, place: Path, ending: str) -> Iterator[Path]:
+    """What was saved, under the name that its format has, for as long as it is read."""
     parts = path / "components"  # of transformers: the tokenizer beside the network
-    ending = _ENDINGS.get(place.suffix, place.suffix)
     if not parts.is_dir() and ending == place.suffix:
         yield place
         return
@@ -217,7 +258,11 @@ def _schema(signature: object) -> _Schema:
         return _Schema()
     if any(each.get("type") == "tensor" for each in inputs):
         specs = [_tensor(each, at) for at, each in enumerate(inputs)]
-        return _Schema(tensors=tuple(s for s in specs if s) if all(specs) else ())
+        if not all(specs):
+            return _Schema()
+        tensors = tuple(spec for spec in specs if spec)
+        is_named = any("name" in each for each in inputs)
+        return _Schema(tensors=tensors) if is_named else _Schema(ordered=tensors)
     names = tuple(str(each["name"]) for each in inputs if "name" in each)
     missing = frozenset(str(e.get("name")) for e in inputs if e.get("required") is False)
     return _Schema(columns=names if len(set(names)) == len(inputs) else (), missing=missing)

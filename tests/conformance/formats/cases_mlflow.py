@@ -1,19 +1,17 @@
-"""MLflow model folders: written by MLflow where its small package can, asked by the libraries."""
+"""MLflow folders of scikit-learn and ONNX, saved by MLflow, asked by their own libraries."""
 
 from __future__ import annotations
 
-import os
 import pickle
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tests.conformance.formats.mlflows import save, signature_of
 from tests.conformance.formats.truth import Case, Truth
 
 __all__ = ["CASES"]
-
-_QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
 
 
 def _irises() -> tuple[Any, Any, Any]:
@@ -25,20 +23,12 @@ def _irises() -> tuple[Any, Any, Any]:
     return LogisticRegression(max_iter=500).fit(data.data, kinds), data.data, kinds
 
 
-def _skops(folder: Path) -> Truth:
-    """A classifier with named columns and classes, in the safe one of MLflow's ways."""
-    os.environ.update(_QUIET)
-    import mlflow.sklearn
-    from mlflow.models import infer_signature
+def _classifier(folder: Path, way: str, spoiled: str) -> Truth:
+    """A classifier with named columns and classes, in one of MLflow's ways."""
 
     model, rows, kinds = _irises()
-    mlflow.sklearn.save_model(
-        model,
-        folder / "model",
-        serialization_format="skops",
-        signature=infer_signature(rows, kinds),
-        pip_requirements=[],
-    )
+    signature = signature_of(rows, kinds)
+    save("sklearn", model, folder / "model", serialization_format=way, signature=signature)
     some = rows.iloc[[0, 60, 120]]
     label = model.predict(some)
     return Truth(
@@ -52,14 +42,20 @@ def _skops(folder: Path) -> Truth:
             "label": ("BYTES", [-1]),
             "probabilities": ("FP64", [-1, 3]),
         },
-        spoiled="model/model.skops",
+        spoiled=f"model/{spoiled}",
     )
+
+
+def _skops(folder: Path) -> Truth:
+    return _classifier(folder, "skops", "model.skops")
+
+
+def _pickled(folder: Path) -> Truth:
+    return _classifier(folder, "cloudpickle", "model.pkl")
 
 
 def _onnx(folder: Path) -> Truth:
     """A regression whose columns only MLflow's signature names."""
-    os.environ.update(_QUIET)
-    import mlflow.onnx
     import onnx
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema
@@ -81,7 +77,7 @@ def _onnx(folder: Path) -> Truth:
         inputs=Schema([ColSpec("float", name) for name in names]),
         outputs=Schema([ColSpec("float", "price")]),
     )
-    mlflow.onnx.save_model(model, folder / "model", signature=signature, pip_requirements=[])
+    save("onnx", model, folder / "model", signature=signature)
     assert onnx.checker.check_model(model) is None
     rows = rng.normal(size=(4, 3)).astype(np.float32)
     (answer,) = ReferenceEvaluator(model).run(None, {"x": rows})
@@ -118,6 +114,9 @@ def _pickle(folder: Path) -> Path:
 CASES = {
     "mlflow-skops": Case(
         format="MLflow", build=_skops, build_unsafe=_pickle, needs=["mlflow", "skops"]
+    ),
+    "mlflow-pickle": Case(
+        format="MLflow", build=_pickled, trusted=True, needs=["mlflow", "sklearn", "skops"]
     ),
     "mlflow-onnx": Case(format="MLflow", build=_onnx, needs=["mlflow", "onnx"]),
 }

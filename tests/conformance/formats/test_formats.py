@@ -51,7 +51,12 @@ class Built:
         self._run(name, "truth")
         self.truth: Truth = read_truth(folder)
         self.path = folder / self.truth.path
-        self.trust = [] if self.format.safe else ["--trust", f"sha256:{digest(self.path)}"]
+        self.safe = self.format.safe and not self.case.trusted
+        self.trust = self.trusting(self.path)
+
+    def trusting(self, path: Path) -> list[str]:
+        """The options that allow a model of the case, if it has to be trusted."""
+        return [] if self.safe else ["--trust", f"sha256:{digest(path)}"]
 
     def unsafe(self, name: str) -> Path:
         """A file of the case's format that holds code."""
@@ -228,8 +233,7 @@ def test_corrupt_file_is_refused(built: Built, tmp_path: Path) -> None:
         spoiled = tmp_path / "copy" / (built.truth.spoiled or built.truth.path)
         whole = spoiled.read_bytes()
         spoiled.write_bytes(whole[: len(whole) // 2] if content is None else content)
-        trust = [] if built.format.safe else ["--trust", f"sha256:{digest(path)}"]
-        done = inspect(built.named(path), *trust, *built.case.options)
+        done = inspect(built.named(path), *built.trusting(path), *built.case.options)
         assert done.returncode == 3, (content, done.stdout, done.stderr)
         told = [line for line in done.stderr.splitlines() if " is trusted from now on" not in line]
         assert len(told) == 1
@@ -245,7 +249,7 @@ def test_unsafe_file_is_refused(built: Built, name: str, tmp_path: Path) -> None
         assert done.returncode == 2
         assert f"{built.path.name}:NAME" in done.stderr
         return
-    if not built.format.safe:
+    if not built.safe:
         done = inspect(built.path, *built.case.options, state="unsafe-state")
         assert done.returncode == 3
         assert f"--trust sha256:{digest(built.path)}" in done.stderr

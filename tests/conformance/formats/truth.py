@@ -52,6 +52,8 @@ class Case:
     build_unsafe: Callable[[Path], Path] | None = None
     """For a format that is safe as long as its files hold no code: saves one that does, where
     loading it would make a file `ran` in the folder; the model's path."""
+    trusted: bool = False
+    """Of a format that is safe by its content: whether this model is only served when trusted."""
     options: Sequence[str] = ()
     """Further options of the command line that serving it needs."""
     attribute: str = ""

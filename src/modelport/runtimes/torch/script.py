@@ -3,19 +3,21 @@
 An archive keeps the names of its inputs, not their types and shapes. A traced one has its example
 inputs with it: their types count, their shapes too, and their first dimension is free if the
 program takes another size there. What `model.toml` declares comes first; a scripted model needs
-it. The outputs are found by running the program on zeros of several sizes.
+it, or a signature beside it. The outputs are found by running the program on zeros of several
+sizes.
 """
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from modelport.core.errors import CorruptModel, UnsupportedModel
-from modelport.core.signature import Signature, TensorSpec
+from modelport.core.signature import Shape, Signature, TensorSpec
 from modelport.core.tensors import DType
 from modelport.runtimes.base import Description, LoadOptions, Runtime
 from modelport.runtimes.torch.probe import accepts_rows, probed_outputs
@@ -60,7 +62,8 @@ def _load(path: Path, options: LoadOptions) -> TorchModel:
         warnings.simplefilter("ignore", DeprecationWarning)  # of all of TorchScript
         module = torch.jit.load(str(path), map_location="cpu").eval()
     names = _inputs(module)
-    traced = traced_inputs(path)
+    ordered = [(spec.dtype, spec.shape) for spec in options.ordered_inputs]
+    traced: Sequence[tuple[DType, Shape]] = traced_inputs(path) or ordered
     declared = options.declared_for(names)
     open_names = [name for name in names if name not in declared]
     if open_names and len(traced) != len(names):
@@ -104,7 +107,7 @@ def _inputs(module: Any) -> list[str]:
     return names
 
 
-def _like(name: str, example: tuple[DType, tuple[int, ...]]) -> TensorSpec:
+def _like(name: str, example: tuple[DType, Shape]) -> TensorSpec:
     dtype, shape = example
     return TensorSpec(name, dtype, shape)
 
