@@ -381,7 +381,7 @@ PIPELINE = Format(
     marker="pipeline.toml",
     grade="silver",
     safe=True,
-    may_hold_code=True,
+    by_content=True,
     why="it connects what lies in its folder; each step is loaded as its own format, and refused"
     " where that one would be",
 )
