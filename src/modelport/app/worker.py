@@ -22,6 +22,7 @@ import uvicorn
 import uvloop
 
 from modelport import __version__
+from modelport.app.budget import memory_of
 from modelport.app.link import ControlLink
 from modelport.app.sockets import listening, refuse_new_connections
 from modelport.app.spec import (
@@ -136,7 +137,9 @@ class _Worker:
             trusted=snapshot.trusted,
             cache_dir=Path(self._spec.state) / "cache",
         )
-        self._engine = Engine((), load_settings, settings.inference.queue_limit)
+        memory = memory_of(settings.memory, self._spec.workers)
+        limit = settings.inference.queue_limit
+        self._engine = Engine((), load_settings, limit, memory, self._tell_loading)
         self._route(snapshot)
         routes = api_routes(
             engine=self._engine,
@@ -178,8 +181,11 @@ class _Worker:
         sources = [fatal.get((s.name, s.version), s) for s in snapshot.sources]
         self._engine.route(sources, snapshot.aliases)
 
+    def _tell_loading(self, version: Version | None) -> None:
+        tell(self._life, Loaded() if version is None else Loading(version.source))
+
     async def _load(self, *, again: bool = False) -> None:
-        await self._engine.load(lambda v: tell(self._life, Loading(v.source)), again=again)
+        await self._engine.load(again=again)
         tell(self._life, Loaded())
         self._shared.forget()
         # What was imported and loaded stays for good: no collection needs to look at it again.
@@ -281,10 +287,9 @@ def _status(version: Version) -> ModelStatus:
         runtime="",
         example=None,
     )
-    if version.state is State.READY:
-        loaded = version.loaded
-        example = example_request(loaded.view)
-        status.runtime = loaded.description.runtime
+    if version.described is not None and version.is_served:
+        example = example_request(version.described.view)
+        status.runtime = version.described.description.runtime
         status.example = None if example is None else msgspec.json.encode(example).decode()
     return status
 

@@ -87,8 +87,16 @@ class Threads:
         self._busy = 0
         """Threads that take work from the line."""
 
-    async def run(self, model: Model, batch: Batch, deadline: float | None) -> Run:
+    async def run(
+        self, model: Model, batch: Batch, deadline: float | None, *, holds: object = None
+    ) -> Run:
         """Run in a thread, in the order of arrival; dropped if cancelled before it started.
+
+        Args:
+            model: what runs.
+            batch: its inputs.
+            deadline: when it would come too late.
+            holds: kept until the run has ended, also where nobody awaits it any more.
 
         Raises:
             Overloaded: the line is full.
@@ -102,7 +110,7 @@ class Threads:
                     f"{self._held} requests wait already; try again later", retry_after_s=1
                 )
             self._held += 1
-            self._line[future] = partial(run_in_place, model, batch, deadline)
+            self._line[future] = partial(_run_held, holds, model, batch, deadline)
             is_thread_free = self._busy < self._threads
             self._busy += is_thread_free
         future.add_done_callback(self._leave)
@@ -136,6 +144,10 @@ class Threads:
         for future in waiting:
             future.cancel()
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _run_held(holds: object, model: Model, batch: Batch, deadline: float | None) -> Run:
+    return run_in_place(model, batch, deadline)
 
 
 def _settle(future: Future[Run], job: Callable[[], Run]) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 
 from modelport.core.errors import DeadlineExceeded, ModelFailed, ModelNotFound
 from modelport.core.messages import InferRequest, InferResponse
 from modelport.core.tensors import Batch
 from modelport.engine.executor import HAND_OVER_S, Run, Threads, run_async, run_in_place
-from modelport.engine.lifecycle import LoadedModel, Settings, State, Version
+from modelport.engine.lifecycle import Described, LoadedModel, Settings, State, Version
+from modelport.engine.memory import Memory
+from modelport.engine.residency import Residency, Told
 from modelport.repository.aliases import DEFAULT, LATEST
 from modelport.repository.layout import Source, latest
 
@@ -23,14 +26,28 @@ _log = logging.getLogger(__name__)
 class Engine:
     """The versions that this process serves, and how a request runs on one of them."""
 
-    def __init__(self, sources: Iterable[Source], settings: Settings, queue_limit: int) -> None:
-        self._settings = settings
+    def __init__(
+        self,
+        sources: Iterable[Source],
+        settings: Settings,
+        queue_limit: int,
+        memory: Memory | None = None,
+        told: Told = lambda version: None,
+    ) -> None:
+        """
+        Args:
+            sources: what is served at first.
+            settings: what loading needs to know.
+            queue_limit: how many requests may wait for a thread.
+            memory: how much the models may take; by default all is loaded, and stays.
+            told: hears of each version before it is loaded, and then that none is.
+        """
         self._queue_limit = queue_limit
         self._models: dict[str, dict[str, Version]] = {}
         self._aliases: Mapping[str, Mapping[str, str]] = {}
         self._compute = Threads(settings.threads, queue_limit, "compute")
         self._own: dict[Version, Threads] = {}
-        self._loading = asyncio.Lock()
+        self._residency = Residency(memory or Memory(), settings, told, self._drop_threads)
         self.route(sources, {})
 
     @property
@@ -45,8 +62,8 @@ class Engine:
 
     @property
     def is_ready(self) -> bool:
-        """Whether each version answered its warm-up, or failed for good."""
-        return all(v.state in (State.READY, State.FAILED) for v in self.versions)
+        """Whether each version answered its warm-up, stands by, or failed for good."""
+        return all(v.is_served or v.state is State.FAILED for v in self.versions)
 
     def route(self, sources: Iterable[Source], aliases: Mapping[str, Mapping[str, str]]) -> None:
         """From now on, serve these versions under these aliases.
@@ -64,26 +81,46 @@ class Engine:
             version = present.pop(source, None) or Version(source)
             self._models.setdefault(source.name, {})[source.version] = version
         for gone in present.values():
-            threads = self._own.pop(gone, None)
-            gone.retire(threads.close if threads is not None else lambda: None)
+            self._residency.retire(gone)
 
-    async def load(
-        self,
-        begins: Callable[[Version], None] = lambda version: None,
-        *,
-        again: bool = False,
-    ) -> None:
+    def _drop_threads(self, version: Version) -> None:
+        threads = self._own.pop(version, None)
+        if threads is not None:
+            threads.close()
+
+    async def load(self, *, again: bool = False) -> None:
         """Load and warm each version that is new, one after the other, off the event loop.
 
+        Those for which there is no memory, or that are wanted lazily, are left for their first
+        request.
+
         Args:
-            begins: told of each version before it is loaded.
             again: whether to try those that failed once more.
         """
-        async with self._loading:
-            for version in self.versions:
-                if version.state is State.LOADING or (again and version.state is State.FAILED):
-                    begins(version)
-                    await asyncio.to_thread(version.load, self._settings)
+        await self._residency.load(self.versions, again=again)
+
+    def hold(
+        self, version: Version, deadline: float | None
+    ) -> AbstractAsyncContextManager[LoadedModel]:
+        """The model of a version, loaded now where it is not in memory; it stays inside the block.
+
+        Raises:
+            NotReady: it cannot be loaded; says why.
+            Overloaded: there is no room for it now.
+            DeadlineExceeded: it was not loaded in time; the load goes on.
+        """
+        return self._residency.hold(version, deadline)
+
+    async def describe(self, version: Version, deadline: float) -> Described:
+        """What is known of a version; one that was never loaded is loaded for that.
+
+        Raises:
+            NotReady, Overloaded, DeadlineExceeded: as `hold`.
+        """
+        if version.described is not None and version.is_served:
+            return version.described
+        async with self.hold(version, deadline) as loaded:
+            return loaded.described
 
     def find(self, name: str | None, version: str | None = None) -> Version:
         """The version that a request means, by its number or an alias.
@@ -107,7 +144,7 @@ class Engine:
             version = DEFAULT if DEFAULT in aliases else LATEST
         number = aliases.get(version, version)
         if number == LATEST:
-            ready = [each for each, v in versions.items() if v.state is State.READY]
+            ready = [each for each, v in versions.items() if v.is_served]
             usable = [each for each, v in versions.items() if v.state is not State.FAILED]
             number = latest(ready or usable or list(versions))
         if number not in versions:
@@ -155,6 +192,7 @@ class Engine:
     ) -> InferResponse:
         arrived = time.monotonic()
         left = None if request.deadline is None else request.deadline - arrived
+        version.in_flight += 1
         try:
             async with asyncio.timeout(left):
                 run = await self._run(version, loaded, request)
@@ -164,6 +202,8 @@ class Engine:
             ) from error
         except ModelFailed as error:
             raise _logged(version, error) from error
+        finally:
+            self._residency.let_go(version)
         return _response(version, request, rows, run, size, arrived)
 
     async def _run(self, version: Version, loaded: LoadedModel, request: InferRequest) -> Run:
@@ -174,10 +214,11 @@ class Engine:
             if version not in self._own:
                 self._own[version] = Threads(1, self._queue_limit, version.name)
             threads = self._own[version]
-        return await threads.run(loaded.model, request.inputs, request.deadline)
+        return await threads.run(loaded.model, request.inputs, request.deadline, holds=loaded)
 
     def close(self) -> None:
         """Drop what waits and give memory back."""
+        self._residency.close()
         for threads in (self._compute, *self._own.values()):
             threads.close()
         for version in self.versions:
@@ -189,6 +230,7 @@ def _response(
 ) -> InferResponse:
     outputs, started, ended = run
     _learn(version, (ended - started) / size)
+    version.last_used = ended
     return InferResponse(
         model=version.name,
         version=version.version,

@@ -29,6 +29,7 @@ __all__ = [
     "Runtime",
     "load",
     "require_trust",
+    "runtime_of",
     "without_paths",
 ]
 
@@ -165,11 +166,19 @@ def require_trust(path: Path, why: str, options: LoadOptions) -> None:
         )
 
 
+def runtime_of(path: Path) -> Runtime:
+    """The runtime of a file's format, with its library; nothing of the file is read.
+
+    Raises:
+        UnsupportedModel: it is of no known format.
+        MissingLibrary: the runtime's library is not installed; names the extra.
+        LoadError: the library cannot be imported.
+    """
+    return _runtime(_format(path))
+
+
 def _load(path: Path, options: LoadOptions) -> Model:
-    known = format_of(path)
-    if known is None:
-        formats = ", ".join(known.shown for known in known_formats())
-        raise UnsupportedModel(f"'{path.name}' is of no known format; known are {formats}")
+    known = _format(path)
     if path.is_file() and path.stat().st_size == 0:
         raise CorruptModel(f"'{path.name}' is empty")
     runtime = _runtime(known)
@@ -187,6 +196,14 @@ def _load(path: Path, options: LoadOptions) -> Model:
         # Of a file of data the library says what is wrong with it; a program may say anything.
         shown = _first_line(error) if known.safe else type(error).__name__
         raise CorruptModel(failed + shown, failed + _first_line(error)) from error
+
+
+def _format(path: Path) -> Format:
+    known = format_of(path)
+    if known is None:
+        formats = ", ".join(known.shown for known in known_formats())
+        raise UnsupportedModel(f"'{path.name}' is of no known format; known are {formats}")
+    return known
 
 
 def _runtime(known: Format) -> Runtime:
