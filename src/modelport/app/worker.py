@@ -47,6 +47,7 @@ from modelport.http.connection import Connection
 from modelport.http.routes import Gate, Router
 from modelport.http.shared import Shared
 from modelport.kit.cpus import available_cpus
+from modelport.kit.memory import one_heap
 from modelport.monitor.logs import configure_logging
 from modelport.monitor.metrics import ModelMetrics, Report
 from modelport.semantics.example import example_request
@@ -138,6 +139,8 @@ class _Worker:
             cache_dir=Path(self._spec.state) / "cache",
         )
         memory = memory_of(settings.memory, self._spec.workers)
+        if memory.is_bounded or memory.lazy:
+            one_heap()
         limit = settings.inference.queue_limit
         self._engine = Engine((), load_settings, limit, memory, self._tell_loading)
         self._route(snapshot)

@@ -15,7 +15,7 @@ from modelport.engine.lifecycle import LoadedModel, Settings, State, Version
 from modelport.engine.memory import Memory
 from modelport.kit.memory import collect, mib, resident_bytes, trim
 from modelport.repository.integrity import size_bytes
-from modelport.runtimes.base import runtime_of
+from modelport.runtimes.base import prepare
 
 __all__ = ["Residency", "Told", "load_measured"]
 
@@ -49,6 +49,7 @@ class Residency:
         self._leaving_bytes = 0
         """What was let go of, and is not given back yet."""
         self._loading: dict[Version, asyncio.Task[LoadedModel]] = {}
+        self._tidying: set[asyncio.Task[None]] = set()
         self._freed = asyncio.Event()
         """Set when there may be more room than before."""
 
@@ -102,7 +103,7 @@ class Residency:
         self._dropped(version)
         if version in self._resident:
             self._resident.discard(version)
-            version.retire(self._leaves(version))
+            version.retire(self._leaves(version, self._tidy))
         else:
             version.retire(lambda: None)
 
@@ -254,9 +255,16 @@ class Residency:
         expected = sum(version.size_bytes for version in versions)
         await asyncio.to_thread(_give_back, held, expected)
 
-    def _leaves(self, version: Version) -> Callable[[], None]:
-        """What to call, from any thread, when a model that leaves is given back."""
-        size = version.size_bytes
+    def _leaves(
+        self, version: Version, then: Callable[[int, int | None], None] | None = None
+    ) -> Callable[[], None]:
+        """What to call, from any thread, when a model that leaves is given back.
+
+        Args:
+            version: whose model it is.
+            then: called after that with its size, and with what was resident when it left.
+        """
+        size, before = version.size_bytes, resident_bytes()
         self._leaving_bytes += size
 
         def gone() -> None:
@@ -268,11 +276,21 @@ class Residency:
         except RuntimeError:  # nobody waits where nothing runs
             return gone
 
+        def on_loop() -> None:
+            gone()
+            if then is not None:
+                then(size, before)
+
         def tell() -> None:
             with contextlib.suppress(RuntimeError):  # the loop has ended, and all with it
-                loop.call_soon_threadsafe(gone)
+                loop.call_soon_threadsafe(on_loop)
 
         return tell
+
+    def _tidy(self, size: int, before: int | None) -> None:
+        task = asyncio.create_task(asyncio.to_thread(_return_memory, size, before))
+        self._tidying.add(task)
+        task.add_done_callback(self._tidying.discard)
 
 
 def load_measured(version: Version, settings: Settings) -> None:
@@ -280,25 +298,30 @@ def load_measured(version: Version, settings: Settings) -> None:
     before = resident_bytes()
     version.load(settings)
     if version.resident is not None:
+        trim()  # what reading the file took
         grown = (resident_bytes() or 0) - (before or 0)
         version.size_bytes = max(grown, size_bytes(Path(version.source.path)))
 
 
 def _prepare(version: Version) -> None:
     path = Path(version.source.path)
-    runtime_of(path)
+    prepare(path)
     version.size_bytes = size_bytes(path)
 
 
-def _give_back(held: list[LoadedModel], expected_bytes: int) -> None:
+def _give_back(held: list[LoadedModel], size: int) -> None:
     """Drop models, closing those that nobody else holds, and return their memory to the system."""
     before = resident_bytes()
     models = [weakref.ref(loaded) for loaded in held]
     held.clear()
+    if all(model() is None for model in models):
+        _return_memory(size, before)
+
+
+def _return_memory(size: int, before: int | None) -> None:
+    """Return to the system what was freed of models that took `size` bytes."""
     trim()
-    if before is None or any(model() is not None for model in models):
-        return
-    if before - (resident_bytes() or 0) < expected_bytes / 2:
+    if before is not None and before - (resident_bytes() or 0) < size / 2:
         # Cycles may hold it, such as a program's own. A collection stops the whole process for a
         # moment, and is left out where it is not needed.
         collect()

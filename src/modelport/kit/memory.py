@@ -9,10 +9,11 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-__all__ = ["available_bytes", "collect", "mib", "resident_bytes", "trim"]
+__all__ = ["available_bytes", "collect", "mib", "one_heap", "resident_bytes", "trim"]
 
 _CGROUP = Path("/sys/fs/cgroup")
 _PROC = Path("/proc")
+_M_ARENA_MAX = -8  # malloc.h
 _UNBOUNDED = 1 << 60
 """Control groups of version 1 say a number beyond this where there is no bound."""
 
@@ -53,9 +54,20 @@ def trim() -> None:
     glibc keeps what was freed for the next allocation (malloc_trim(3)); macOS and musl have no
     such call.
     """
-    malloc_trim = _malloc_trim()
+    malloc_trim = _glibc("malloc_trim")
     if malloc_trim is not None:
         malloc_trim(0)
+
+
+def one_heap() -> None:
+    """Have all threads that start from now on allocate from one heap, where the library can.
+
+    Of the heaps of other threads, `trim` returns no free memory at their end, and the more of it
+    stays the larger what was freed there (mallopt(3), M_ARENA_MAX and M_MMAP_THRESHOLD).
+    """
+    mallopt = _glibc("mallopt")
+    if mallopt is not None:
+        mallopt(_M_ARENA_MAX, 1)
 
 
 def collect() -> None:
@@ -116,9 +128,9 @@ def _text(path: Path) -> str:
 
 
 @functools.cache
-def _malloc_trim() -> Callable[[int], int] | None:
+def _glibc(name: str) -> Callable[..., int] | None:
     try:
-        found: Callable[[int], int] = ctypes.CDLL(None).malloc_trim
+        found: Callable[..., int] = getattr(ctypes.CDLL(None), name)
     except (OSError, AttributeError):
         return None
     return found

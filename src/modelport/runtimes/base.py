@@ -28,8 +28,8 @@ __all__ = [
     "Model",
     "Runtime",
     "load",
+    "prepare",
     "require_trust",
-    "runtime_of",
     "without_paths",
 ]
 
@@ -114,6 +114,9 @@ class Runtime:
     examine: Callable[[Path], None] = lambda path: None
     """Refuse, before the operator is asked to trust it, what trust would not help; runs nothing of
     the file. Raises `LoadError`."""
+    prepare: Callable[[], None] = lambda: None
+    """Bring in what the library keeps for itself once it was used, so that what a model takes in
+    memory can be told from that."""
 
 
 def load(path: Path, options: LoadOptions) -> Model:
@@ -166,15 +169,15 @@ def require_trust(path: Path, why: str, options: LoadOptions) -> None:
         )
 
 
-def runtime_of(path: Path) -> Runtime:
-    """The runtime of a file's format, with its library; nothing of the file is read.
+def prepare(path: Path) -> None:
+    """Bring in the library of a file's format; nothing of the file is read.
 
     Raises:
         UnsupportedModel: it is of no known format.
         MissingLibrary: the runtime's library is not installed; names the extra.
         LoadError: the library cannot be imported.
     """
-    return _runtime(_format(path))
+    _runtime(_format(path)).prepare()
 
 
 def _load(path: Path, options: LoadOptions) -> Model:
