@@ -49,7 +49,7 @@ from modelport.http.shared import Shared
 from modelport.kit.cpus import available_cpus
 from modelport.kit.memory import one_heap
 from modelport.monitor.logs import configure_logging
-from modelport.monitor.metrics import ModelMetrics, Report
+from modelport.monitor.metrics import ModelMetrics, Report, VersionMemory
 from modelport.semantics.example import example_request
 
 __all__ = ["main"]
@@ -241,8 +241,11 @@ class _Worker:
         self._rejected[error.code] = self._rejected.get(error.code, 0) + 1
 
     def _report(self) -> Report:
-        open_now = len(self._server.server_state.connections) if self._gate is not None else 0
-        return Report(list(self._metrics.values()), self._rejected, open_now)
+        if self._gate is None:
+            return Report()
+        open_now = len(self._server.server_state.connections)
+        memory = [_memory(version) for version in self._engine.versions]
+        return Report(list(self._metrics.values()), self._rejected, open_now, memory)
 
     async def _drain(self, listener: socket.socket, serving: asyncio.Task[None]) -> None:
         """Answer all that was accepted, then end: not ready, no new connections, no old ones."""
@@ -278,6 +281,11 @@ async def _no_asgi(scope: Any, receive: Any, send: Any) -> None:
 
 def _state(version: Version) -> VersionState:
     return VersionState(version.name, version.version, version.state.value, version.reason)
+
+
+def _memory(version: Version) -> VersionMemory:
+    size = 0 if version.resident is None else version.size_bytes
+    return VersionMemory(version.name, version.version, size, version.evictions)
 
 
 def _status(version: Version) -> ModelStatus:

@@ -11,8 +11,10 @@ from modelport.kit.memory import mib
 
 __all__ = ["Memory"]
 
-BUSY_RETRY_S = 1
-PINNED_RETRY_S = 30
+_SOON_S = 1
+"""Runs that hold the memory will end."""
+_LATER_S = 30
+"""Somebody has to change something first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +27,8 @@ class Memory:
     """Whether a version is loaded at its first request."""
     pinned: frozenset[str] = frozenset()
     """Names of models that are loaded at the start and stay."""
+    wait_s: float = 5.0
+    """How long a load waits for runs to end that hold the memory that it needs."""
 
     @property
     def is_bounded(self) -> bool:
@@ -42,7 +46,7 @@ class Memory:
         return NotReady(
             f"version {version.version} of '{version.name}' takes {mib(version.size_bytes)}, and"
             f" models have {mib(self.budget_bytes)} in each worker",
-            retry_after_s=PINNED_RETRY_S,
+            retry_after_s=_LATER_S,
         )
 
     def fits(self, version: Version, resident: Iterable[Version], leaving_bytes: int = 0) -> bool:
@@ -84,10 +88,10 @@ class Memory:
     def _full(self, version: Version, others: list[Version], leaving_bytes: int) -> Overloaded:
         pinned = sum(v.size_bytes for v in others if v.name in self.pinned)
         busy = sum(v.size_bytes for v in others if v.in_flight and v.name not in self.pinned)
-        held = f"{mib(pinned)} of it are pinned and {mib(busy + leaving_bytes)} in use"
+        held = f"{mib(pinned)} are pinned and {mib(busy + leaving_bytes)} in use"
         for_good = pinned + version.size_bytes > self.budget_bytes
         return Overloaded(
             f"model '{version.name}' takes {mib(version.size_bytes)}, and of the"
             f" {mib(self.budget_bytes)} that models have in each worker {held}; try again later",
-            retry_after_s=PINNED_RETRY_S if for_good else BUSY_RETRY_S,
+            retry_after_s=_LATER_S if for_good else _SOON_S,
         )

@@ -20,8 +20,6 @@ from modelport.runtimes.base import prepare
 __all__ = ["Residency", "Told", "load_measured"]
 
 _log = logging.getLogger(__name__)
-_WAIT_FOR_ROOM_S = 5.0
-"""How long a load waits for runs to end that hold the memory that it needs."""
 
 Told = Callable[[Version | None], None]
 """Told of each version before it is loaded, and then that none is."""
@@ -172,7 +170,7 @@ class Residency:
 
     async def _bring(self, version: Version) -> LoadedModel:
         """Load a version, as soon as there is room."""
-        until = time.monotonic() + _WAIT_FOR_ROOM_S
+        until = time.monotonic() + self._memory.wait_s
         while True:
             async with self._changing:
                 self._freed.clear()
@@ -189,7 +187,9 @@ class Residency:
                         retry_after_s=1,
                     )
                 except Overloaded as error:
-                    refused = error
+                    if (error.retry_after_s or 0) > self._memory.wait_s:
+                        raise  # no run that ends would make room
+                    refused = error.with_traceback(None)  # whose frames may hold a model
             try:
                 async with asyncio.timeout(until - time.monotonic()):
                     await self._freed.wait()
@@ -200,10 +200,12 @@ class Residency:
         loaded = await self._load(version)
         if loaded is None:
             raise version.not_ready()
-        # Only now it is known what it takes.
+        if version.is_retired:
+            return loaded
         try:
-            await self._has_room(version)
+            await self._has_room(version)  # only now it is known what it takes
         except Overloaded:
+            del loaded
             await self._evict([version])
             raise
         return loaded
@@ -295,6 +297,7 @@ class Residency:
 
 def load_measured(version: Version, settings: Settings) -> None:
     """Load a version, and note what it takes: how this process grew, at least its files' size."""
+    trim()  # or the model would be put where nothing more becomes resident
     before = resident_bytes()
     version.load(settings)
     if version.resident is not None:
