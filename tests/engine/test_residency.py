@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import textwrap
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -38,6 +39,12 @@ class Holds:
         {body}
         return a + {number}
 """
+
+
+@pytest.fixture(autouse=True)
+def tidied() -> None:
+    """Nothing of an earlier test goes while one measures."""
+    gc.collect()
 
 
 @pytest.fixture
