@@ -27,6 +27,7 @@ from modelport.core.signature import Signature, TensorSpec
 from modelport.core.tensors import DType
 from modelport.engine.facade import Engine
 from modelport.engine.lifecycle import LoadedModel, Settings, State, Version
+from modelport.engine.residency import Told
 from modelport.repository.layout import Source
 
 Served = Callable[..., tuple[Version, LoadedModel]]
@@ -40,8 +41,13 @@ def engine() -> Iterator[Callable[..., Engine]]:
     """Make an engine; all are closed in the end."""
     made: list[Engine] = []
 
-    def make(sources: Sequence[Source] = (), queue_limit: int = 100, **settings: Any) -> Engine:
-        made.append(Engine(sources, Settings(**settings), queue_limit))
+    def make(
+        sources: Sequence[Source] = (),
+        queue_limit: int = 100,
+        told: Told = lambda version: None,
+        **settings: Any,
+    ) -> Engine:
+        made.append(Engine(sources, Settings(**settings), queue_limit, told=told))
         return made[-1]
 
     yield make
@@ -503,18 +509,20 @@ def test_the_latest_is_one_that_is_ready_while_a_newer_one_is_loaded(
 def test_a_version_that_is_routed_again_is_not_loaded_again(
     engine: Callable[..., Engine], source: Sources
 ) -> None:
-    made = engine([source(LINEAR)])
+    told: list[Version | None] = []
+    made = engine([source(LINEAR)], told=told.append)
     asyncio.run(made.load())
     version, loaded = made.find("m"), made.find("m").loaded
-    begun: list[Version] = []
+    assert told == [version, None]
     made.route([source(LINEAR), source(b"damaged", version="2")], {})
-    asyncio.run(made.load(begun.append))
-    asyncio.run(made.load(begun.append))
-    assert [each.version for each in begun] == ["2"]
+    asyncio.run(made.load())
+    asyncio.run(made.load())
+    second = made.find("m", "2")
+    assert told == [version, None, second, None]
     assert made.find("m", "1") is version
     assert version.loaded is loaded
-    asyncio.run(made.load(begun.append, again=True))
-    assert [each.version for each in begun] == ["2", "2"]
+    asyncio.run(made.load(again=True))
+    assert told == [version, None, second, None, second, None]
 
 
 def test_a_version_that_goes_answers_what_it_accepted_and_is_then_given_back(

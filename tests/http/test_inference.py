@@ -69,8 +69,10 @@ class Traced:
 @pytest.fixture
 def handler(engine: Engine) -> Callable[..., Handler]:
     def make(codec: Codec[Any], timeout_s: float = 60.0) -> Handler:
+        metrics = ModelMetrics("linear", "1", "test")
+        version = engine.find("linear")
         return inference(
-            engine, engine.find("linear"), codec, ModelMetrics("linear", "1", "test"), timeout_s
+            engine, version, lambda known: codec, metrics, timeout_s, lambda: make(codec)
         )
 
     return make

@@ -17,6 +17,7 @@ from modelport.monitor.metrics import (
     Histogram,
     ModelMetrics,
     Report,
+    VersionMemory,
     add_reports,
     exposition,
 )
@@ -105,6 +106,15 @@ def test_reports_add_up_and_stay_as_they_are(metrics: Callable[..., ModelMetrics
     assert total.models[0].errors == {"INVALID_INPUT": 2}
     assert total.models[0].stages["run"].total == pytest.approx(0.406)
     assert (total.rejected, total.connections) == ({"NOT_FOUND": 3, "FORBIDDEN": 5}, 5)
+
+
+def test_the_memory_of_a_version_adds_up_over_processes() -> None:
+    first = Report(memory=[VersionMemory("a", "1", 100, 2), VersionMemory("b", "1", 0, 1)])
+    second = Report(memory=[VersionMemory("a", "1", 50, 1)])
+    found = samples(add_reports([first, second]))
+    assert found["modelport_model_memory_bytes", "model=a", "version=1"] == 150
+    assert found["modelport_model_memory_bytes", "model=b", "version=1"] == 0
+    assert found["modelport_model_evictions_total", "model=a", "version=1"] == 3
 
 
 def test_fresh_reports_share_nothing() -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from modelport.app.budget import memory_of, trial_bytes
 from modelport.app.fetching import Origin
 from modelport.app.spec import Spec, receive_spec
 from modelport.app.trial import Trial, try_out
@@ -27,6 +28,7 @@ from modelport.control.watching import watch
 from modelport.kit.storage import private_folder, write_whole
 from modelport.monitor.logs import configure_logging
 from modelport.repository.aliases import read_aliases
+from modelport.repository.layout import Source
 from modelport.repository.triton import not_applied
 
 __all__ = ["Running", "main"]
@@ -67,6 +69,17 @@ async def _serve(spec: Spec, life: socket.socket, listener: socket.socket) -> No
             changes=changes,
         )
 
+    async def try_version(source: Source) -> str | None:
+        settings = spec.settings
+        trial = Trial(
+            source=source,
+            trusted=spec.trusted,
+            cache_dir=str(Path(spec.state) / "cache"),
+            budget_bytes=memory_of(settings.memory, spec.workers).budget_bytes,
+        )
+        most_bytes = trial_bytes(settings.memory, spec.workers)
+        return await try_out(trial, settings.inference.load_s, most_bytes)
+
     past = Path(spec.control).with_name("past.json")
     hub = Hub(snapshot(served), _read_past(past), lambda now: _write_past(past, now))
     reconciler = Reconciler(
@@ -74,10 +87,7 @@ async def _serve(spec: Spec, life: socket.socket, listener: socket.socket) -> No
         wanted=lambda: _plan_of(origin, hidden, told),
         publish=lambda plan, changes: hub.publish(snapshot(plan, changes)),
         settled=lambda: hub.settled(2 * spec.settings.inference.load_s),
-        try_out=lambda source: try_out(
-            Trial(source=source, trusted=spec.trusted, cache_dir=str(Path(spec.state) / "cache")),
-            spec.settings.inference.load_s,
-        ),
+        try_out=try_version,
     )
 
     async def reload() -> list[str]:

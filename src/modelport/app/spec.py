@@ -76,6 +76,11 @@ class ModelStatus(msgspec.Struct):
     example: str | None
     """A plain request, as JSON."""
 
+    @property
+    def is_served(self) -> bool:
+        """Whether requests are answered, from memory or once the model is loaded for them."""
+        return self.state in ("READY", "STANDBY")
+
 
 class Loading(msgspec.Struct, tag=True, frozen=True):
     """A worker begins to load a version: whatever ends the process now is that version's doing."""

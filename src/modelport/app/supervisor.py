@@ -73,6 +73,8 @@ class _Child:
         """What a worker loads now."""
         self.unfit: str | None = None
         """Why a worker ends by itself."""
+        self.is_ready = False
+        """Whether a worker has loaded what it serves; it may load more for requests."""
 
     def start(self) -> tuple[subprocess.Popen[bytes], socket.socket]:
         """Start a process in this place; it lives no longer than the socket."""
@@ -90,6 +92,7 @@ class _Child:
         ours.setblocking(False)
         self.steady_since = time.monotonic()
         self.loading = self.unfit = None
+        self.is_ready = False
         return self.process, ours
 
     def signal(self, number: int) -> None:
@@ -252,12 +255,14 @@ class _Supervisor:
         match message:
             case Loading():
                 child.loading = message.source
-                child.steady_since = math.inf  # a long time of loading is no time of serving
+                if not child.is_ready:
+                    child.steady_since = math.inf  # a long time of loading is none of serving
             case Loaded():
                 child.loading = None
             case Unfit():
                 child.unfit = message.reason
             case Ready():
+                child.is_ready = True
                 child.steady_since = time.monotonic()
                 self._verdicts.on_ready(message.models)
                 self._on_ready(child, message)

@@ -26,7 +26,7 @@ class Verdicts:
         self._fatal: dict[VersionKey, Source] = {}
 
     def on_ready(self, models: Iterable[ModelStatus]) -> None:
-        """A worker serves these."""
+        """A worker serves these; one that stands by has not been loaded, and counts only then."""
         self._served |= {(m.name, m.version) for m in models if m.state == "READY"}
 
     def on_death(self, source: Source, how: str) -> None:

@@ -22,6 +22,7 @@ import uvicorn
 import uvloop
 
 from modelport import __version__
+from modelport.app.budget import memory_of
 from modelport.app.link import ControlLink
 from modelport.app.sockets import listening, refuse_new_connections
 from modelport.app.spec import (
@@ -46,8 +47,9 @@ from modelport.http.connection import Connection
 from modelport.http.routes import Gate, Router
 from modelport.http.shared import Shared
 from modelport.kit.cpus import available_cpus
+from modelport.kit.memory import one_heap
 from modelport.monitor.logs import configure_logging
-from modelport.monitor.metrics import ModelMetrics, Report
+from modelport.monitor.metrics import ModelMetrics, Report, VersionMemory
 from modelport.semantics.example import example_request
 
 __all__ = ["main"]
@@ -136,7 +138,11 @@ class _Worker:
             trusted=snapshot.trusted,
             cache_dir=Path(self._spec.state) / "cache",
         )
-        self._engine = Engine((), load_settings, settings.inference.queue_limit)
+        memory = memory_of(settings.memory, self._spec.workers)
+        if memory.is_bounded or memory.lazy:
+            one_heap()
+        limit = settings.inference.queue_limit
+        self._engine = Engine((), load_settings, limit, memory, self._tell_loading)
         self._route(snapshot)
         routes = api_routes(
             engine=self._engine,
@@ -178,8 +184,11 @@ class _Worker:
         sources = [fatal.get((s.name, s.version), s) for s in snapshot.sources]
         self._engine.route(sources, snapshot.aliases)
 
+    def _tell_loading(self, version: Version | None) -> None:
+        tell(self._life, Loaded() if version is None else Loading(version.source))
+
     async def _load(self, *, again: bool = False) -> None:
-        await self._engine.load(lambda v: tell(self._life, Loading(v.source)), again=again)
+        await self._engine.load(again=again)
         tell(self._life, Loaded())
         self._shared.forget()
         # What was imported and loaded stays for good: no collection needs to look at it again.
@@ -232,8 +241,11 @@ class _Worker:
         self._rejected[error.code] = self._rejected.get(error.code, 0) + 1
 
     def _report(self) -> Report:
-        open_now = len(self._server.server_state.connections) if self._gate is not None else 0
-        return Report(list(self._metrics.values()), self._rejected, open_now)
+        if self._gate is None:
+            return Report()
+        open_now = len(self._server.server_state.connections)
+        memory = [_memory(version) for version in self._engine.versions]
+        return Report(list(self._metrics.values()), self._rejected, open_now, memory)
 
     async def _drain(self, listener: socket.socket, serving: asyncio.Task[None]) -> None:
         """Answer all that was accepted, then end: not ready, no new connections, no old ones."""
@@ -271,6 +283,11 @@ def _state(version: Version) -> VersionState:
     return VersionState(version.name, version.version, version.state.value, version.reason)
 
 
+def _memory(version: Version) -> VersionMemory:
+    size = 0 if version.resident is None else version.size_bytes
+    return VersionMemory(version.name, version.version, size, version.evictions)
+
+
 def _status(version: Version) -> ModelStatus:
     status = ModelStatus(
         name=version.name,
@@ -281,10 +298,9 @@ def _status(version: Version) -> ModelStatus:
         runtime="",
         example=None,
     )
-    if version.state is State.READY:
-        loaded = version.loaded
-        example = example_request(loaded.view)
-        status.runtime = loaded.description.runtime
+    if version.described is not None and version.is_served:
+        example = example_request(version.described.view)
+        status.runtime = version.described.description.runtime
         status.example = None if example is None else msgspec.json.encode(example).decode()
     return status
 

@@ -50,8 +50,8 @@ def command(
 
 def _announce(serving: Serving, *, as_json: bool) -> int:
     """Say what is served; where nothing is, the exit code of what kept it from being served."""
-    usable = [status for status in serving.ready.models if status.state == "READY"]
-    failed = [status for status in serving.ready.models if status.state != "READY"]
+    usable = [status for status in serving.ready.models if status.is_served]
+    failed = [status for status in serving.ready.models if not status.is_served]
     with contextlib.suppress(Unread):  # a server is there for its callers
         if as_json:
             out(_json(serving))
@@ -79,7 +79,8 @@ def _banner(serving: Serving, usable: list[Any], failed: list[Any]) -> None:
     shown = console(soft_wrap=True)
     table = Table(box=None, pad_edge=False, show_header=False)
     for status in usable:
-        table.add_row(f"  [green]●[/] [bold]{status.name}[/]", status.version, status.runtime)
+        how = status.runtime if status.state == "READY" else "loaded at its first request"
+        table.add_row(f"  [green]●[/] [bold]{status.name}[/]", status.version, how)
     workers = f"{serving.workers} worker{'s' if serving.workers > 1 else ''}"
     shown.print(f"\n[bold]Modelport serves on {serving.url}[/]  ({workers})\n")
     shown.print(table)

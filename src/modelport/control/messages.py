@@ -80,6 +80,11 @@ class VersionState(msgspec.Struct, frozen=True):
     state: str
     reason: str | None = None
 
+    @property
+    def is_served(self) -> bool:
+        """Whether requests are answered, from memory or once the model is loaded for them."""
+        return self.state in ("READY", "STANDBY")
+
 
 class Settled(msgspec.Struct, tag=True, frozen=True):
     """A worker has loaded, or failed to load, everything in the snapshot of this number."""

@@ -86,12 +86,12 @@ class Reconciler:
 
 
 def _common(workers: Iterable[Iterable[VersionState]]) -> dict[_Key, VersionState]:
-    """Each version's worst state over all workers: ready only where it is ready everywhere."""
+    """Each version's worst state over all workers: served only where it is served everywhere."""
     each = [{(state.name, state.version): state for state in states} for states in workers]
     found: dict[_Key, VersionState] = {}
     for key in {key for states in each for key in states}:
         told = [states.get(key, VersionState(*key, "LOADING")) for states in each]
-        found[key] = min(told, key=lambda state: state.state == "READY")
+        found[key] = min(told, key=lambda state: state.is_served)
     return found
 
 
@@ -120,7 +120,7 @@ def _turned_over(
     known = {_key(source) for source in before.sources}
     for source in wanted.sources:
         state = states.get(_key(source))
-        if state is not None and state.state != "READY" and _key(source) not in known:
+        if state is not None and not state.is_served and _key(source) not in known:
             problems.append(f"{_named(source.name, source.version)} {_why(state)}")
     aliases: dict[str, dict[str, str]] = {}
     for name, targets in wanted.aliases.items():
@@ -148,7 +148,7 @@ def _key(source: Source) -> _Key:
 
 def _is_ready(states: Mapping[_Key, VersionState], name: str, version: str) -> bool:
     state = states.get((name, version))
-    return state is not None and state.state == "READY"
+    return state is not None and state.is_served
 
 
 def _named(name: str, version: str) -> str:

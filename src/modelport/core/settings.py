@@ -9,7 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-__all__ = ["Fetching", "HttpLimits", "Inference", "Security", "Server", "Settings", "option"]
+__all__ = [
+    "Fetching",
+    "HttpLimits",
+    "Inference",
+    "Memory",
+    "Security",
+    "Server",
+    "Settings",
+    "option",
+]
 
 _MIB = 1024 * 1024
 _GIB = 1024 * _MIB
@@ -86,6 +95,28 @@ class Inference:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Memory:
+    """How much memory models may take, and when they are loaded."""
+
+    model_memory_bytes: int = option(
+        0,
+        "Largest memory of all models together, shared equally by the workers, each of which has"
+        " its own copy; the least recently used make room. 0 is no bound.",
+        least=0,
+    )
+    lazy: bool = option(False, "Load each model at its first request, and not at the start.")
+    pin: tuple[str, ...] = option(
+        (), "The name of a model that is loaded at the start and never makes room; repeatable."
+    )
+    trial_memory_bytes: int = option(
+        0,
+        "Largest memory that loading a new version may take before it is given up, for a running"
+        " server; 0 is a worker's part of what the machine and the control group can still give.",
+        least=0,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class HttpLimits:
     """What one connection and one request may take."""
 
@@ -138,6 +169,7 @@ class Settings:
     server: Server = Server()
     security: Security = Security()
     inference: Inference = Inference()
+    memory: Memory = Memory()
     http: HttpLimits = HttpLimits()
     fetching: Fetching = Fetching()
 

@@ -88,9 +88,18 @@ class Threads:
         self._busy = 0
         """Threads that take work from the line."""
 
-    async def run(self, model: Model, batch: Batch, deadline: float | None) -> Run:
-        """Run a model as `call` does; raises what `run_in_place` does, too."""
-        return await self.call(partial(run_in_place, model, batch, deadline))
+    async def run(
+        self, model: Model, batch: Batch, deadline: float | None, *, holds: object = None
+    ) -> Run:
+        """Run a model as `call` does a job; raises what `run_in_place` does, too.
+
+        Args:
+            model: what runs.
+            batch: its inputs.
+            deadline: when it would come too late.
+            holds: kept until the run has ended, also where nobody awaits it any more.
+        """
+        return await self.call(partial(_run_held, holds, model, batch, deadline))
 
     async def call(self, job: Callable[[], R]) -> R:
         """Do it in a thread, in the order of arrival; dropped if cancelled before it started.
@@ -140,6 +149,10 @@ class Threads:
         for future in waiting:
             future.cancel()
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _run_held(holds: object, model: Model, batch: Batch, deadline: float | None) -> Run:
+    return run_in_place(model, batch, deadline)
 
 
 def _settle(future: Future[Any], job: Callable[[], Any]) -> None:

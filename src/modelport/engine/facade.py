@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import TypeVar
 
@@ -15,7 +16,9 @@ from modelport.core.errors import DeadlineExceeded, ModelFailed, ModelNotFound
 from modelport.core.messages import InferRequest, InferResponse
 from modelport.core.tensors import Batch
 from modelport.engine.executor import HAND_OVER_S, Run, Threads, run_async, run_in_place
-from modelport.engine.lifecycle import LoadedModel, Settings, State, Version
+from modelport.engine.lifecycle import Described, LoadedModel, Settings, State, Version
+from modelport.engine.memory import Memory
+from modelport.engine.residency import Residency, Told
 from modelport.repository.aliases import DEFAULT, LATEST
 from modelport.repository.layout import Source, latest
 
@@ -28,14 +31,28 @@ R = TypeVar("R")
 class Engine:
     """The versions that this process serves, and how a request runs on one of them."""
 
-    def __init__(self, sources: Iterable[Source], settings: Settings, queue_limit: int) -> None:
-        self._settings = settings
+    def __init__(
+        self,
+        sources: Iterable[Source],
+        settings: Settings,
+        queue_limit: int,
+        memory: Memory | None = None,
+        told: Told = lambda version: None,
+    ) -> None:
+        """
+        Args:
+            sources: what is served at first.
+            settings: what loading needs to know.
+            queue_limit: how many requests may wait for a thread.
+            memory: how much the models may take; by default all is loaded, and stays.
+            told: hears of each version before it is loaded, and then that none is.
+        """
         self._queue_limit = queue_limit
         self._models: dict[str, dict[str, Version]] = {}
         self._aliases: Mapping[str, Mapping[str, str]] = {}
         self._compute = Threads(settings.threads, queue_limit, "compute")
         self._own: dict[Version, Threads] = {}
-        self._loading = asyncio.Lock()
+        self._residency = Residency(memory or Memory(), settings, told, self._drop_threads)
         self.route(sources, {})
 
     @property
@@ -50,8 +67,8 @@ class Engine:
 
     @property
     def is_ready(self) -> bool:
-        """Whether each version answered its warm-up, or failed for good."""
-        return all(v.state in (State.READY, State.FAILED) for v in self.versions)
+        """Whether each version answered its warm-up, stands by, or failed for good."""
+        return all(v.is_served or v.state is State.FAILED for v in self.versions)
 
     def route(self, sources: Iterable[Source], aliases: Mapping[str, Mapping[str, str]]) -> None:
         """From now on, serve these versions under these aliases.
@@ -69,26 +86,46 @@ class Engine:
             version = present.pop(source, None) or Version(source)
             self._models.setdefault(source.name, {})[source.version] = version
         for gone in present.values():
-            threads = self._own.pop(gone, None)
-            gone.retire(threads.close if threads is not None else lambda: None)
+            self._residency.retire(gone)
 
-    async def load(
-        self,
-        begins: Callable[[Version], None] = lambda version: None,
-        *,
-        again: bool = False,
-    ) -> None:
+    def _drop_threads(self, version: Version) -> None:
+        threads = self._own.pop(version, None)
+        if threads is not None:
+            threads.close()
+
+    async def load(self, *, again: bool = False) -> None:
         """Load and warm each version that is new, one after the other, off the event loop.
 
+        Those for which there is no memory, or that are wanted lazily, are left for their first
+        request.
+
         Args:
-            begins: told of each version before it is loaded.
             again: whether to try those that failed once more.
         """
-        async with self._loading:
-            for version in self.versions:
-                if version.state is State.LOADING or (again and version.state is State.FAILED):
-                    begins(version)
-                    await asyncio.to_thread(version.load, self._settings)
+        await self._residency.load(self.versions, again=again)
+
+    def hold(
+        self, version: Version, deadline: float | None
+    ) -> AbstractAsyncContextManager[LoadedModel]:
+        """The model of a version, loaded now where it is not in memory; it stays inside the block.
+
+        Raises:
+            NotReady: it cannot be loaded; says why.
+            Overloaded: there is no room for it now.
+            DeadlineExceeded: it was not loaded in time; the load goes on.
+        """
+        return self._residency.hold(version, deadline)
+
+    async def describe(self, version: Version, deadline: float) -> Described:
+        """What is known of a version; one that was never loaded is loaded for that.
+
+        Raises:
+            NotReady, Overloaded, DeadlineExceeded: as `hold`.
+        """
+        if version.described is not None and version.is_served:
+            return version.described
+        async with self.hold(version, deadline) as loaded:
+            return loaded.described
 
     def find(self, name: str | None, version: str | None = None) -> Version:
         """The version that a request means, by its number or an alias.
@@ -112,7 +149,7 @@ class Engine:
             version = DEFAULT if DEFAULT in aliases else LATEST
         number = aliases.get(version, version)
         if number == LATEST:
-            ready = [each for each, v in versions.items() if v.state is State.READY]
+            ready = [each for each, v in versions.items() if v.is_served]
             usable = [each for each, v in versions.items() if v.state is not State.FAILED]
             number = latest(ready or usable or list(versions))
         if number not in versions:
@@ -160,8 +197,12 @@ class Engine:
         if loaded.prepare.is_short(request.inputs):
             inputs, frames = loaded.prepare(request.inputs)
         else:
-            job = partial(loaded.prepare, request.inputs)
-            inputs, frames = await _in_time(self._compute.call(job), version, request)
+            version.in_flight += 1
+            try:
+                job = partial(loaded.prepare, request.inputs)
+                inputs, frames = await _in_time(self._compute.call(job), version, request)
+            finally:
+                self._residency.let_go(version)
         response = self.infer(
             version,
             loaded,
@@ -178,10 +219,13 @@ class Engine:
         size: int,
     ) -> InferResponse:
         arrived = time.monotonic()
+        version.in_flight += 1
         try:
             run = await _in_time(self._run(version, loaded, request), version, request)
         except ModelFailed as error:
             raise _logged(version, error) from error
+        finally:
+            self._residency.let_go(version)
         return _response(version, request, rows, run, size, arrived)
 
     async def _run(self, version: Version, loaded: LoadedModel, request: InferRequest) -> Run:
@@ -192,10 +236,11 @@ class Engine:
             if version not in self._own:
                 self._own[version] = Threads(1, self._queue_limit, version.name)
             threads = self._own[version]
-        return await threads.run(loaded.model, request.inputs, request.deadline)
+        return await threads.run(loaded.model, request.inputs, request.deadline, holds=loaded)
 
     def close(self) -> None:
         """Drop what waits and give memory back."""
+        self._residency.close()
         for threads in (self._compute, *self._own.values()):
             threads.close()
         for version in self.versions:
@@ -223,6 +268,7 @@ def _response(
 ) -> InferResponse:
     outputs, started, ended = run
     _learn(version, (ended - started) / size)
+    version.last_used = ended
     return InferResponse(
         model=version.name,
         version=version.version,

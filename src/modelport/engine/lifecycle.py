@@ -1,4 +1,8 @@
-"""The life of one version in one process: load, warm, ready; or failed, with the reason."""
+"""The life of one version in one process: load, warm, ready; or failed, with the reason.
+
+A version that is not in memory, because models are loaded when they are asked for or because others
+needed the room, stands by: its next request loads it.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +11,13 @@ import logging
 import time
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import Enum
 from pathlib import Path
 
 import numpy as np
 
-from modelport.core.errors import ConfigError, InvalidInput, ModelportError, NotReady
+from modelport.core.errors import ConfigError, InvalidInput, LoadError, ModelportError, NotReady
 from modelport.core.semantics import Semantics
 from modelport.core.signature import Signature
 from modelport.core.tensors import Batch
@@ -33,6 +37,7 @@ from modelport.semantics.preparation import Prepared, Preparer
 from modelport.semantics.sources import preparations
 
 __all__ = [
+    "Described",
     "LoadedModel",
     "Settings",
     "State",
@@ -54,8 +59,13 @@ class State(Enum):
 
     LOADING → WARMING → READY → DRAINING → UNLOADED; FAILED comes after the first two, and LOADING
     again after it where the version is tried anew. While it drains, what was accepted is answered.
+
+    STANDBY comes before the first LOADING, or after READY, where memory is saved: requests are
+    answered, and the next one loads the version. It stands by until it is READY, so that its name
+    means the same version all the time. The word is KServe's.
     """
 
+    STANDBY = "STANDBY"
     LOADING = "LOADING"
     WARMING = "WARMING"
     READY = "READY"
@@ -74,10 +84,9 @@ class Settings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LoadedModel:
-    """A model with everything derived from its file and its `model.toml`."""
+class Described:
+    """What is derived from a version's file and its `model.toml`; it is kept without the model."""
 
-    model: Model
     digest: str
     description: Description
     semantics: Semantics
@@ -101,6 +110,18 @@ class LoadedModel:
         return self.prepare(inputs)
 
 
+@dataclass(frozen=True, kw_only=True)
+class LoadedModel(Described):
+    """A model with everything derived from its file and its `model.toml`."""
+
+    model: Model
+
+    @property
+    def described(self) -> Described:
+        """The same without the model."""
+        return Described(**{f.name: getattr(self, f.name) for f in fields(Described)})
+
+
 class Version:
     """One version of a model, as this process serves it."""
 
@@ -119,7 +140,35 @@ class Version:
         """The size of a request, from its inputs and its number of rows."""
         self.seconds_per_unit = 0.0
         """Of size; measured, and follows the last runs slowly."""
-        self._loaded: LoadedModel | None = None
+        self.resident: LoadedModel | None = None
+        """The model, while it is in memory and takes requests."""
+        self.described: Described | None = None
+        """What is known of it since it was first loaded."""
+        self.size_bytes = 0
+        """What it takes in memory, as measured; its files' size before that; 0 before either."""
+        self.last_used = 0.0
+        """The `time.monotonic()` at the end of its last run."""
+        self.in_flight = 0
+        """Requests that wait for it to be loaded, and runs that took the event loop's hand."""
+        self.evictions = 0
+        """How often it had to make room for others."""
+        self.is_retired = False
+        """Whether it takes no request any more, because it is served no longer."""
+        self._retry_after_s: float | None = None
+
+    @property
+    def is_served(self) -> bool:
+        """Whether requests are answered: from memory, or once the model is loaded for them."""
+        return self.state in (State.READY, State.STANDBY)
+
+    def check_served(self) -> None:
+        """Refuse to go on with a version that takes no requests.
+
+        Raises:
+            NotReady: it is being loaded, or failed; the message has the reason.
+        """
+        if not self.is_served:
+            raise self.not_ready()
 
     @property
     def loaded(self) -> LoadedModel:
@@ -128,40 +177,89 @@ class Version:
         Raises:
             NotReady: it is loading, or failed; the message has the reason.
         """
-        if self._loaded is None or self.state is not State.READY:
+        if self.resident is None or self.state is not State.READY:
             raise self.not_ready()
-        return self._loaded
+        return self.resident
 
     def not_ready(self) -> NotReady:
         """The error for a request that came too early, or for a version that failed."""
         if self.state is State.FAILED:
-            return NotReady(f"model '{self.name}' could not be loaded: {self.reason}")
+            retry = {} if self._retry_after_s is None else {"retry_after_s": self._retry_after_s}
+            return NotReady(f"model '{self.name}' could not be loaded: {self.reason}", **retry)
+        if self.state is State.STANDBY:
+            return NotReady(f"model '{self.name}' is loaded at its first request", retry_after_s=1)
         return NotReady(
             f"model '{self.name}' is being loaded; try again in a moment", retry_after_s=1
         )
 
+    def renew(self) -> None:
+        """Forget what was found out about one that failed, so that it can be tried anew."""
+        self.state, self.reason, self.code = State.LOADING, None, None
+        self.described, self.size_bytes, self._retry_after_s = None, 0, None
+
+    def stand_by(self) -> None:
+        """Leave it for its first request."""
+        self.state = State.STANDBY
+
     def load(self, settings: Settings) -> None:
         """Load and warm; ends in READY or FAILED and never raises. Runs in a thread."""
-        self.state, self.reason, self.code = State.LOADING, None, None
+        self._moves_to(State.LOADING)
+        self.reason = self.code = self._retry_after_s = None
+        loaded: LoadedModel | None = None
         try:
-            self._loaded = open_version(self.source, settings)
-            self.state = State.WARMING
-            self.size_of = size_measure(self._loaded.view.signature)
-            self.seconds_per_unit = warm_up(self._loaded, self.size_of)
-            self.state = State.READY
+            loaded = open_version(self.source, settings)
+            self._check_same(loaded)
+            self._moves_to(State.WARMING)
+            self.size_of = size_measure(loaded.view.signature)
+            self.seconds_per_unit = warm_up(loaded, self.size_of)
+            self.described = self.described or loaded.described
+            self.last_used = time.monotonic()
+            self.resident = loaded
+            self._moves_to(State.READY)
         except ModelportError as error:
             self.code = error.code
-            self._fail(error.message, str(error), error.__cause__)
+            self._fail(error.message, str(error), error.__cause__, loaded)
         except BaseException as error:  # a model's code may raise SystemExit, too
             reason = f"{type(error).__name__} while loading"
-            self._fail(reason, f"{reason}: {error}", error)
+            self._fail(reason, f"{reason}: {error}", error, loaded)
 
-    def _fail(self, reason: str, whole: str, cause: BaseException | None) -> None:
+    def _moves_to(self, state: State) -> None:
+        stands_by = self.state is State.STANDBY and state is not State.READY
+        if not (stands_by or self.is_retired):
+            self.state = state
+
+    def _check_same(self, loaded: LoadedModel) -> None:
+        """Requests are decoded by what is known from the first time; the files are not to change.
+
+        Raises:
+            LoadError: they did.
+        """
+        known = self.described
+        if known is not None and _facts(known) != _facts(loaded):
+            raise LoadError(
+                f"the files of version {self.version} have changed since it was first loaded;"
+                " publish them as another version, or have the models reloaded"
+            )
+
+    def refuse(self, why: NotReady) -> None:
+        """Serve it no longer, for that reason, until it is tried anew."""
+        self.code, self._retry_after_s = why.code, why.retry_after_s
+        loaded, self.resident = self.resident, None
+        self._fail(why.message, why.message, None, loaded)
+
+    def _fail(
+        self,
+        reason: str,
+        whole: str,
+        cause: BaseException | None,
+        loaded: LoadedModel | None,
+    ) -> None:
         self.reason, self.whole_reason = reason, whole
         if whole != reason:
             _log.error("model '%s' could not be loaded: %s", self.name, whole, exc_info=cause)
         self.state = State.FAILED
-        self.close()
+        if loaded is not None:
+            self._close(loaded.model)
 
     def retire(self, unloaded: Callable[[], None]) -> None:
         """Take no further request, and give the model back once the last one is answered.
@@ -171,22 +269,41 @@ class Version:
         Args:
             unloaded: called then, in whatever thread held it last.
         """
-        loaded, self._loaded = self._loaded, None
-        self.state = State.DRAINING
-        if loaded is None:
-            self._unload(None, unloaded)
-        else:
-            weakref.finalize(loaded, self._unload, loaded.model, unloaded).atexit = False
+        loaded, self.resident = self.resident, None
+        self.is_retired, self.state = True, State.DRAINING
 
-    def _unload(self, model: Model | None, unloaded: Callable[[], None]) -> None:
-        if model is not None:
+        def ended() -> None:
+            self.state = State.UNLOADED
+            unloaded()
+
+        if loaded is None:
+            ended()
+        else:
+            self._when_free(loaded, ended)
+
+    def evict(self, unloaded: Callable[[], None]) -> LoadedModel:
+        """Stand by, and give the model back as `retire` does; what describes it stays.
+
+        Returns:
+            the model, for the caller to drop where closing it may take its time.
+        """
+        loaded, self.resident = self.resident, None
+        assert loaded is not None  # only what is in memory can go
+        self.state = State.STANDBY
+        self.evictions += 1
+        self._when_free(loaded, unloaded)
+        return loaded
+
+    def _when_free(self, loaded: LoadedModel, then: Callable[[], None]) -> None:
+        def give_back(model: Model) -> None:
             self._close(model)
-        self.state = State.UNLOADED
-        unloaded()
+            then()
+
+        weakref.finalize(loaded, give_back, loaded.model).atexit = False
 
     def close(self) -> None:
         """Give the model's memory back now."""
-        loaded, self._loaded = self._loaded, None
+        loaded, self.resident = self.resident, None
         if loaded is not None:
             self._close(loaded.model)
 
@@ -253,6 +370,10 @@ def _understood(
         answer=plain_answer(view),
         prepare=Preparer(parts, signature) if parts else None,
     )
+
+
+def _facts(described: Described) -> tuple[object, ...]:
+    return described.digest, described.description.signature, described.semantics
 
 
 def _check_examples(file: str, toml: ModelToml, loaded: LoadedModel) -> None:

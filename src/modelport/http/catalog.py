@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import msgspec
@@ -10,7 +11,7 @@ from starlette.responses import Response
 
 from modelport.core.signature import sizes
 from modelport.engine.facade import Engine
-from modelport.engine.lifecycle import LoadedModel, State, Version
+from modelport.engine.lifecycle import Described, Version
 from modelport.guard.policy import Permission
 from modelport.http.routes import Route
 from modelport.semantics.example import example_request
@@ -18,18 +19,18 @@ from modelport.semantics.example import example_request
 __all__ = ["catalog_routes", "describe"]
 
 
-def catalog_routes(engine: Engine) -> list[Route]:
-    """The list of models, and one model."""
+def catalog_routes(engine: Engine, timeout_s: float) -> list[Route]:
+    """The list of models, and one model, which is loaded for that where it never was."""
 
     async def models(request: Request) -> Response:
         return _json([_listed(engine, version) for version in engine.versions])
 
     async def model(request: Request) -> Response:
         version = engine.find(request.path_params["name"])
-        body = _listed(engine, version)
-        if version.state is State.READY:
-            body |= describe(version.loaded)
-        return _json(body)
+        if not version.is_served:
+            return _json(_listed(engine, version))
+        described = await engine.describe(version, time.monotonic() + timeout_s)
+        return _json(_listed(engine, version) | describe(described))
 
     read = Permission.READ
     return [
@@ -38,14 +39,14 @@ def catalog_routes(engine: Engine) -> list[Route]:
     ]
 
 
-def describe(loaded: LoadedModel) -> dict[str, Any]:
-    """What is known of a loaded model, as JSON: the same for the server and for `inspect`."""
-    description, view = loaded.description, loaded.view
+def describe(described: Described) -> dict[str, Any]:
+    """What is known of a model, as JSON: the same for the server and for `inspect`."""
+    description, view = described.description, described.view
     return {
         "runtime": description.runtime,
-        "digest": f"sha256:{loaded.digest}",
-        "title": loaded.semantics.title,
-        "description": loaded.semantics.description,
+        "digest": f"sha256:{described.digest}",
+        "title": described.semantics.title,
+        "description": described.semantics.description,
         "inputs": [_tensor(spec) for spec in description.signature.inputs],
         "outputs": [_tensor(o.tensor) | _known(o.meaning) for o in view.outputs],
         "fields": [

@@ -20,7 +20,7 @@ from modelport.core.messages import InferRequest, InferResponse
 from modelport.core.signature import Signature
 from modelport.core.tensors import Batch
 from modelport.engine.facade import Engine
-from modelport.engine.lifecycle import Version
+from modelport.engine.lifecycle import Described, LoadedModel, Version
 from modelport.http.bodies import NOT_JSON, not_json, packing, unpacking
 from modelport.http.wire import Handler, Head, Reply
 from modelport.monitor.metrics import ModelMetrics
@@ -88,21 +88,48 @@ def packed(head: Head, codec: Codec[A]) -> Codec[A]:
 
 
 def inference(
-    engine: Engine, version: Version, codec: Codec[A], metrics: ModelMetrics, timeout_s: float
+    engine: Engine,
+    version: Version,
+    codec_of: Callable[[Described], Codec[A]],
+    metrics: ModelMetrics,
+    timeout_s: float,
+    again: Callable[[], Handler],
 ) -> Handler:
-    """The handler that runs a version; its time counts from when it is called."""
-    clock, infer, loaded = time.monotonic, engine.infer, version.loaded
+    """The handler that runs a version; its time counts from when it is called.
+
+    It holds what describes the version, and not the model: one that is not in memory when a
+    request comes is loaded for it, and one that nobody asks for can go.
+
+    Args:
+        engine: what runs it.
+        version: what is run.
+        codec_of: makes the protocol's codec, once it is known what the version takes.
+        metrics: where the requests are counted.
+        timeout_s: the seconds that a request has.
+        again: the handler of whatever the caller means, where that is this version no longer.
+
+    Raises:
+        NotReady: the version is being loaded, or failed.
+    """
+    version.check_served()
+    if version.described is None:
+        return _unknown(engine, version, codec_of, metrics, timeout_s, again)
+    codec = codec_of(version.described)
+    clock, infer = time.monotonic, engine.infer
     decode, encode, refine = codec.decode, codec.encode, codec.refine
     is_checked = codec.checks_limits
     long_bytes, long_elements, written = codec.long_bytes, codec.long_elements, codec.written
-    row = _row_elements(loaded.view.signature)
+    row = _row_elements(version.described.view.signature)
     at_length = _AtLength(engine, version, codec, metrics)
 
     def handle(body: bytes) -> Reply | Awaitable[Reply]:
         arrived = clock()
         deadline = arrived + timeout_s
+        loaded = version.resident
+        if loaded is None:
+            return again()(body) if version.is_retired else at_length.held(body, arrived, deadline)
         if len(body) > long_bytes:
-            return at_length.whole(body, arrived, deadline)
+            return at_length.whole(loaded, body, arrived, deadline)
         try:
             inputs, asked = decode(body)
         except NOT_JSON as error:
@@ -125,6 +152,37 @@ def inference(
     return handle
 
 
+def _unknown(
+    engine: Engine,
+    version: Version,
+    codec_of: Callable[[Described], Codec[A]],
+    metrics: ModelMetrics,
+    timeout_s: float,
+    again: Callable[[], Handler],
+) -> Handler:
+    """The handler for a version that was never in memory: only then it is known what it takes."""
+    known: Handler | None = None
+
+    def handle(body: bytes) -> Reply | Awaitable[Reply]:
+        nonlocal known
+        if known is None and version.is_served and version.described is None:
+            return first(body)
+        if known is None and version.is_retired:
+            return again()(body)
+        if known is None:
+            known = inference(engine, version, codec_of, metrics, timeout_s, again)
+        return known(body)
+
+    async def first(body: bytes) -> Reply:
+        arrived = time.monotonic()
+        deadline = arrived + timeout_s
+        async with engine.hold(version, deadline) as loaded:
+            at_length = _AtLength(engine, version, codec_of(loaded.described), metrics)
+            return await at_length.whole(loaded, body, arrived, deadline)
+
+    return handle
+
+
 class _AtLength(Generic[A]):
     """The same steps for what is not answered at once."""
 
@@ -133,11 +191,17 @@ class _AtLength(Generic[A]):
     ) -> None:
         self._engine = engine
         self._version = version
-        self._loaded = version.loaded
         self._codec = codec
         self._metrics = metrics
 
-    async def whole(self, body: bytes, arrived: float, deadline: float) -> Reply:
+    async def held(self, body: bytes, arrived: float, deadline: float) -> Reply:
+        """All of it, from loading the model."""
+        async with self._engine.hold(self._version, deadline) as loaded:
+            return await self.whole(loaded, body, arrived, deadline)
+
+    async def whole(
+        self, loaded: LoadedModel, body: bytes, arrived: float, deadline: float
+    ) -> Reply:
         """All of it, from a body that takes long to decode."""
         inputs, asked = await _in_thread(deadline, _decoded, self._codec, body)
         request = InferRequest(
@@ -146,7 +210,7 @@ class _AtLength(Generic[A]):
         if self._codec.refine is not None:
             self._codec.refine(request, asked)
         decode_s = time.monotonic() - arrived
-        answer = self._engine.infer(self._version, self._loaded, request)
+        answer = self._engine.infer(self._version, loaded, request)
         if isinstance(answer, InferResponse):
             return await self.encoded(answer, request, asked, decode_s)
         return await self.rest(answer, request, asked, decode_s)

@@ -22,7 +22,7 @@ from modelport.core.semantics import OutputMeaning
 from modelport.core.signature import fits, show_shape, sizes
 from modelport.core.tensors import Array, DType, bytes_tensor, from_raw, to_raw
 from modelport.engine.facade import Engine
-from modelport.engine.lifecycle import LoadedModel
+from modelport.engine.lifecycle import Described
 from modelport.guard.policy import Permission
 from modelport.http.bodies import NOT_JSON, media_type, not_json, time_allowed
 from modelport.http.inference import TEXT_BYTES, Codec, inference, packed, unpacked
@@ -74,13 +74,20 @@ def infer_routes(
 
     def prepare(head: Head, params: Mapping[str, str]) -> Handler:
         version = engine.find(params["name"], params.get("version"))
-        loaded = version.loaded
+        version.check_served()
         metrics = metrics_of(version.name, version.version, "oip")
         head.failed = metrics.failed
         _check_media(head)
-        seconds = time_allowed(head, timeout_s)
-        codec = unpacked(head, _codec(loaded, _header_length(head), seconds), max_body_bytes)
-        return inference(engine, version, packed(head, codec), metrics, seconds)
+        length, seconds = _header_length(head), time_allowed(head, timeout_s)
+
+        def codec_of(described: Described) -> Codec[WireRequest]:
+            codec = unpacked(head, _codec(described, length, seconds), max_body_bytes)
+            return packed(head, codec)
+
+        def again() -> Handler:
+            return prepare(head, params)
+
+        return inference(engine, version, codec_of, metrics, seconds, again)
 
     paths = ("/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer")
     return [
@@ -110,7 +117,7 @@ def _header_length(head: Head) -> int | None:
     return int(value)
 
 
-def _codec(loaded: LoadedModel, header_length: int | None, timeout_s: float) -> Codec[WireRequest]:
+def _codec(described: Described, header_length: int | None, timeout_s: float) -> Codec[WireRequest]:
     def refine(request: InferRequest, wire: WireRequest) -> None:
         if wire.outputs:
             request.outputs = _output_names(wire.outputs)
@@ -120,19 +127,19 @@ def _codec(loaded: LoadedModel, header_length: int | None, timeout_s: float) -> 
             request.deadline -= timeout_s - _timeout(wire.parameters, timeout_s)
 
     return Codec(
-        decode=lambda body: _decode(loaded, body, header_length),
-        encode=lambda response, wire: _encode(loaded, response, wire),
+        decode=lambda body: _decode(described, body, header_length),
+        encode=lambda response, wire: _encode(described, response, wire),
         written=_written,
         refine=refine,
-        long_bytes=_long_bytes(loaded, header_length),
+        long_bytes=_long_bytes(described, header_length),
     )
 
 
-def _long_bytes(loaded: LoadedModel, header_length: int | None) -> int:
+def _long_bytes(described: Described, header_length: int | None) -> int:
     """From which size on a body takes long to decode."""
     if header_length is None or header_length > TEXT_BYTES:
         return TEXT_BYTES
-    if any(spec.dtype is DType.BYTES for spec in loaded.view.signature.inputs):
+    if any(spec.dtype is DType.BYTES for spec in described.view.signature.inputs):
         return TEXT_BYTES  # its elements are cut out one by one
     return sys.maxsize  # numbers in binary are not even copied
 
@@ -141,7 +148,7 @@ def _long_bytes(loaded: LoadedModel, header_length: int | None) -> int:
 
 
 def _decode(
-    loaded: LoadedModel, body: bytes, header_length: int | None
+    described: Described, body: bytes, header_length: int | None
 ) -> tuple[dict[str, Array], WireRequest]:
     if header_length is not None and header_length > len(body):
         raise InvalidInput(
@@ -158,7 +165,7 @@ def _decode(
     for item in wire.inputs:
         if item.name in inputs:
             raise InvalidInput(f"input '{item.name}' is given twice", tensor=item.name)
-        inputs[item.name], used = _tensor(loaded, item, binary)
+        inputs[item.name], used = _tensor(described, item, binary)
         binary = binary[used:]
     if len(binary):
         raise InvalidInput(f"{len(binary)} bytes of binary data belong to no input")
@@ -172,10 +179,10 @@ def _output_names(outputs: Sequence[WireOutput]) -> tuple[str, ...]:
     return names
 
 
-def _tensor(loaded: LoadedModel, item: WireInput, binary: memoryview) -> tuple[Array, int]:
+def _tensor(described: Described, item: WireInput, binary: memoryview) -> tuple[Array, int]:
     """The tensor, and how many bytes of the binary data it took."""
-    source = loaded.prepare.source(item.name, item.datatype) if loaded.prepare else None
-    spec = source.tensor if source else loaded.view.signature.input(item.name)
+    source = described.prepare.source(item.name, item.datatype) if described.prepare else None
+    spec = source.tensor if source else described.view.signature.input(item.name)
     if item.datatype != spec.dtype.value:
         raise InvalidInput(
             f"input '{item.name}' takes {spec.dtype.value}, and {item.datatype[:20]!r} came",
@@ -235,7 +242,7 @@ def _timeout(parameters: Mapping[str, Any], default_s: float) -> float:
 # -- answers
 
 
-def _encode(loaded: LoadedModel, response: InferResponse, wire: WireRequest) -> Reply:
+def _encode(described: Described, response: InferResponse, wire: WireRequest) -> Reply:
     binary_default = _flag(wire.parameters, "binary_data_output", False)
     wanted = {item.name: item.parameters for item in wire.outputs or ()}
     items: list[dict[str, Any]] = []
@@ -243,7 +250,7 @@ def _encode(loaded: LoadedModel, response: InferResponse, wire: WireRequest) -> 
     for name, tensor in response.outputs.items():
         parameters = wanted.get(name) or {}
         if "classification" in parameters:
-            tensor = _classified(loaded, name, tensor, parameters["classification"])
+            tensor = _classified(described, name, tensor, parameters["classification"])
         item: dict[str, Any] = {
             "name": name,
             "datatype": DType.of(tensor.dtype).value,
@@ -292,13 +299,13 @@ def _flag(parameters: Mapping[str, Any] | None, name: str, default: bool) -> boo
     return value
 
 
-def _classified(loaded: LoadedModel, name: str, scores: Array, count: object) -> Array:
+def _classified(described: Described, name: str, scores: Array, count: object) -> Array:
     """The classification extension: the `count` best of each row as `score:index:label`."""
     if not isinstance(count, int) or isinstance(count, bool) or count < 1:
         raise InvalidInput(f"output '{name}': classification is a number of classes, at least 1")
     if scores.ndim == 0 or scores.dtype == np.object_:
         raise InvalidInput(f"output '{name}' has no scores to classify")
-    names = loaded.semantics.outputs.get(name, OutputMeaning()).classes
+    names = described.semantics.outputs.get(name, OutputMeaning()).classes
     rows = scores.reshape(-1, scores.shape[-1]).astype(np.float64)
     best = np.argsort(-rows, axis=-1, kind="stable")[:, : min(count, rows.shape[-1])]
     texts = [

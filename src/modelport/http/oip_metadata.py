@@ -5,6 +5,7 @@ The configuration and the statistics are Triton's extensions of those names.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from modelport.core.signature import TensorSpec, sizes
 from modelport.core.tensors import DType
 from modelport.engine.facade import Engine
-from modelport.engine.lifecycle import State, Version
+from modelport.engine.lifecycle import Described, Version
 from modelport.guard.policy import Permission
 from modelport.http.health import Gather
 from modelport.http.routes import Endpoint, Route
@@ -34,8 +35,13 @@ _STATS = "stats"
 _CONFIG_TYPES = {DType.BYTES: "TYPE_STRING"}
 
 
-def metadata_routes(engine: Engine, gather: Gather, server_version: str) -> list[Route]:
-    """The routes under `/v2` that run no model."""
+def metadata_routes(
+    engine: Engine, gather: Gather, timeout_s: float, server_version: str
+) -> list[Route]:
+    """The routes under `/v2` that run no model; what was never in memory is loaded for them."""
+
+    async def known(version: Version) -> Described:
+        return await engine.describe(version, time.monotonic() + timeout_s)
 
     async def server(request: Request) -> Response:
         return JSONResponse(
@@ -43,16 +49,20 @@ def metadata_routes(engine: Engine, gather: Gather, server_version: str) -> list
         )
 
     async def model(request: Request) -> Response:
-        return JSONResponse(_metadata(engine, _version(engine, request)))
+        return await metadata(_version(engine, request))
+
+    async def metadata(version: Version) -> Response:
+        return JSONResponse(_metadata(engine, version, await known(version)))
 
     async def model_ready(request: Request) -> Response:
         version = _version(engine, request)
-        is_ready = version.state is State.READY
+        is_ready = version.is_served
         body = {"name": version.name, "ready": is_ready}
         return JSONResponse(body, 200 if is_ready else 503)
 
     async def config(request: Request) -> Response:
-        return JSONResponse(_config(_version(engine, request)))
+        version = _version(engine, request)
+        return JSONResponse(_config(version, await known(version)))
 
     async def statistics(request: Request) -> Response:
         versions = [_version(engine, request)] if "name" in request.path_params else engine.versions
@@ -63,7 +73,7 @@ def metadata_routes(engine: Engine, gather: Gather, server_version: str) -> list
         # Triton's address for all of them is also that of a model with this name, which has no
         # other; the statistics are then found at each model's own.
         if _STATS in engine.names:
-            return JSONResponse(_metadata(engine, engine.find(_STATS)))
+            return await metadata(engine.find(_STATS))
         return await statistics(request)
 
     routes = [_get("/v2", server), _get(f"/v2/models/{_STATS}", all_statistics)]
@@ -85,15 +95,14 @@ def _version(engine: Engine, request: Request) -> Version:
     return engine.find(request.path_params["name"], request.path_params.get("version"))
 
 
-def _metadata(engine: Engine, version: Version) -> dict[str, Any]:
-    loaded = version.loaded
+def _metadata(engine: Engine, version: Version, known: Described) -> dict[str, Any]:
     return {
         "name": version.name,
         "versions": [v.version for v in engine.versions if v.name == version.name],
-        "platform": loaded.description.runtime,
-        "inputs": _tensors(loaded.description.signature.inputs),
-        "outputs": _tensors(loaded.description.signature.outputs),
-    } | _sources(loaded.view)
+        "platform": known.description.runtime,
+        "inputs": _tensors(known.description.signature.inputs),
+        "outputs": _tensors(known.description.signature.outputs),
+    } | _sources(known.view)
 
 
 def _sources(view: PlainView) -> dict[str, Any]:
@@ -113,8 +122,8 @@ def _tensors(specs: Iterable[TensorSpec]) -> list[dict[str, Any]]:
     ]
 
 
-def _config(version: Version) -> dict[str, Any]:
-    signature = version.loaded.description.signature
+def _config(version: Version, known: Described) -> dict[str, Any]:
+    signature = known.description.signature
 
     def tensors(specs: Iterable[TensorSpec]) -> list[dict[str, Any]]:
         return [
@@ -128,7 +137,7 @@ def _config(version: Version) -> dict[str, Any]:
 
     return {
         "name": version.name,
-        "platform": version.loaded.description.runtime,
+        "platform": known.description.runtime,
         "backend": "modelport",
         # 0: the shapes above are whole, with the batch's dimension where there is one.
         "max_batch_size": 0,

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 
 from modelport.engine.facade import Engine
-from modelport.engine.lifecycle import LoadedModel, State, Version
+from modelport.engine.lifecycle import Described, Version
 from modelport.http.openapi_answers import answer_schema
 from modelport.http.openapi_components import REQUEST_ID, SERVED_BY, components, ref
 from modelport.http.openapi_requests import form_schema, request_schema, row_schema
@@ -32,7 +32,9 @@ _ONLY, _NAMED = "/predict", "/models/{name}/predict"
 def document(
     engine: Engine, routes: Iterable[Route], title: str, version: str
 ) -> dict[str, object]:
-    """What the server answers now: models that are ready with their own fields and an example.
+    """What the server answers now: models that are known with their own fields and an example.
+
+    One that waits for its first request is described by that: nothing is loaded for the document.
 
     Args:
         engine: what is served.
@@ -44,7 +46,7 @@ def document(
         KeyError: a route is described nowhere.
     """
     models = {name: engine.find(name) for name in engine.names}
-    ready = {name: v.loaded for name, v in models.items() if v.state is State.READY}
+    ready = {name: known for name, v in models.items() if (known := _known(v)) is not None}
     paths: dict[str, Schema] = {}
     for route in routes:
         for path, described in _operations(route, models, ready):
@@ -59,27 +61,27 @@ def document(
 
 
 def _operations(
-    route: Route, models: Mapping[str, Version], ready: Mapping[str, LoadedModel]
+    route: Route, models: Mapping[str, Version], ready: Mapping[str, Described]
 ) -> Iterator[tuple[str, Schema]]:
     """The paths that a route stands for, each with its operation."""
     if route.path == _NAMED:
-        for name, loaded in ready.items():
-            yield f"/models/{name}/predict", _predict(route, name, loaded, f"predict_{name}")
+        for name, known in ready.items():
+            yield f"/models/{name}/predict", _predict(route, name, known, f"predict_{name}")
     elif route.path == _ONLY:
-        for name, loaded in ready.items() if len(models) == 1 else ():
-            yield _ONLY, _predict(route, name, loaded, "predict")
+        for name, known in ready.items() if len(models) == 1 else ():
+            yield _ONLY, _predict(route, name, known, "predict")
     else:
         yield route.path, operation(route, models)
 
 
-def _predict(route: Route, name: str, loaded: LoadedModel, operation_id: str) -> Schema:
-    view = loaded.view
+def _predict(route: Route, name: str, known: Described, operation_id: str) -> Schema:
+    view = known.view
     example = _example(view)
-    said = [loaded.semantics.description, _advice(name) if example is None else None]
+    said = [known.semantics.description, _advice(name) if example is None else None]
     described: Schema = {
         "operationId": operation_id,
         "tags": [name],
-        "summary": loaded.semantics.title or f"Predict with {name}",
+        "summary": known.semantics.title or f"Predict with {name}",
     }
     if any(said):
         described["description"] = "\n\n".join(filter(None, said))
@@ -163,14 +165,18 @@ def _advice(name: str) -> str:
     )
 
 
-def _schemas(ready: Mapping[str, LoadedModel]) -> dict[str, Schema]:
+def _schemas(ready: Mapping[str, Described]) -> dict[str, Schema]:
     schemas: dict[str, Schema] = {}
-    for name, loaded in ready.items():
+    for name, known in ready.items():
         row = f"{name}.Row"
-        schemas[row] = row_schema(loaded.view)
-        schemas[f"{name}.Request"] = request_schema(loaded.view, ref("schemas", row))
-        schemas[f"{name}.Answer"] = answer_schema(loaded.view)
+        schemas[row] = row_schema(known.view)
+        schemas[f"{name}.Request"] = request_schema(known.view, ref("schemas", row))
+        schemas[f"{name}.Answer"] = answer_schema(known.view)
     return schemas
+
+
+def _known(version: Version) -> Described | None:
+    return version.described if version.is_served else None
 
 
 def _model_tag(version: Version) -> Schema:
@@ -179,14 +185,14 @@ def _model_tag(version: Version) -> Schema:
         "name": version.name,
         "x-model": {"version": version.version, "state": version.state.value},
     }
-    if version.state is not State.READY:
+    known = _known(version)
+    if known is None:
         return tag | {"description": f"{version.not_ready().message.rstrip('.')}."}
-    loaded = version.loaded
-    said = [loaded.semantics.title, loaded.semantics.description, *loaded.description.warnings]
+    said = [known.semantics.title, known.semantics.description, *known.description.warnings]
     tag["x-model"] = {
         "version": version.version,
         "state": version.state.value,
-        "runtime": loaded.description.runtime,
+        "runtime": known.description.runtime,
     }
     return tag | ({"description": "\n\n".join(filter(None, said))} if any(said) else {})
 

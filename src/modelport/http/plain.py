@@ -9,7 +9,7 @@ from typing import TypeAlias
 from modelport.core.errors import UnsupportedMedia
 from modelport.core.messages import InferResponse
 from modelport.engine.facade import Engine
-from modelport.engine.lifecycle import LoadedModel, Version
+from modelport.engine.lifecycle import Described, Version
 from modelport.guard.policy import Permission
 from modelport.http.bodies import accepted, media_type, time_allowed
 from modelport.http.inference import ARRAY_BYTES, TEXT_BYTES, Codec, inference, unpacked
@@ -57,11 +57,18 @@ def plain_routes(
 
     def prepare(head: Head, params: Mapping[str, str]) -> Handler:
         version = engine.find(params.get("name"), params.get("version"))
-        loaded = version.loaded
+        version.check_served()
         metrics = metrics_of(version.name, version.version, "plain")
         head.failed = metrics.failed
-        codec = unpacked(head, _codec(head, version, loaded), max_body_bytes)
-        return inference(engine, version, codec, metrics, time_allowed(head, timeout_s))
+
+        def codec_of(described: Described) -> Codec[bool]:
+            return unpacked(head, _codec(head, version, described), max_body_bytes)
+
+        def again() -> Handler:
+            return prepare(head, params)
+
+        seconds = time_allowed(head, timeout_s)
+        return inference(engine, version, codec_of, metrics, seconds, again)
 
     paths = ("/predict", "/models/{name}/predict", "/models/{name}/versions/{version}/predict")
     return [
@@ -70,12 +77,12 @@ def plain_routes(
     ]
 
 
-def _codec(head: Head, version: Version, loaded: LoadedModel) -> Codec[bool]:
+def _codec(head: Head, version: Version, described: Described) -> Codec[bool]:
     """The codec for what the head says of body and answer; it remembers whether one row came."""
     kind = _body_kind(head)
     return Codec(
-        decode=_decoder(kind, head, loaded),
-        encode=_encoder(accepted(head, ANSWERS, "json"), version, loaded),
+        decode=_decoder(kind, head, described),
+        encode=_encoder(accepted(head, ANSWERS, "json"), version, described),
         written=lambda response, single: sum(t.size for t in response.outputs.values()),
         checks_limits=True,
         long_bytes=_LONG.get(kind, TEXT_BYTES),
@@ -93,8 +100,8 @@ def _body_kind(head: Head) -> str:
     return kind
 
 
-def _decoder(kind: str, head: Head, loaded: LoadedModel) -> Callable[[bytes], PlainRequest]:
-    view = loaded.view
+def _decoder(kind: str, head: Head, described: Described) -> Callable[[bytes], PlainRequest]:
+    view = described.view
     match kind:
         case "csv":
             return lambda body: read_csv(view, body)
@@ -108,13 +115,13 @@ def _decoder(kind: str, head: Head, loaded: LoadedModel) -> Callable[[bytes], Pl
             separator = boundary(head)
             return lambda body: read_form(view, form_parts(body, separator))
         case _:
-            return loaded.decode_json
+            return described.decode_json
 
 
 def _encoder(
-    kind: str, version: Version, loaded: LoadedModel
+    kind: str, version: Version, described: Described
 ) -> Callable[[InferResponse, bool], Reply]:
-    view, answer = loaded.view, loaded.answer
+    view, answer = described.view, described.answer
     prefix = b"HTTP/1.1 200 OK\r\n%bx-model-version: %b\r\n" % (
         _CONTENT[kind],
         version.version.encode(),

@@ -20,6 +20,7 @@ from modelport.http.routes import Endpoint, Route
 __all__ = ["repository_routes"]
 
 _STATES = {
+    State.STANDBY: "READY",  # a request is answered; that its model is loaded first is its reason
     State.LOADING: "LOADING",
     State.WARMING: "LOADING",
     State.READY: "READY",
@@ -27,6 +28,7 @@ _STATES = {
     State.DRAINING: "UNLOADING",
     State.UNLOADED: "UNAVAILABLE",
 }
+_STANDS_BY = "not in memory; its next request loads it"
 
 
 class _Wanted(msgspec.Struct):
@@ -38,7 +40,7 @@ def repository_routes(engine: Engine, ask: AskControl) -> list[Route]:
 
     async def index(request: Request) -> Response:
         only_ready = _wanted(await request.body()).ready
-        versions = [v for v in engine.versions if v.state is State.READY or not only_ready]
+        versions = [v for v in engine.versions if v.is_served or not only_ready]
         return JSONResponse([_entry(version) for version in versions])
 
     def change(operation: str) -> Endpoint:
@@ -79,5 +81,5 @@ def _entry(version: Version) -> dict[str, str]:
         "name": version.name,
         "version": version.version,
         "state": _STATES[version.state],
-        "reason": version.reason or "",
+        "reason": _STANDS_BY if version.state is State.STANDBY else version.reason or "",
     }

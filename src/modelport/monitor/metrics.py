@@ -24,6 +24,7 @@ __all__ = [
     "Histogram",
     "ModelMetrics",
     "Report",
+    "VersionMemory",
     "add_reports",
     "exposition",
 ]
@@ -100,6 +101,17 @@ class ModelMetrics(msgspec.Struct):
             self.stages[stage].add(histogram)
 
 
+class VersionMemory(msgspec.Struct, frozen=True):
+    """What one version takes in the memory of a process, or of several."""
+
+    model: str
+    version: str
+    resident_bytes: int
+    """0 where it is not in memory."""
+    evictions: int
+    """How often it had to make room for others."""
+
+
 class Report(msgspec.Struct):
     """Everything that one process has counted since it started."""
 
@@ -108,6 +120,7 @@ class Report(msgspec.Struct):
     """Requests that never reached a model, by the error's code."""
     connections: int = 0
     """Open now."""
+    memory: list[VersionMemory] = []
 
 
 class Gathered(msgspec.Struct, frozen=True):
@@ -123,6 +136,7 @@ class Gathered(msgspec.Struct, frozen=True):
 def add_reports(reports: Iterable[Report]) -> Report:
     """The sum of the reports; none of them is changed."""
     models: dict[tuple[str, str, str], ModelMetrics] = {}
+    memory: dict[tuple[str, str], VersionMemory] = {}
     total = Report(models=[], rejected={})
     for report in reports:
         total.connections += report.connections
@@ -131,8 +145,21 @@ def add_reports(reports: Iterable[Report]) -> Report:
         for metrics in report.models:
             fresh = ModelMetrics(metrics.model, metrics.version, metrics.protocol)
             models.setdefault(metrics.key, fresh).add(metrics)
+        for more in report.memory:
+            known = memory.get((more.model, more.version))
+            memory[more.model, more.version] = more if known is None else _both(known, more)
     total.models = [models[key] for key in sorted(models)]
+    total.memory = [memory[key] for key in sorted(memory)]
     return total
+
+
+def _both(one: VersionMemory, other: VersionMemory) -> VersionMemory:
+    return VersionMemory(
+        one.model,
+        one.version,
+        one.resident_bytes + other.resident_bytes,
+        one.evictions + other.evictions,
+    )
 
 
 def exposition(gathered: Gathered) -> bytes:
@@ -181,6 +208,20 @@ def _families(gathered: Gathered) -> Iterator[Metric]:
     for code, count in sorted(report.rejected.items()):
         rejected.add_metric([code], count)
     yield rejected
+    resident = GaugeMetricFamily(
+        "modelport_model_memory_bytes",
+        "Memory that a version takes now, over all workers.",
+        labels=["model", "version"],
+    )
+    evictions = CounterMetricFamily(
+        "modelport_model_evictions",
+        "How often a version had to make room for others.",
+        labels=["model", "version"],
+    )
+    for taken in report.memory:
+        resident.add_metric([taken.model, taken.version], taken.resident_bytes)
+        evictions.add_metric([taken.model, taken.version], taken.evictions)
+    yield from (resident, evictions)
     yield GaugeMetricFamily("modelport_connections", "Connections open now.", report.connections)
     yield GaugeMetricFamily(
         "modelport_workers", "Worker processes that serve now.", gathered.workers

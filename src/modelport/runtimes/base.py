@@ -28,6 +28,7 @@ __all__ = [
     "Model",
     "Runtime",
     "load",
+    "prepare",
     "require_trust",
     "without_paths",
 ]
@@ -130,6 +131,9 @@ class Runtime:
     examine: Callable[[Path], None] = lambda path: None
     """Refuse, before the operator is asked to trust it, what trust would not help; runs nothing of
     the file. Raises `LoadError`."""
+    prepare: Callable[[], None] = lambda: None
+    """Bring in what the library keeps for itself once it was used, so that what a model takes in
+    memory can be told from that."""
 
 
 def load(path: Path, options: LoadOptions) -> Model:
@@ -182,11 +186,19 @@ def require_trust(path: Path, why: str, options: LoadOptions) -> None:
         )
 
 
+def prepare(path: Path) -> None:
+    """Bring in the library of a file's format; nothing of the file is read.
+
+    Raises:
+        UnsupportedModel: it is of no known format.
+        MissingLibrary: the runtime's library is not installed; names the extra.
+        LoadError: the library cannot be imported.
+    """
+    _runtime(_format(path)).prepare()
+
+
 def _load(path: Path, options: LoadOptions) -> Model:
-    known = format_of(path)
-    if known is None:
-        formats = ", ".join(known.shown for known in known_formats())
-        raise UnsupportedModel(f"'{path.name}' is of no known format; known are {formats}")
+    known = _format(path)
     if path.is_file() and path.stat().st_size == 0:
         raise CorruptModel(f"'{path.name}' is empty")
     runtime = _runtime(known)
@@ -204,6 +216,14 @@ def _load(path: Path, options: LoadOptions) -> Model:
         # Of a file of data the library says what is wrong with it; a program may say anything.
         shown = _first_line(error) if known.safe else type(error).__name__
         raise CorruptModel(failed + shown, failed + _first_line(error)) from error
+
+
+def _format(path: Path) -> Format:
+    known = format_of(path)
+    if known is None:
+        formats = ", ".join(known.shown for known in known_formats())
+        raise UnsupportedModel(f"'{path.name}' is of no known format; known are {formats}")
+    return known
 
 
 def _runtime(known: Format) -> Runtime:
