@@ -31,7 +31,10 @@ class Served:
         """The process ids of the workers and of control, by module."""
         found: dict[str, list[int]] = {"worker": [], "control": []}
         for pid in child_pids(self.process.pid):
-            command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            try:
+                command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            except FileNotFoundError:  # it has just ended
+                continue
             module = next((part for part in command if part.startswith(b"modelport.app.")), b"")
             if module:
                 found[module.decode().rpartition(".")[2]].append(pid)

@@ -96,6 +96,13 @@ class Described:
     check_limits: Callable[[Batch], None] | None
     """Refuses values outside their ranges and choices; None where there are none."""
     answer: AnswerOf
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadedModel(Described):
+    """A model with everything derived from its file and its `model.toml`."""
+
+    model: Model
     prepare: Preparer | None = None
     """Turns what a person gives into tensors; None where people give tensors only."""
 
@@ -108,13 +115,6 @@ class Described:
         if self.prepare is None or not self.prepare.applies(inputs):
             return Prepared(inputs)
         return self.prepare(inputs)
-
-
-@dataclass(frozen=True, kw_only=True)
-class LoadedModel(Described):
-    """A model with everything derived from its file and its `model.toml`."""
-
-    model: Model
 
     @property
     def described(self) -> Described:

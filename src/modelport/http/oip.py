@@ -181,7 +181,7 @@ def _output_names(outputs: Sequence[WireOutput]) -> tuple[str, ...]:
 
 def _tensor(described: Described, item: WireInput, binary: memoryview) -> tuple[Array, int]:
     """The tensor, and how many bytes of the binary data it took."""
-    source = described.prepare.source(item.name, item.datatype) if described.prepare else None
+    source = described.view.source(item.name, item.datatype)
     spec = source.tensor if source else described.view.signature.input(item.name)
     if item.datatype != spec.dtype.value:
         raise InvalidInput(

@@ -107,7 +107,7 @@ def _metadata(engine: Engine, version: Version, known: Described) -> dict[str, A
 
 def _sources(view: PlainView) -> dict[str, Any]:
     """What may be sent in place of some of the inputs; a model without such says nothing of it."""
-    sources = [field for field in view.fields if field.source_of]
+    sources = list(view.sources.values())
     described = [
         {**tensor, "kind": field.kind, "replaces": list(field.source_of)}
         for field, tensor in zip(sources, _tensors(field.tensor for field in sources), strict=True)

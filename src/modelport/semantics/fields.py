@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -86,12 +86,22 @@ class PlainView:
     """Every input as a whole; a request may use these names too."""
     owners: tuple[InputField, ...]
     """What the fields are parts of, in their order: sources, and tensors that no source fills."""
+    sources: Mapping[str, InputField]
+    """The fields that are sources, by name."""
     outputs: tuple[OutputField, ...]
     """What an answer shows, hidden outputs left out."""
     label: OutputField | None
     """The output that names the predicted class, if any."""
     scores: OutputField | None
     """The output with one score for each class, if any."""
+
+    def source(self, name: str, datatype: str) -> InputField | None:
+        """The source that a tensor of this name and type is; None for one of the model's own."""
+        field = self.sources.get(name)
+        if field is None:
+            return None
+        own = (spec for spec in self.signature.inputs if spec.name == name)
+        return None if any(spec.dtype.value == datatype for spec in own) else field
 
     @property
     def is_classifier(self) -> bool:
@@ -133,6 +143,7 @@ def plain_view(
         fields=fields,
         tensors=tensors,
         owners=owners,
+        sources={field.name: field for field in fields if field.source_of},
         outputs=shown,
         label=labels[0] if one and len(labels) == 1 else None,
         scores=scores[0] if one else None,

@@ -55,14 +55,6 @@ class Preparer:
         self._sources = {field.name: field for part in parts for field in part.fields}
         self._own = {spec.name: spec for spec in signature.inputs}
 
-    def source(self, name: str, datatype: str) -> InputField | None:
-        """The source that a tensor of this name and type is; None for one of the model's own."""
-        field = self._sources.get(name)
-        own = self._own.get(name)
-        if field is None or (own is not None and own.dtype.value == datatype):
-            return None
-        return field
-
     def applies(self, inputs: Batch) -> bool:
         """Whether a request holds a source."""
         return any(self._is_source(name, tensor) for name, tensor in inputs.items())
