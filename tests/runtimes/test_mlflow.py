@@ -17,6 +17,7 @@ from modelport.core.errors import (
     UnsupportedModel,
     UntrustedModel,
 )
+from modelport.core.tensors import DType
 from modelport.runtimes.base import LoadOptions, Model, load
 
 ONNX = "flavors:\n  python_function: {}\n  onnx:\n    data: model.onnx\n"
@@ -99,13 +100,71 @@ def test_links_are_refused(folder: Callable[[str], Path], linear_onnx: Path) -> 
         ("flavors:\n  onnx:\n    data: gone.onnx", r"'gone\.onnx', which .* is not there"),
         ("flavors:\n  python_function: {}", "only 'python_function'. A python_function is"),
         ("flavors:\n  spark:\n    data: model.onnx", "no flavour that is served, only 'spark'"),
+        (
+            "flavors:\n  catboost:\n    data: model.cb\n    save_format: json",
+            r"'model\.cb' was saved with format='json', which is not served; leave format away",
+        ),
+        (
+            "flavors:\n  tensorflow:\n    data: data",
+            r"'model\.h5' is of no known format; .*; or save it anew with mlflow\.keras\.save",
+        ),
     ],
 )
 def test_what_cannot_be_served_says_why(
     folder: Callable[[str], Path], said: str, reason: str
 ) -> None:
+    path = folder(said or "\n")
+    (path / "model.cb").write_text("{}")
+    (path / "data").mkdir()
+    (path / "data" / "model.h5").write_bytes(b"\x89HDF")
     with pytest.raises(LoadError, match=reason):
-        opened(folder(said or "\n"))
+        opened(path)
+
+
+@pytest.mark.parametrize(
+    ("flavour", "file", "way"),
+    [
+        ("sklearn:\n    pickled_model", "model.pkl", r"mlflow\.sklearn\..*='skops'\)"),
+        (
+            "lightgbm:\n    data",
+            "model.pkl",
+            r"mlflow\.lightgbm\.save_model\(model\.booster_, path\)",
+        ),
+    ],
+)
+def test_a_pickle_is_refused_with_the_safe_way_of_mlflow(
+    folder: Callable[[str], Path], flavour: str, file: str, way: str
+) -> None:
+    pytest.importorskip("skops")
+    path = folder(f"flavors:\n  {flavour}: {file}\n")
+    (path / file).write_bytes(pickle.dumps(print))
+    with pytest.raises(UntrustedModel, match=f"sha256:f01der; or save it anew with {way}$"):
+        opened(path, "f01der")
+
+
+def test_a_network_that_was_pickled_is_refused_with_the_way_of_mlflow(
+    folder: Callable[[str], Path],
+) -> None:
+    torch = pytest.importorskip("torch")
+    path = folder("flavors:\n  pytorch:\n    model_data: data\n")
+    (path / "data").mkdir()
+    torch.save(torch.nn.Linear(4, 1), path / "data" / "model.pth")
+    with pytest.raises(UnsupportedModel, match=r"'model\.pth' was made by .*format='pt2'"):
+        opened(path, "f01der", "f01der")
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
+def test_a_signature_without_names_describes_the_inputs_of_a_script(
+    folder: Callable[[str], Path],
+) -> None:
+    torch = pytest.importorskip("torch")
+    tensor = {"type": "tensor", "tensor-spec": {"dtype": "float32", "shape": [-1, 4]}}
+    said = "flavors:\n  pytorch:\n    model_data: data\n"
+    path = folder(f"{said}signature:\n  inputs: '{json.dumps([tensor])}'\n")
+    (path / "data").mkdir()
+    torch.jit.script(torch.nn.Linear(4, 1)).save(str(path / "data" / "model.pth"))
+    (spec,) = opened(path, "f01der", "f01der").description.signature.inputs
+    assert (spec.name, spec.dtype, spec.shape) == ("input", DType.FP32, (None, 4))
 
 
 def test_code_is_trusted_by_the_folders_digest(folder: Callable[[str], Path]) -> None:
@@ -121,6 +180,7 @@ def test_code_is_trusted_by_the_folders_digest(folder: Callable[[str], Path]) ->
 
 
 def test_endings_of_mlflow_stand_for_those_of_the_library(folder: Callable[[str], Path]) -> None:
+    pytest.importorskip("lightgbm")
     path = folder("flavors:\n  lightgbm:\n    data: model.lgb\n")
     (path / "model.lgb").write_text("tree")
     with pytest.raises(LoadError, match=r"model\.txt"):

@@ -57,14 +57,16 @@ _UNSAID = {"sentence_transformers": "model.sentence_transformer"}
 """Where a flavour is kept whose place is said for its python_function only."""
 _INNER = ("model.keras", "model", "model.pt2", "model.pth", "model.pt", "tf2model", "model.h5")
 """Where in a flavour's folder the model is, if that is not the model itself."""
+_EXPORTED = "mlflow.keras.save_model(model, path, save_exported_model=True, signature=signature)"
 _SAFER = {
     ("sklearn", ".pkl"): "mlflow.sklearn.save_model(model, path, serialization_format='skops')",
+    ("keras", ".keras"): _EXPORTED,
+    ("tensorflow", ".keras"): _EXPORTED,
     ("lightgbm", ".pkl"): "mlflow.lightgbm.save_model(model.booster_, path)",
     ("lightgbm", ".skops"): "mlflow.lightgbm.save_model(model.booster_, path)",
 }
 """By flavour and ending of what has to be trusted: how MLflow saves it as data."""
 _SERVED = {
-    ("catboost", ".cb"): "mlflow.catboost.save_model(model, path)",
     ("keras", ".h5"): "mlflow.keras.save_model(model, path)",
     ("pytorch", ".pth"): "mlflow.pytorch.save_model(model, path, serialization_format='pt2',"
     " input_example=rows)",
@@ -175,13 +177,13 @@ def _saved(path: Path, name: str, flavour: Mapping[str, object]) -> Path:
 
 def _ending(saved: Path, flavour: Mapping[str, object]) -> str:
     """As its library would name it; CatBoost's own does not say in which of its ways."""
-    way = flavour.get("save_format", "cbm") if saved.suffix == ".cb" else "cbm"
-    if way in ("cbm", "onnx"):
-        return ".onnx" if way == "onnx" else _ENDINGS.get(saved.suffix, saved.suffix)
-    raise UnsupportedModel(
-        f"CatBoost's way {str(way)[:50]!r} to save a model is not served"
-        f"{_anew(_SERVED, ('catboost', '.cb'))}"
-    )
+    way = flavour.get("save_format", "cbm")
+    if saved.suffix == ".cb" and way != "cbm":
+        raise UnsupportedModel(
+            f"'{saved.name}' was saved with format={str(way)[:50]!r}, which is not served; leave"
+            " format away: mlflow.catboost.save_model(model, path)"
+        )
+    return _ENDINGS.get(saved.suffix, saved.suffix)
 
 
 @contextmanager
