@@ -13,7 +13,10 @@ from modelport.core.errors import ConfigError, InvalidInput
 from modelport.core.semantics import Audio
 from modelport.core.signature import TensorSpec
 from modelport.core.tensors import Array, DType, bytes_tensor
-from modelport.semantics.audio import audio_preparation
+from modelport.semantics.audio import _ratio, audio_preparation
+
+NOBODY = lambda: None  # noqa: E731
+
 
 FREE = TensorSpec("wave", DType.FP32, (None, None))
 
@@ -30,7 +33,7 @@ def tone(rate: int, seconds: float = 0.5, hertz: float = 440.0) -> Array:
 
 def samples(tensor: TensorSpec, *files: bytes, **meaning: Any) -> Array:
     part = audio_preparation("sound", Audio(tensor="wave", **meaning), tensor)
-    return part.run({"sound": bytes_tensor(files, (len(files),))}).inputs["wave"]
+    return part.run({"sound": bytes_tensor(files, (len(files),))}, NOBODY).inputs["wave"]
 
 
 @pytest.mark.parametrize(
@@ -68,6 +71,20 @@ def test_another_rate_is_resampled() -> None:
     assert made.shape == (1, len(expected))
     middle = slice(500, -500)  # the filter's ends ring
     assert np.abs(made[0, middle] - expected[middle]).max() < 2e-3
+
+
+@pytest.mark.parametrize("rate", [191_999, 44_101, 1_001])
+def test_a_rate_of_any_kind_costs_no_long_filter(rate: int) -> None:
+    up, down = _ratio(16_000, rate)
+    assert max(up, down) <= 1500
+    assert up / down == pytest.approx(16_000 / rate, rel=1e-5)
+
+
+@pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 32_000, 44_100, 48_000, 96_000, 192_000])
+def test_the_rates_that_recordings_have_are_met_exactly(rate: int) -> None:
+    for wanted in (8_000, 16_000, 22_050, 44_100, 48_000):
+        up, down = _ratio(wanted, rate)
+        assert up * rate == down * wanted
 
 
 def test_channels_are_mixed() -> None:

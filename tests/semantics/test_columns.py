@@ -15,6 +15,9 @@ from modelport.core.tensors import Array, DType, bytes_tensor
 from modelport.semantics.columns import columns_preparation
 from modelport.semantics.preparation import Preparation
 
+NOBODY = lambda: None  # noqa: E731
+
+
 NAMES = ("age", "red", "blue", "size")
 X = TensorSpec("x", DType.FP32, (None, 4))
 COLOUR = Category(choices=("red", "blue"), columns=("red", "blue"))
@@ -36,7 +39,8 @@ def test_every_column_has_its_place_whatever_fills_it() -> None:
     assert [field.name for field in made.fields] == ["age", "colour", "size"]
     assert [field.dtype for field in made.fields] == [DType.FP64, DType.BYTES, DType.BYTES]
     tensors = made.run(
-        {"age": np.array([50.0, 35.0]), "colour": texts("blue", "red"), "size": texts("L", "S")}
+        {"age": np.array([50.0, 35.0]), "colour": texts("blue", "red"), "size": texts("L", "S")},
+        NOBODY,
     )
     x = tensors.inputs["x"]
     assert x.dtype == np.float32
@@ -51,7 +55,8 @@ def test_columns_that_no_source_fills_are_given_as_they_are() -> None:
             "age": np.array([7], np.float32),
             "colour": texts("red"),
             "size": np.array([9], np.float32),
-        }
+        },
+        NOBODY,
     ).inputs["x"]
     assert x.tolist() == [[7, 1, 0, 9]]
 
@@ -59,14 +64,14 @@ def test_columns_that_no_source_fills_are_given_as_they_are() -> None:
 def test_codes_stand_for_names() -> None:
     size = Category(choices=("S", "L"), codes=(36, 42.5))
     made = part(TensorSpec("x", DType.FP64, (None, 1)), ("size",), size=size)
-    assert made.run({"size": texts("L", "S")}).inputs["x"].tolist() == [[42.5], [36]]
+    assert made.run({"size": texts("L", "S")}, NOBODY).inputs["x"].tolist() == [[42.5], [36]]
 
 
 def test_a_tensor_of_one_nameless_column_is_a_category_itself() -> None:
     for shape in ((None,), (None, 1), (None, 1, 1)):
         spec = TensorSpec("size", DType.INT64, shape)
         made = columns_preparation(spec, InputMeaning(), {"size": SIZE})
-        tensor = made.run({"size": texts("M", "L")}).inputs["size"]
+        tensor = made.run({"size": texts("M", "L")}, NOBODY).inputs["size"]
         assert tensor.shape == (2, *(1 for _ in shape[1:]))
         assert tensor.ravel().tolist() == [1, 2]
 
@@ -75,7 +80,8 @@ def test_a_missing_category_is_nan_or_no_column_at_all() -> None:
     colour = Category(choices=COLOUR.choices, columns=COLOUR.columns, nullable=True)
     size = Category(choices=SIZE.choices, nullable=True)
     x = part(colour=colour, size=size).run(
-        {"age": np.array([1], np.float32), "colour": texts(""), "size": texts("")}
+        {"age": np.array([1], np.float32), "colour": texts(""), "size": texts("")},
+        NOBODY,
     )
     row = x.inputs["x"][0].tolist()
     assert row[:3] == [1, 0, 0]
@@ -99,9 +105,9 @@ def test_a_value_that_is_not_allowed_is_told(given: dict[str, Array], said: str)
         "blue": np.array([0], np.float32),
         "size": texts("S"),
     }
-    assert made.run(good).inputs["x"].shape == (1, 4)
+    assert made.run(good, NOBODY).inputs["x"].shape == (1, 4)
     with pytest.raises(InvalidInput, match=said):
-        made.run(good | given)
+        made.run(good | given, NOBODY)
 
 
 @pytest.mark.parametrize(

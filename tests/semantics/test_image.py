@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image as pillow
 
-from modelport.core.errors import ConfigError, InvalidInput
+from modelport.core.errors import ConfigError, DeadlineExceeded, InvalidInput
 from modelport.core.messages import Frame
 from modelport.core.semantics import Image
 from modelport.core.signature import TensorSpec
 from modelport.core.tensors import Array, DType, bytes_tensor
 from modelport.semantics.image import image_preparation
 from modelport.semantics.preparation import Prepared
+
+NOBODY = lambda: None  # noqa: E731
+
 
 CHW = TensorSpec("x", DType.FP32, (None, 3, 4, 6))
 
@@ -37,7 +41,7 @@ def random_pixels(height: int, width: int, channels: int = 3, seed: int = 1) -> 
 
 def prepared(tensor: TensorSpec, *files: bytes, **meaning: Any) -> Prepared:
     part = image_preparation("photo", Image(tensor="x", **meaning), tensor)
-    return part.run({"photo": bytes_tensor(files, (len(files),))})
+    return part.run({"photo": bytes_tensor(files, (len(files),))}, NOBODY)
 
 
 def array_of(tensor: TensorSpec, *files: bytes, **meaning: Any) -> Array:
@@ -147,7 +151,7 @@ def test_stretch_scales_both_sides() -> None:
         made = prepared(CHW, file_of(pixels), filter=name)
         expected = np.asarray(picture.resize((6, 4), number)).transpose(2, 0, 1) / 255
         assert np.allclose(made.inputs["x"][0], expected)
-        assert made.frames == (Frame(12, 9, 6, 4, 6 / 12, 4 / 9),)
+        assert made.frames["photo"] == (Frame(12, 9, 6, 4, 6 / 12, 4 / 9),)
 
 
 def test_crop_scales_the_shorter_side_and_cuts_out_the_middle() -> None:
@@ -156,12 +160,12 @@ def test_crop_scales_the_shorter_side_and_cuts_out_the_middle() -> None:
     made = prepared(tensor, file_of(pixels), resize="crop", short_side=5)
     picture = pillow.fromarray(pixels).resize((5, 10), 2).crop((0, 3, 4, 7))
     assert np.allclose(made.inputs["x"][0], np.asarray(picture).transpose(2, 0, 1) / 255)
-    assert made.frames == (Frame(10, 20, 4, 4, 0.5, 0.5, 0, -3),)
+    assert made.frames["photo"] == (Frame(10, 20, 4, 4, 0.5, 0.5, 0, -3),)
 
 
 def test_crop_without_a_side_cuts_off_no_more_than_it_must() -> None:
     made = prepared(CHW, file_of(random_pixels(8, 8)), resize="crop")
-    assert made.frames == (Frame(8, 8, 6, 4, 6 / 8, 6 / 8, 0, -1),)
+    assert made.frames["photo"] == (Frame(8, 8, 6, 4, 6 / 8, 6 / 8, 0, -1),)
 
 
 def test_pad_keeps_the_whole_picture_and_fills_the_rest() -> None:
@@ -170,7 +174,7 @@ def test_pad_keeps_the_whole_picture_and_fills_the_rest() -> None:
     x = made.inputs["x"][0]
     assert np.allclose(x[:, :, 2:4], 200 / 255)
     assert np.allclose(np.delete(x, [2, 3], axis=2), 114 / 255)
-    assert made.frames == (Frame(4, 8, 6, 4, 0.5, 0.5, 2, 0),)
+    assert made.frames["photo"] == (Frame(4, 8, 6, 4, 0.5, 0.5, 2, 0),)
 
 
 def test_none_takes_one_size_only() -> None:
@@ -200,6 +204,41 @@ def test_a_picture_of_too_many_pixels_is_refused_before_it_is_unpacked() -> None
     bomb = file_of(np.zeros((3000, 3000), np.uint8))  # a few kilobytes
     with pytest.raises(InvalidInput, match="3000 × 3000 pixels; at most 1000000 are taken"):
         array_of(CHW, bomb, max_pixels=1_000_000)
+
+
+def test_of_a_very_long_picture_only_the_middle_is_scaled() -> None:
+    line = np.zeros((1, 20_000, 3), np.uint8)
+    line[:, 9_000:11_000] = 200
+    tensor = spec(DType.FP32, None, 3, 64, 64)
+    tracemalloc.start()
+    made = array_of(tensor, file_of(line), resize="crop")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert np.allclose(made, 200 / 255)
+    assert peak < 10**7
+
+
+def test_a_jpeg_of_very_many_scans_is_refused() -> None:
+    whole = file_of(random_pixels(40, 60), "JPEG", progressive=True)
+    assert array_of(CHW, whole).shape == (1, 3, 4, 6)
+    with pytest.raises(InvalidInput, match="500 scans"):
+        array_of(CHW, whole + b"\xff\xda" * 490, max_pixels=2400)
+
+
+def test_rows_are_bounded_by_what_their_tensor_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    small = file_of(random_pixels(1, 1))
+    tensor = spec(DType.FP32, None, 3, 2000, 2000)
+    with pytest.raises(InvalidInput, match="12 pictures of 'photo' would take 576000000 bytes"):
+        array_of(tensor, *[small] * 12)
+
+
+def test_nothing_more_is_unpacked_when_nobody_waits() -> None:
+    def gone() -> None:
+        raise DeadlineExceeded("late")
+
+    part = image_preparation("photo", Image(tensor="x"), CHW)
+    with pytest.raises(DeadlineExceeded):
+        part.run({"photo": bytes_tensor([b"no picture"], (1,))}, gone)
 
 
 def test_many_large_pictures_are_too_many() -> None:

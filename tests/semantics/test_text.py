@@ -15,6 +15,9 @@ from modelport.core.signature import Signature, TensorSpec
 from modelport.core.tensors import Array, DType, bytes_tensor
 from modelport.semantics.text import text_preparation
 
+NOBODY = lambda: None  # noqa: E731
+
+
 WORDS = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "good", "bad", "film", "é"]
 
 
@@ -43,7 +46,7 @@ BERT = signature("input_ids", "attention_mask", "token_type_ids")
 def tokens(folder: Path, own: Signature, *texts: str, **meaning: Any) -> dict[str, Array]:
     part = text_preparation("text", Text(**meaning), own, folder)
     given = bytes_tensor([text.encode() for text in texts], (len(texts),))
-    return dict(part.run({"text": given}).inputs)
+    return dict(part.run({"text": given}, NOBODY).inputs)
 
 
 def test_texts_fill_ids_mask_and_types_padded_to_the_longest(folder: Path) -> None:
@@ -98,8 +101,17 @@ def test_a_text_without_a_token_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_text_of_any_length_is_not_cut_into_tokens_for_minutes(folder: Path) -> None:
-    with pytest.raises(InvalidInput, match="4000001 characters; at most 4000000"):
+    with pytest.raises(InvalidInput, match=r"4000001 characters, .* at most 4000000"):
         tokens(folder, BERT, "a" * 4_000_001)
+
+
+def test_many_empty_texts_are_too_many_where_each_is_filled_up(folder: Path) -> None:
+    own = signature("input_ids", shape=(None, 512))
+    assert tokens(folder, own, *[""] * 7000)["input_ids"].shape == (7000, 512)
+    with pytest.raises(InvalidInput, match="4096000 tokens, filled up"):
+        tokens(folder, own, *[""] * 8000)
+    with pytest.raises(InvalidInput, match="tokens, filled up"):  # as long as the longest
+        tokens(folder, BERT, "good " * 500, *["bad"] * 8000)
 
 
 def test_a_model_without_rows_takes_one_text(folder: Path) -> None:
@@ -110,7 +122,7 @@ def test_a_model_without_rows_takes_one_text(folder: Path) -> None:
 def test_bytes_that_are_no_text_are_refused(folder: Path) -> None:
     part = text_preparation("text", Text(), BERT, folder)
     with pytest.raises(InvalidInput, match="not UTF-8"):
-        part.run({"text": bytes_tensor([b"\xff"], (1,))})
+        part.run({"text": bytes_tensor([b"\xff"], (1,))}, NOBODY)
 
 
 @pytest.mark.parametrize(

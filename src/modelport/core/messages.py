@@ -42,8 +42,8 @@ class InferRequest(msgspec.Struct, kw_only=True):
     """Whether the transport looked at ranges and choices, as it may while it decodes."""
     deadline: float | None = None
     """The absolute `time.monotonic()` after which nobody wants the answer; None means never."""
-    frames: tuple[Frame, ...] = ()
-    """One for each row, where its pictures were turned into tensors."""
+    frames: Mapping[str, tuple[Frame, ...]] = {}
+    """By source: where its pictures lie in the tensors that were made of them."""
     parameters: Mapping[str, Parameter] = {}
     """What the protocol lets a caller add; passed on, not interpreted."""
 
@@ -56,7 +56,7 @@ class InferResponse(msgspec.Struct, kw_only=True):
     outputs: Batch
     rows: int = 1
     """How many rows were asked for; 1 where the model knows no rows."""
-    frames: tuple[Frame, ...] = ()
+    frames: Mapping[str, tuple[Frame, ...]] = {}
     """Those of the request."""
     queue_s: float = 0.0
     """Seconds between the arrival at the engine and the start of the run."""

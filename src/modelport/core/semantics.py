@@ -202,6 +202,8 @@ class OutputMeaning(msgspec.Struct, frozen=True, kw_only=True):
     threshold: float | None = None
     """Of `multilabel`: the least score of a label that holds (0.5). Of `boxes`: of one that is
     shown (0.25)."""
+    picture: str | None = None
+    """Of `boxes` and `mask`: the source whose pixels they are in; None where there is one only."""
     boxes: Boxes | None = None
     """Of `boxes`: how the tensor is laid out; None is as corners with scores beside."""
     unit: str | None = None

@@ -51,6 +51,8 @@ class Engine:
         self._models: dict[str, dict[str, Version]] = {}
         self._aliases: Mapping[str, Mapping[str, str]] = {}
         self._compute = Threads(settings.threads, queue_limit, "compute")
+        # A picture that takes long is not to keep the models of others waiting.
+        self._preparing = Threads(settings.threads, queue_limit, "prepare")
         self._own: dict[Version, Threads] = {}
         self._residency = Residency(memory or Memory(), settings, told, self._drop_threads)
         self.route(sources, {})
@@ -199,8 +201,8 @@ class Engine:
         else:
             version.in_flight += 1
             try:
-                job = partial(loaded.prepare, request.inputs)
-                inputs, frames = await _in_time(self._compute.call(job), version, request)
+                job = partial(loaded.prepare, request.inputs, request.deadline)
+                inputs, frames = await _in_time(self._preparing.call(job), version, request)
             finally:
                 self._residency.let_go(version)
         response = self.infer(
@@ -241,7 +243,7 @@ class Engine:
     def close(self) -> None:
         """Drop what waits and give memory back."""
         self._residency.close()
-        for threads in (self._compute, *self._own.values()):
+        for threads in (self._compute, self._preparing, *self._own.values()):
             threads.close()
         for version in self.versions:
             version.close()

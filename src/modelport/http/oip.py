@@ -139,7 +139,8 @@ def _long_bytes(described: Described, header_length: int | None) -> int:
     """From which size on a body takes long to decode."""
     if header_length is None or header_length > TEXT_BYTES:
         return TEXT_BYTES
-    if any(spec.dtype is DType.BYTES for spec in described.view.signature.inputs):
+    fields = (*described.view.tensors, *described.view.sources.values())
+    if any(field.dtype is DType.BYTES for field in fields):
         return TEXT_BYTES  # its elements are cut out one by one
     return sys.maxsize  # numbers in binary are not even copied
 

@@ -113,7 +113,8 @@ def _bodies(name: str, view: PlainView, example: object) -> Schema:
         bodies["text/csv"] = table | ({"example": text} if text else {})
     if (view.is_tabular and not kinds) or len(view.tensors) == 1:
         axes = "[rows, fields]" if view.is_tabular and not kinds else "the only input"
-        bodies["application/x-npy"] = _npy(f"One array, as {axes}.")
+        raw = f"the only input, '{view.tensors[0].name}'" if kinds else axes
+        bodies["application/x-npy"] = _npy(f"One array, as {raw}.")
     return bodies
 
 
@@ -136,7 +137,7 @@ def _npy(description: str) -> Schema:
 
 def _is_list(view: PlainView) -> bool:
     """Whether a row is one list, so that CSV without a header has its values."""
-    return len(view.owners) == 1 and len(view.fields[0].shape) == 1
+    return len(view.owners) == 1 and len(view.fields[0].shape) == 1 and not view.fields[0].is_file
 
 
 def _example(view: PlainView) -> object:

@@ -18,6 +18,7 @@ from modelport.http.routes import Route
 from modelport.http.wire import JSON, Handler, Head, Reply
 from modelport.monitor.metrics import ModelMetrics
 from modelport.semantics.bare import read_file, read_form, read_text
+from modelport.semantics.fields import PlainView
 from modelport.semantics.labels import answer_json
 from modelport.semantics.plain import PlainRequest
 from modelport.semantics.table import answer_csv, answer_npy, read_csv, read_npy
@@ -83,10 +84,24 @@ def _codec(head: Head, version: Version, described: Described) -> Codec[bool]:
     return Codec(
         decode=_decoder(kind, head, described),
         encode=_encoder(accepted(head, ANSWERS, "json"), version, described),
-        written=lambda response, single: sum(t.size for t in response.outputs.values()),
+        written=_written_with_masks if _has_masks(described.view) else _written,
         checks_limits=True,
         long_bytes=_LONG.get(kind, TEXT_BYTES),
     )
+
+
+def _has_masks(view: PlainView) -> bool:
+    return any(output.meaning.kind == "mask" for output in view.outputs)
+
+
+def _written(response: InferResponse, single: bool) -> int:
+    return sum(tensor.size for tensor in response.outputs.values())
+
+
+def _written_with_masks(response: InferResponse, single: bool) -> int:
+    """With the pixels of the pictures that were sent, as large as which masks are made."""
+    frames = (frame for each in response.frames.values() for frame in each)
+    return _written(response, single) + sum(frame.width * frame.height for frame in frames)
 
 
 def _body_kind(head: Head) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import warnings
+from fractions import Fraction
 
 import numpy as np
 
@@ -13,12 +14,13 @@ from modelport.core.semantics import Audio, Field
 from modelport.core.signature import TensorSpec
 from modelport.core.tensors import Array, Batch, DType
 from modelport.semantics.fields import InputField
-from modelport.semantics.preparation import Preparation, Prepared, unfit
+from modelport.semantics.preparation import Check, Preparation, Prepared, unfit
 
 __all__ = ["audio_preparation"]
 
 _RATES = 1_000, 192_000
-"""Samples in a second that a file may have; the filter between two rates grows with them."""
+"""Samples in a second that a file may have."""
+_FINENESS = 1_500
 
 
 def audio_preparation(name: str, meaning: Audio, spec: TensorSpec) -> Preparation:
@@ -49,10 +51,11 @@ def audio_preparation(name: str, meaning: Audio, spec: TensorSpec) -> Preparatio
         source_of=(spec.name,),
     )
 
-    def run(inputs: Batch) -> Prepared:
+    def run(inputs: Batch, check: Check) -> Prepared:
         files = inputs[name].tolist()
         left, waves = meaning.max_s, []
         for at, data in enumerate(files):
+            check()
             waves.append(_samples(name, meaning, data, at, left).astype(spec.dtype.numpy))
             left -= len(waves[-1]) / meaning.rate
         return Prepared({spec.name: _stacked(name, waves, spec)})
@@ -106,10 +109,21 @@ def _samples(name: str, meaning: Audio, data: bytes, at: int, most_s: float) -> 
         )
     wave = _unit(values)
     wave = wave if wave.ndim == 1 else wave.mean(axis=1)
-    common = math.gcd(rate, meaning.rate)
     if rate != meaning.rate:
-        wave = resample_poly(wave, meaning.rate // common, rate // common)
+        wave = resample_poly(wave, *_ratio(meaning.rate, rate))
     return np.asarray(wave)
+
+
+def _ratio(wanted: int, given: int) -> tuple[int, int]:
+    """How many samples are made of how many: small numbers, as the filter grows with them.
+
+    The rates that recordings have are met exactly, any other to a millionth.
+    """
+    if wanted > given:
+        fewer = Fraction(given, wanted).limit_denominator(_FINENESS)
+        return fewer.denominator, max(1, fewer.numerator)
+    fewer = Fraction(wanted, given).limit_denominator(_FINENESS)
+    return max(1, fewer.numerator), fewer.denominator
 
 
 def _unit(values: Array) -> Array:

@@ -9,7 +9,7 @@ import msgspec
 from modelport.core.errors import InvalidInput, UnsupportedMedia
 from modelport.core.tensors import DType
 from modelport.semantics.fields import InputField, PlainView
-from modelport.semantics.plain import PlainRequest, read
+from modelport.semantics.plain import PlainRequest, names_of, read
 
 __all__ = ["file_field", "read_file", "read_form", "read_text", "text_field"]
 
@@ -36,7 +36,7 @@ def read_file(view: PlainView, body: bytes) -> PlainRequest:
     field = file_field(view)
     if field is None:
         raise UnsupportedMedia(
-            f"this model takes {_listed(view)}, not a file alone: send JSON or multipart/form-data"
+            f"this model takes {names_of(view)}, not a file alone: send JSON or multipart/form-data"
         )
     return read(view, {field.name: body})
 
@@ -50,7 +50,7 @@ def read_text(view: PlainView, body: bytes) -> PlainRequest:
     """
     field = text_field(view)
     if field is None:
-        raise UnsupportedMedia(f"this model takes {_listed(view)}, not a text alone: send JSON")
+        raise UnsupportedMedia(f"this model takes {names_of(view)}, not a text alone: send JSON")
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
@@ -92,9 +92,3 @@ def _value(field: InputField | None, content: bytes) -> object:
         return msgspec.json.decode(content)
     except msgspec.DecodeError:
         return text
-
-
-def _listed(view: PlainView) -> str:
-    names = [f"'{field.name}'" for field in view.fields[:8]]
-    more = len(view.fields) - len(names)
-    return ", ".join(names) + (f" and {more} more" if more else "")

@@ -13,7 +13,7 @@ from modelport.core.signature import TensorSpec
 from modelport.core.tensors import Array, Batch, DType
 from modelport.semantics.fields import InputField
 from modelport.semantics.plain import check_field
-from modelport.semantics.preparation import Preparation, Prepared, unfit
+from modelport.semantics.preparation import Check, Preparation, Prepared, unfit
 
 __all__ = ["columns_preparation"]
 
@@ -50,7 +50,7 @@ def columns_preparation(
     parts = _parts(spec, meaning, names, sources)
     shape = tuple(1 for _ in spec.row_shape[:-1])
 
-    def run(inputs: Batch) -> Prepared:
+    def run(inputs: Batch, check: Check) -> Prepared:
         rows = len(inputs[parts[0].field.name])
         table = np.empty((rows, len(names)), np.float64)
         for part in parts:
@@ -61,7 +61,7 @@ def columns_preparation(
         return Prepared({spec.name: made.reshape(rows, *shape, *spec.row_shape[-1:] and (-1,))})
 
     fields = tuple(part.field for part in parts)
-    return Preparation(fields=fields, run=run, short_bytes=1 << 20)
+    return Preparation(fields=fields, run=run, short_bytes=1 << 18)
 
 
 def _parts(
@@ -73,6 +73,8 @@ def _parts(
     """What fills each column, in the order of the columns."""
     filled: dict[str, str] = {}
     for name, source in sources.items():
+        if name in names and name not in _own_columns(name, source):
+            raise unfit(name, "a column that it does not fill has this name, too")
         for column in _own_columns(name, source):
             if column not in names:
                 raise unfit(name, f"there is no column '{column}' in '{spec.name}'")
@@ -84,7 +86,8 @@ def _parts(
         name = filled.get(column, "")
         if not name:
             field = meaning.column_fields.get(column, meaning.field)
-            parts[column] = _Part(_field(spec, column, spec.dtype, field), (at,), lambda v: v)
+            own = _field(spec, column, spec.dtype, field, "column")
+            parts[column] = _Part(own, (at,), lambda v: v)
         elif name not in parts:
             parts[name] = _part(spec, name, sources[name], names)
     return list(parts.values())

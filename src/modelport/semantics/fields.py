@@ -24,8 +24,9 @@ class InputField:
     """The place along the tensor's last axis, where the name is of one column."""
     columns: int | None = None
     """How many named columns the whole tensor has, where the name is of the tensor."""
-    kind: Literal["image", "text", "audio", "category", "number"] | None = None
-    """What a source is; None for a tensor of the model's own, and for a column of one."""
+    kind: Literal["image", "text", "audio", "category", "number", "column"] | None = None
+    """What a source is: `column` is one that is given as it is, beside others that are not. None
+    for a tensor of the model's own, and for a column of one."""
     source_of: tuple[str, ...] = ()
     """The tensors that a source fills."""
 
@@ -84,6 +85,8 @@ class PlainView:
     """What a person fills in: sources, columns where they have names, tensors elsewhere."""
     tensors: tuple[InputField, ...]
     """Every input as a whole; a request may use these names too."""
+    parts: tuple[InputField, ...]
+    """The columns of all tensors, and tensors without, whatever fills them."""
     owners: tuple[InputField, ...]
     """What the fields are parts of, in their order: sources, and tensors that no source fills."""
     sources: Mapping[str, InputField]
@@ -142,6 +145,7 @@ def plain_view(
         semantics=semantics,
         fields=fields,
         tensors=tensors,
+        parts=tuple(part for tensor in tensors for part in _fields(tensor, semantics)),
         owners=owners,
         sources={field.name: field for field in fields if field.source_of},
         outputs=shown,

@@ -21,7 +21,7 @@ FILES = ("avif", "bmp", "gif", "jp2", "jpeg", "jpg", "png", "tif", "tiff", "wav"
 def is_file_value(value: object) -> bool:
     """Whether a value stands for a file, or a list of values does; numbers do not."""
     while isinstance(value, list | tuple) and value:
-        value = value[0]
+        value = next((item for item in value if item is not None), None)
     return isinstance(value, str | bytes | bytearray | Mapping | PurePath) or _is_picture(value)
 
 
@@ -66,7 +66,10 @@ def bytes_of(value: object) -> bytes | None:
     if isinstance(value, bytes | bytearray):
         return bytes(value)
     if isinstance(value, Path):
-        return value.read_bytes()
+        try:
+            return value.read_bytes()
+        except OSError as error:
+            raise InvalidInput(f"the file '{value}' cannot be read: {error.strerror}") from error
     return _png(value) if _is_picture(value) else None
 
 

@@ -16,7 +16,7 @@ from modelport.core.semantics import Field, Image
 from modelport.core.signature import Shape, TensorSpec
 from modelport.core.tensors import Array, Batch, DType
 from modelport.semantics.fields import InputField
-from modelport.semantics.preparation import Preparation, Prepared, unfit
+from modelport.semantics.preparation import Check, Preparation, Prepared, unfit
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -28,6 +28,10 @@ FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TGA",
 
 _MANY = 16
 """How many pictures of the largest size a request may hold; unpacking one takes half a second."""
+_WHOLE = 8_000_000
+"""Pixels that a picture may have when it is scaled, before its edges are cut off."""
+_ROOM = 512 * 1024 * 1024
+"""Bytes of the tensor that is made of one request's pictures."""
 _CHANNELS = {1: "gray", 3: "rgb", 4: "rgba"}
 _MODES = {"gray": "L", "rgb": "RGB", "bgr": "RGB", "rgba": "RGBA"}
 _FILTERS = {"nearest": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3}
@@ -74,21 +78,25 @@ def image_preparation(name: str, meaning: Image, spec: TensorSpec) -> Preparatio
     plan = _plan(name, meaning, spec)
     _require_pillow(name)
 
-    def run(inputs: Batch) -> Prepared:
+    def run(inputs: Batch, check: Check) -> Prepared:
         files = inputs[name].tolist()
         left = meaning.max_pixels * (_MANY if plan.size else 1)
-        made = []
+        rows: list[Array] = []
+        frames: list[Frame] = []
         for at, data in enumerate(files):
-            made.append(_prepared(plan, data, at, len(files), left))
-            left -= made[-1][1].width * made[-1][1].height
-        tensor = _stacked(plan, [array for array, _ in made], spec)
-        return Prepared({spec.name: tensor}, tuple(frame for _, frame in made))
+            check()
+            row, frame = _prepared(plan, data, at, len(files), left)
+            _check_room(plan, row, len(files))
+            rows.append(row)
+            frames.append(frame)
+            left -= frame.width * frame.height
+        return Prepared({spec.name: _stacked(plan, rows, spec)}, {name: tuple(frames)})
 
     return Preparation(fields=(field,), run=run, short_bytes=0)
 
 
-def _as_they_are(spec: TensorSpec) -> Callable[[Batch], Prepared]:
-    return lambda inputs: Prepared(
+def _as_they_are(spec: TensorSpec) -> Callable[[Batch, Check], Prepared]:
+    return lambda inputs, check: Prepared(
         {spec.name: next(iter(inputs.values())).reshape(-1, *(1 for _ in spec.shape[1:]))}
     )
 
@@ -202,6 +210,7 @@ def _prepared(plan: _Plan, data: bytes, at: int, rows: int, left: int) -> tuple[
     try:
         with pillow.open(io.BytesIO(data), formats=_readable()) as file:
             _check_pixels(plan, file.size, left, where)
+            _check_scans(plan, data, file, where)
             picture = _upright(file)
             return _resized(plan, _in_mode(picture, _MODES[plan.channels]), where)
     except UnidentifiedImageError as error:
@@ -213,6 +222,13 @@ def _prepared(plan: _Plan, data: bytes, at: int, rows: int, left: int) -> tuple[
         ) from error
     except InvalidInput:
         raise
+    except pillow.DecompressionBombError as error:
+        raise InvalidInput(
+            f"{where} has more pixels than are taken, which is {plan.meaning.max_pixels} of a"
+            " picture",
+            tensor=plan.name,
+            row=at,
+        ) from error
     except Exception as error:  # a damaged file; the decoders fail in many ways
         raise InvalidInput(
             f"{where} is a damaged picture: {type(error).__name__}", tensor=plan.name, row=at
@@ -230,6 +246,28 @@ def _check_pixels(plan: _Plan, size: tuple[int, int], left: int, where: str) -> 
             tensor=plan.name,
             expected=plan.meaning.max_pixels,
             got=width * height,
+        )
+
+
+def _check_scans(plan: _Plan, data: bytes, file: Picture, where: str) -> None:
+    """A progressive JPEG is unpacked once for each of its scans, of which a few bytes make one."""
+    scans = data.count(b"\xff\xda") if file.format in ("JPEG", "MPO") else 1
+    if scans * file.width * file.height > _MANY * plan.meaning.max_pixels:
+        raise InvalidInput(
+            f"{where} has {scans} scans of {file.width} × {file.height} pixels, which would take"
+            " too long to unpack: save it anew",
+            tensor=plan.name,
+        )
+
+
+def _check_room(plan: _Plan, row: Array, rows: int) -> None:
+    if row.nbytes * rows > _ROOM:
+        raise InvalidInput(
+            f"{rows} pictures of '{plan.name}' would take {row.nbytes * rows} bytes as a tensor; at"
+            f" most {_ROOM} are taken in one request",
+            tensor=plan.name,
+            expected=_ROOM,
+            got=row.nbytes * rows,
         )
 
 
@@ -277,11 +315,10 @@ def _resized(plan: _Plan, picture: Picture, where: str) -> tuple[Array, Frame]:
         return _numbers(plan, _scaled(plan, picture, wide, high)), frame
     inner_wide, inner_high = _inner(plan, width, height, wide, high)
     left, top = _middle(wide - inner_wide), _middle(high - inner_high)
-    picture = _scaled(plan, picture, inner_wide, inner_high)
     if rule == "crop":
-        picture = picture.crop((-left, -top, wide - left, high - top))
+        picture = _cut_out(plan, picture, (inner_wide, inner_high), left, top)
     else:
-        picture = _padded(plan, picture, left, top)
+        picture = _padded(plan, _scaled(plan, picture, inner_wide, inner_high), left, top)
     frame = Frame(width, height, wide, high, inner_wide / width, inner_high / height, left, top)
     return _numbers(plan, picture), frame
 
@@ -313,6 +350,27 @@ def _scaled(plan: _Plan, picture: Picture, width: int, height: int) -> Picture:
     if picture.size == (width, height):
         return picture
     return picture.resize((width, height), _FILTERS[plan.meaning.filter])
+
+
+def _cut_out(plan: _Plan, picture: Picture, inner: tuple[int, int], left: int, top: int) -> Picture:
+    """The part that stays of a picture that is scaled to the inner size.
+
+    Of a picture that is much longer than it is wide the whole would take gigabytes: there only
+    that part is scaled, which may round a pixel's value the other way.
+    """
+    assert plan.size is not None
+    high, wide = plan.size
+    if inner[0] * inner[1] <= _WHOLE:
+        whole = _scaled(plan, picture, *inner)
+        return whole.crop((-left, -top, wide - left, high - top))
+    across, down = picture.width / inner[0], picture.height / inner[1]
+    box = (
+        -left * across,
+        -top * down,
+        min((wide - left) * across, picture.width),
+        min((high - top) * down, picture.height),
+    )
+    return picture.resize((wide, high), _FILTERS[plan.meaning.filter], box=box)
 
 
 def _padded(plan: _Plan, picture: Picture, left: int, top: int) -> Picture:

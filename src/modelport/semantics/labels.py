@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -16,17 +16,22 @@ from modelport.semantics.boxes import detections
 from modelport.semantics.fields import OutputField, PlainView
 from modelport.semantics.masks import masks
 
-__all__ = ["Answer", "AnswerOf", "answer_json", "plain_answer", "predictions"]
+__all__ = ["Answer", "AnswerOf", "Frames", "answer_json", "plain_answer", "predictions"]
 
 Answer: TypeAlias = dict[str, Any]
 """What a plain answer holds: numpy arrays and scalars, Python values, lists and dicts of them."""
 
 
-class AnswerOf(Protocol):
-    """From output tensors, whether the request was a single row, and where its pictures lay in
-    their tensors, to the answer."""
+Frames: TypeAlias = Mapping[str, Sequence[Frame]]
+"""By source: where its pictures lay in the tensors that were made of them."""
+_NONE: Frames = {}
 
-    def __call__(self, outputs: Batch, single: bool, frames: Sequence[Frame] = ()) -> Answer:
+
+class AnswerOf(Protocol):
+    """From output tensors, whether the request was a single row, and the frames of its pictures
+    to the answer."""
+
+    def __call__(self, outputs: Batch, single: bool, frames: Frames = _NONE) -> Answer:
         """The answer."""
 
 
@@ -48,7 +53,7 @@ def plain_answer(view: PlainView) -> AnswerOf:
             and only.tensor.row_shape in ((), (1,))
         ):
             # The hot case: one number for each row.
-            def one_number(outputs: Batch, single: bool, frames: Sequence[Frame] = ()) -> Answer:
+            def one_number(outputs: Batch, single: bool, frames: Frames = _NONE) -> Answer:
                 tensor = outputs[name]
                 if single and tensor.size == 1:
                     return {"prediction": tensor.reshape(-1)[0]}
@@ -56,11 +61,11 @@ def plain_answer(view: PlainView) -> AnswerOf:
 
             return one_number
         if only.meaning.kind == "multilabel":
-            return lambda outputs, single, frames=(): _several(only, outputs[name], single)
-        return lambda outputs, single, frames=(): {
+            return lambda outputs, single, frames=_NONE: _several(only, outputs[name], single)
+        return lambda outputs, single, frames=_NONE: {
             "prediction": _shown(only, outputs, single, frames)
         }
-    return lambda outputs, single, frames=(): _named(view, outputs, single, frames)
+    return lambda outputs, single, frames=_NONE: _named(view, outputs, single, frames)
 
 
 def answer_json(answer: Answer) -> bytes:
@@ -81,7 +86,7 @@ def predictions(view: PlainView, outputs: Batch) -> Array:
     return outputs[first.name]
 
 
-def _named(view: PlainView, outputs: Batch, single: bool, frames: Sequence[Frame]) -> Answer:
+def _named(view: PlainView, outputs: Batch, single: bool, frames: Frames) -> Answer:
     answer: Answer = {}
     if view.scores is not None:
         answer["prediction"] = _first(_labels(view, outputs), single)
@@ -92,20 +97,27 @@ def _named(view: PlainView, outputs: Batch, single: bool, frames: Sequence[Frame
     return answer
 
 
-def _shown(output: OutputField, outputs: Batch, single: bool, frames: Sequence[Frame]) -> Any:
+def _shown(output: OutputField, outputs: Batch, single: bool, frames: Frames) -> Any:
     """One output as its kind is shown."""
     tensor = outputs[output.name]
     match output.meaning.kind:
         case "boxes":
-            return _first(detections(output, outputs, frames), single)
+            return _first(detections(output, outputs, _own(output, frames)), single)
         case "mask":
-            return _first(masks(output, tensor, frames), single)
+            return _first(masks(output, tensor, _own(output, frames)), single)
         case "json":
             return _first([_parsed(output, text) for text in tensor.ravel().tolist()], single)
         case "multilabel":
             return _first(_scores(output, tensor), single)
         case _:
             return _value(output, tensor, single)
+
+
+def _own(output: OutputField, frames: Frames) -> Sequence[Frame]:
+    """Where the pictures lay that an output is about."""
+    if output.meaning.picture is not None:
+        return frames.get(output.meaning.picture, ())
+    return next(iter(frames.values())) if len(frames) == 1 else ()
 
 
 def _parsed(output: OutputField, text: bytes) -> Any:

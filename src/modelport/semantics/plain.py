@@ -28,7 +28,7 @@ from modelport.core.tensors import Array, Batch, DType, bytes_tensor
 from modelport.semantics.fields import InputField, PlainView
 from modelport.semantics.files import file_bytes, is_file_value
 
-__all__ = ["PlainRequest", "cast", "check_field", "limits", "read"]
+__all__ = ["PlainRequest", "cast", "check_field", "limits", "names_of", "read"]
 
 
 _WHOLE = frozenset({int})
@@ -58,6 +58,8 @@ def read(view: PlainView, body: object) -> PlainRequest:
     Raises:
         InvalidInput: names the field, what was expected and what came.
     """
+    if _is_bare(view, body):
+        return _from_only(view, body)
     if isinstance(body, Mapping):
         return _from_names(view, body)
     if isinstance(body, np.ndarray):
@@ -67,9 +69,19 @@ def read(view: PlainView, body: object) -> PlainRequest:
             return _from_names(view, _columns(body))
         return _from_only(view, body)
     raise InvalidInput(
-        f"a request is a JSON object with {_names(view)}, and {_kind(body)} came",
+        f"a request is a JSON object with {names_of(view)}, and {_kind(body)} came",
         expected=[field.name for field in view.fields],
     )
+
+
+def _is_bare(view: PlainView, body: object) -> bool:
+    """Whether a value alone is that of the only field: a file, or a text."""
+    only = view.fields[0]
+    if len(view.fields) != 1 or only.shape not in ((), (1,)) or only.dtype is not DType.BYTES:
+        return False
+    if isinstance(body, Mapping):
+        return only.is_file and set(body) == {"b64"} and only.name != "b64"
+    return is_file_value(body) and not isinstance(body, list | tuple)
 
 
 def limits(view: PlainView) -> Callable[[Batch], None] | None:
@@ -77,7 +89,7 @@ def limits(view: PlainView) -> Callable[[Batch], None] | None:
 
     For tensors that come from elsewhere than `read`, which looks at every value.
     """
-    limited = [f for f in view.fields if _is_limited(f.meaning) and not f.source_of]
+    limited = [part for part in _as_given(view) if _is_limited(part.meaning)]
 
     def check(inputs: Batch) -> None:
         for field in limited:
@@ -85,6 +97,12 @@ def limits(view: PlainView) -> Callable[[Batch], None] | None:
             _check_limits(field, array if field.column is None else array[..., field.column])
 
     return check if limited else None
+
+
+def _as_given(view: PlainView) -> list[InputField]:
+    """The parts of tensors whose values mean the same to people as to the model."""
+    kinds = {field.name: field.kind for field in view.sources.values()}
+    return [part for part in view.parts if kinds.get(part.name, "column") == "column"]
 
 
 def check_field(field: InputField, array: Array) -> None:
@@ -131,7 +149,7 @@ def _from_only(view: PlainView, body: object) -> PlainRequest:
     if len(view.owners) != 1 and len(view.tensors) != 1:
         raise InvalidInput(
             f"the model has {len(view.owners)} inputs, so a request names them:"
-            f" an object with {_names(view)}, or a list of such objects",
+            f" an object with {names_of(view)}, or a list of such objects",
             expected=[field.name for field in view.fields],
         )
     only = _only(view, body)
@@ -151,7 +169,14 @@ def _is_for(source: InputField, value: object) -> bool:
     """Whether a value is one of the source, and not of the tensor that it fills."""
     if isinstance(value, np.ndarray):
         return value.dtype.kind in "OSTU"
-    return is_file_value(value) if source.kind != "number" else True
+    return is_file_value(value) or (bool(source.meaning.nullable) and _is_nothing(value))
+
+
+def _is_nothing(value: object) -> bool:
+    """Whether it is `null`, or a list of nothing else."""
+    if isinstance(value, list | tuple):
+        return bool(value) and all(map(_is_nothing, value))
+    return _is_missing(value)
 
 
 def _from_names(view: PlainView, body: Mapping[object, object]) -> PlainRequest:
@@ -160,7 +185,7 @@ def _from_names(view: PlainView, body: Mapping[object, object]) -> PlainRequest:
     for field in fields:
         if field.name not in given:
             raise InvalidInput(
-                f"'{field.name}' is missing; the model takes {_names(view)}", tensor=field.name
+                f"'{field.name}' is missing; the model takes {names_of(view)}", tensor=field.name
             )
     values = {field.name: _value(view, field, given[field.name]) for field in fields}
     return _assembled(view, fields, values)
@@ -173,7 +198,7 @@ def _chosen(view: PlainView, given: Mapping[str, object]) -> list[InputField]:
     for name in given:
         if name not in parts and name not in wholes:
             raise InvalidInput(
-                f"the model has no field '{name}'; it takes {_names(view)}",
+                f"the model has no field '{name}'; it takes {names_of(view)}",
                 tensor=name,
                 expected=[field.name for field in view.fields],
             )
@@ -269,7 +294,7 @@ def _value(view: PlainView, field: InputField, value: object) -> Array:
         array = _elements(field, *_flatten(field, value))
     array = _fitted(field, array)
     _check_meaning(field, array)
-    for part in view.fields:
+    for part in _as_given(view):
         if field.column is None and part.column is not None and part.tensor is field.tensor:
             _check_meaning(part, array[..., part.column])
     return array
@@ -542,7 +567,8 @@ def _short(value: object) -> str:
     return str(value)
 
 
-def _names(view: PlainView) -> str:
+def names_of(view: PlainView) -> str:
+    """The names of the fields as a sentence lists them."""
     names = [f"'{field.name}'" for field in view.fields[:8]]
     more = len(view.fields) - len(names)
     return ", ".join(names) + (f" and {more} more" if more else "")

@@ -6,28 +6,34 @@ model, in one place: a request may hold a source or the tensors that it would fi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from modelport.core.errors import ConfigError, InvalidInput
+from modelport.core.errors import ConfigError, DeadlineExceeded, InvalidInput
 from modelport.core.messages import Frame
 from modelport.core.signature import Signature
 from modelport.core.tensors import Array, Batch
 from modelport.semantics.fields import InputField
 
-__all__ = ["LONG", "Preparation", "Prepared", "Preparer", "unfit"]
+__all__ = ["LONG", "Check", "Preparation", "Prepared", "Preparer", "unfit"]
 
 LONG = 4096
-"""Bytes of text up to which tokens are cut at once; more take milliseconds."""
+"""What may be prepared at once, in bytes: more text than this takes milliseconds."""
+_ELEMENT = 64
+"""What an element counts for besides its bytes; an empty text takes its time, too."""
+
+Check = Callable[[], None]
+"""Raises `DeadlineExceeded` when nobody waits for the answer any more."""
 
 
 class Prepared(NamedTuple):
     """The tensors of a request, and where its pictures lie in them."""
 
     inputs: Batch
-    frames: tuple[Frame, ...] = ()
-    """One for each row, where a picture was given."""
+    frames: Mapping[str, tuple[Frame, ...]] = {}
+    """By source: one for each of its pictures."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,10 +42,11 @@ class Preparation:
 
     fields: tuple[InputField, ...]
     """The sources; several where they are columns of one tensor."""
-    run: Callable[[Batch], Prepared]
-    """From a tensor for each source to those that they fill. Raises `InvalidInput`."""
+    run: Callable[[Batch, Check], Prepared]
+    """From a tensor for each source to those that they fill. Raises `InvalidInput`; calls the
+    check now and then where it takes long."""
     short_bytes: int
-    """Up to this many bytes it takes less time than a hand-over to a thread."""
+    """Up to this many bytes, an element counted for 64 more, it is done on the event loop."""
 
     @property
     def tensors(self) -> tuple[str, ...]:
@@ -62,20 +69,30 @@ class Preparer:
     def is_short(self, inputs: Batch) -> bool:
         """Whether it takes less time than a hand-over to a thread."""
         return all(
-            _bytes(inputs[field.name]) <= part.short_bytes
+            _size(inputs[field.name]) <= part.short_bytes
             for part in self._parts
             for field in part.fields
             if field.name in inputs
         )
 
-    def __call__(self, inputs: Batch) -> Prepared:
+    def __call__(self, inputs: Batch, deadline: float | None = None) -> Prepared:
         """The request with every source in it turned into tensors.
+
+        Args:
+            inputs: the request.
+            deadline: the `time.monotonic()` after which it is given up.
 
         Raises:
             InvalidInput: names the source and the row, what came and what would be right.
+            DeadlineExceeded: the deadline passed.
         """
+
+        def check() -> None:
+            if deadline is not None and time.monotonic() > deadline:
+                raise DeadlineExceeded("the deadline passed while the request was prepared")
+
         tensors = dict(inputs)
-        frames: tuple[Frame, ...] = ()
+        frames: dict[str, tuple[Frame, ...]] = {}
         for part in self._parts:
             given = [
                 f.name
@@ -85,9 +102,9 @@ class Preparer:
             if not given:
                 continue
             self._check(part, inputs, given)
-            made = part.run({name: tensors.pop(name) for name in given})
+            made = part.run({name: tensors.pop(name) for name in given}, check)
             tensors |= made.inputs
-            frames = frames or made.frames
+            frames |= made.frames
         return Prepared(tensors, frames)
 
     def _is_source(self, name: str, tensor: Array) -> bool:
@@ -121,7 +138,6 @@ def unfit(name: str, problem: str) -> ConfigError:
     return ConfigError(f"model.toml, [inputs.{name}]: {problem}")
 
 
-def _bytes(tensor: Array) -> int:
-    if tensor.dtype == object:
-        return sum(map(len, tensor.ravel().tolist()))
-    return int(tensor.nbytes)
+def _size(tensor: Array) -> int:
+    own = sum(map(len, tensor.ravel().tolist())) if tensor.dtype == object else tensor.nbytes
+    return int(own + _ELEMENT * tensor.size)

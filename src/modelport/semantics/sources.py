@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from modelport.core.errors import ConfigError
 from modelport.core.semantics import (
     Audio,
     Category,
@@ -39,7 +40,8 @@ def preparations(
         MissingLibrary: a library that it needs is not installed.
     """
     found = tuple(_made(signature, semantics, folder))
-    _check_once(found, signature)
+    _check_once(found, signature, semantics)
+    _check_pictures(found, semantics)
     return found
 
 
@@ -82,10 +84,38 @@ def _tensor_of(
     raise unfit(name, f"no input has a column '{wanted[0]}': name columns in [inputs.TENSOR]")
 
 
-def _check_once(found: tuple[Preparation, ...], signature: Signature) -> None:
-    """Refuse two sources for one tensor, and a source with the name of another tensor."""
+def _check_pictures(found: tuple[Preparation, ...], semantics: Semantics) -> None:
+    """Refuse boxes or a mask of which nobody can tell whose pixels they are in."""
+    pictures = [field.name for part in found for field in part.fields if field.kind == "image"]
+    for name, meaning in semantics.outputs.items():
+        if meaning.kind not in ("boxes", "mask"):
+            continue
+        known = ", ".join(pictures) or "none"
+        if meaning.picture is not None and meaning.picture not in pictures:
+            raise ConfigError(
+                f"model.toml, [outputs.{name}]: picture is a source of pictures, not"
+                f" '{meaning.picture}'; there are: {known}"
+            )
+        if meaning.picture is None and len(pictures) > 1:
+            raise ConfigError(
+                f"model.toml, [outputs.{name}]: say picture = the one whose pixels it is in:"
+                f" {known}"
+            )
+
+
+def _check_once(found: tuple[Preparation, ...], signature: Signature, semantics: Semantics) -> None:
+    """Refuse two sources for one tensor, and one with the name of another tensor or column."""
     by_tensor: dict[str, str] = {}
     own = {spec.name for spec in signature.inputs}
+    columns = {
+        tensors: {
+            column
+            for spec in signature.inputs
+            if spec.name not in tensors
+            for column in semantics.inputs.get(spec.name, InputMeaning()).columns
+        }
+        for tensors in (part.tensors for part in found)
+    }
     for part in found:
         for tensor in part.tensors:
             if tensor in by_tensor:
@@ -97,3 +127,5 @@ def _check_once(found: tuple[Preparation, ...], signature: Signature) -> None:
         for field in part.fields:
             if field.name in own and field.name not in part.tensors:
                 raise unfit(field.name, "the model has another input of this name")
+            if field.kind != "column" and field.name in columns[part.tensors]:
+                raise unfit(field.name, "a column of another input has this name")

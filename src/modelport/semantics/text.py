@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -13,13 +15,15 @@ from modelport.core.semantics import Field, Text
 from modelport.core.signature import Signature, TensorSpec
 from modelport.core.tensors import Array, Batch, DType, decode_text
 from modelport.semantics.fields import InputField
-from modelport.semantics.preparation import LONG, Preparation, Prepared, unfit
+from modelport.semantics.preparation import LONG, Check, Preparation, Prepared, unfit
 
 __all__ = ["text_preparation"]
 
 _USUAL_LENGTH = 512
 _LONGEST = 4_000_000
-"""Characters of one request; cutting so many into tokens takes seconds and a gigabyte."""
+"""Characters of one request, and tokens that are made of them; so many take seconds."""
+_PART = 100_000
+"""Characters that are cut before it is asked whether anybody still waits."""
 _PADDINGS = ("[PAD]", "<pad>", "<|endoftext|>", "</s>")
 
 
@@ -40,7 +44,9 @@ def text_preparation(name: str, meaning: Text, signature: Signature, folder: Pat
     ids = specs[meaning.tensor]
     tokenizer = _tokenizer(name, meaning, folder)
     limit, length = _lengths(name, meaning, ids, tokenizer)
-    _set_up(tokenizer, limit if meaning.truncate else None, length)
+    padding = _set_up(tokenizer, limit if meaning.truncate else None)
+    kinds = {meaning.tensor: "ids", meaning.mask: "attention_mask", meaning.types: "type_ids"}
+    kinds = {tensor: kind for tensor, kind in kinds.items() if tensor in specs}
     source = TensorSpec(name, DType.BYTES, (None,) if ids.is_batched else (1,))
     field = InputField(
         name,
@@ -50,21 +56,20 @@ def text_preparation(name: str, meaning: Text, signature: Signature, folder: Pat
         source_of=tuple(specs),
     )
 
-    def run(inputs: Batch) -> Prepared:
+    def run(inputs: Batch, check: Check) -> Prepared:
         texts = decode_text(name, inputs[name]).tolist()
-        if sum(map(len, texts)) > _LONGEST:
-            raise InvalidInput(
-                f"the texts of '{name}' have {sum(map(len, texts))} characters; at most {_LONGEST}"
-                " are taken in one request",
-                tensor=name,
-            )
-        encodings = tokenizer.encode_batch(texts)
-        for at, encoding in enumerate(encodings):
-            _check_length(name, at, sum(encoding.attention_mask), limit)
-        parts = {meaning.tensor: "ids", meaning.mask: "attention_mask", meaning.types: "type_ids"}
+        _check_size(name, texts, length or 1)
+        encodings: list[Any] = []
+        for part in _parts(texts):
+            check()
+            encodings += tokenizer.encode_batch(part)
+        lengths = [len(encoding) for encoding in encodings]
+        for at, tokens in enumerate(lengths):
+            _check_length(name, at, tokens, limit)
+        _check_size(name, texts, length or max(lengths))
         made = {
-            tensor: _stacked([getattr(e, parts[tensor]) for e in encodings], spec)
-            for tensor, spec in specs.items()
+            tensor: _padded(encodings, kind, padding, length or max(lengths), specs[tensor])
+            for tensor, kind in kinds.items()
         }
         return Prepared(made)
 
@@ -123,23 +128,55 @@ def _lengths(name: str, meaning: Text, ids: TensorSpec, tokenizer: Any) -> tuple
     return limit, fixed or (limit if meaning.padding == "max_tokens" else None)
 
 
-def _set_up(tokenizer: Any, limit: int | None, length: int | None) -> None:
-    padding = dict(tokenizer.padding or _padding(tokenizer))
-    padding |= {"length": length, "pad_to_multiple_of": None}
-    tokenizer.enable_padding(**padding)
+@dataclass(frozen=True)
+class _Padding:
+    """What rows are filled up with."""
+
+    left: bool
+    values: Mapping[str, int]
+
+
+def _set_up(tokenizer: Any, limit: int | None) -> _Padding:
+    """Have the tokenizer cut texts; how they are filled up, which it is not left to do itself.
+
+    It would make a list of every token of padding, however many texts there are.
+    """
     if limit is None:
         tokenizer.no_truncation()
     else:
         known = dict(tokenizer.truncation or {})
         tokenizer.enable_truncation(**known | {"max_length": limit})
+    said = tokenizer.padding or {}
+    tokenizer.no_padding()
+    own = (tokenizer.token_to_id(token) for token in _PADDINGS)
+    token = said.get("pad_id", next((at for at in own if at is not None), 0))
+    values = {"ids": token, "attention_mask": 0, "type_ids": said.get("pad_type_id", 0)}
+    return _Padding(said.get("direction") == "left", values)
 
 
-def _padding(tokenizer: Any) -> dict[str, Any]:
-    for token in _PADDINGS:
-        at = tokenizer.token_to_id(token)
-        if at is not None:
-            return {"pad_id": at, "pad_token": token}
-    return {}
+def _parts(texts: list[str]) -> Iterator[list[str]]:
+    """The texts in parts that take a moment each."""
+    part: list[str] = []
+    size = 0
+    for text in texts:
+        part.append(text)
+        size += len(text) + 64
+        if size > _PART:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
+
+
+def _check_size(name: str, texts: list[str], length: int) -> None:
+    characters, tokens = sum(map(len, texts)), len(texts) * length
+    if characters > _LONGEST or tokens > _LONGEST:
+        what = f"{characters} characters" if characters > _LONGEST else f"{tokens} tokens"
+        raise InvalidInput(
+            f"the texts of '{name}' have {what}, filled up to the same length; at most {_LONGEST}"
+            " are taken in one request",
+            tensor=name,
+        )
 
 
 def _check_length(name: str, at: int, tokens: int, limit: int) -> None:
@@ -155,6 +192,11 @@ def _check_length(name: str, at: int, tokens: int, limit: int) -> None:
         )
 
 
-def _stacked(rows: list[list[int]], spec: TensorSpec) -> Array:
-    array = np.array(rows, spec.dtype.numpy)
+def _padded(
+    encodings: list[Any], kind: str, padding: _Padding, length: int, spec: TensorSpec
+) -> Array:
+    array = np.full((len(encodings), length), padding.values[kind], spec.dtype.numpy)
+    for row, encoding in zip(array, encodings, strict=True):
+        values = getattr(encoding, kind)
+        row[length - len(values) if padding.left else 0 :][: len(values)] = values
     return array if len(spec.shape) == array.ndim else array[0]
