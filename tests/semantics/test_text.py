@@ -110,6 +110,8 @@ def test_many_empty_texts_are_too_many_where_each_is_filled_up(folder: Path) -> 
     assert tokens(folder, own, *[""] * 7000)["input_ids"].shape == (7000, 512)
     with pytest.raises(InvalidInput, match="4096000 tokens, filled up"):
         tokens(folder, own, *[""] * 8000)
+    with pytest.raises(InvalidInput, match="100001 texts; at most 100000"):
+        tokens(folder, BERT, *["a"] * 100_001)
     with pytest.raises(InvalidInput, match="tokens, filled up"):  # as long as the longest
         tokens(folder, BERT, "good " * 500, *["bad"] * 8000)
 

@@ -22,6 +22,8 @@ __all__ = ["text_preparation"]
 _USUAL_LENGTH = 512
 _LONGEST = 4_000_000
 """Characters of one request, and tokens that are made of them; so many take seconds."""
+_MOST = 100_000
+"""Texts of one request; the tokenizer keeps a kilobyte for each, however short."""
 _PART = 100_000
 """Characters that are cut before it is asked whether anybody still waits."""
 _PADDINGS = ("[PAD]", "<pad>", "<|endoftext|>", "</s>")
@@ -169,6 +171,11 @@ def _parts(texts: list[str]) -> Iterator[list[str]]:
 
 
 def _check_size(name: str, texts: list[str], length: int) -> None:
+    if len(texts) > _MOST:
+        raise InvalidInput(
+            f"'{name}' has {len(texts)} texts; at most {_MOST} are taken in one request",
+            tensor=name,
+        )
     characters, tokens = sum(map(len, texts)), len(texts) * length
     if characters > _LONGEST or tokens > _LONGEST:
         what = f"{characters} characters" if characters > _LONGEST else f"{tokens} tokens"
