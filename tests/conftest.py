@@ -39,6 +39,7 @@ NEEDS = {
     "semantics/test_image.py": "PIL",
     "semantics/test_masks.py": "PIL",
     "semantics/test_text.py": "tokenizers",
+    "app/test_local_sources.py": "tokenizers",
     "http/test_sources.py": "tokenizers",
     "conformance/test_triton_client.py": "tritonclient",
     "conformance/test_triton_repository.py": "tritonclient",

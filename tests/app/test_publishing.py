@@ -50,6 +50,7 @@ def test_a_pushed_model_is_listed_and_served(run: Run, tmp_path: Path) -> None:
         "latest": "2",
         "versions": 2,
         "aliases": {"production": "1"},
+        "served": [],
     }
     newest, oldest = json.loads(run("versions", "linear", "--json").stdout)
     assert (newest["version"], newest["aliases"]) == ("2", [])
@@ -215,6 +216,12 @@ def test_a_version_that_cannot_be_loaded_takes_nobodys_place(run: Run, tmp_path:
         states = {m["version"]: m for m in httpx.get(f"{served.url}/models").json()}
         assert states["1"]["state"] == "READY"
         assert "version 2 is not what was published" in states["2"]["reason"]
+        (told,) = json.loads(run("models", "--json").stdout)
+        by_version = {each["version"]: each for each in told["served"]}
+        assert by_version["1"] == {"version": "1", "state": "READY", "reason": None}
+        assert by_version["2"]["state"] == "FAILED"
+        shown = run("models").stdout
+        assert "m version 2: version 2 is not what was published" in shown
 
 
 def test_a_model_is_unloaded_and_loaded_again_by_a_client_of_triton(

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from modelport.control.operations import Operations
+from modelport.control.messages import VersionState
+from modelport.control.operations import ModelStates, Operations
 from modelport.control.state import StateStore
 from modelport.core.errors import ConfigError, InvalidInput, LoadError, NotFound, NotReady
 from modelport.guard.auth import recognise
@@ -24,7 +25,9 @@ class Desk:
         self.told = 0
         self.missing: list[int] = []
         self.hidden: set[str] = set()
-        self._table = Operations(self.store, self._changed, self._reload, self.hidden).table()
+        self._table = Operations(
+            self.store, self._changed, self._reload, self._states, self.hidden
+        ).table()
 
     async def _changed(self) -> list[int]:
         self.told += 1
@@ -33,6 +36,9 @@ class Desk:
     async def _reload(self) -> list[str]:
         return ["version 2 of 'm' could not be loaded"]
 
+    def _states(self) -> ModelStates:
+        return ModelStates("/models", (VersionState("m", "1", "FAILED", "it is damaged"),))
+
     def do(self, operation: str, body: object = None) -> Any:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
 
@@ -40,6 +46,12 @@ class Desk:
             return await self._table[operation](content)
 
         return json.loads(asyncio.run(main()))
+
+
+def test_the_states_of_all_versions_are_told(desk: Callable[[], Desk]) -> None:
+    told = desk().do("models.states")
+    assert told["repository"] == "/models"
+    assert told["versions"][0]["reason"] == "it is damaged"
 
 
 @pytest.fixture

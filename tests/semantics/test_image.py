@@ -105,6 +105,13 @@ def test_sixteen_bits_are_scaled_and_not_cut_off() -> None:
     assert np.allclose(made[0, 0], pixels / 65535, atol=1 / 255)
 
 
+def test_values_of_unknown_meaning_are_refused() -> None:
+    out = io.BytesIO()
+    pillow.fromarray(np.linspace(0, 1, 24, dtype=np.float32).reshape(4, 6)).save(out, "TIFF")
+    with pytest.raises(InvalidInput, match="values of 32 bits"):
+        array_of(CHW, out.getvalue())
+
+
 def test_the_transparent_and_the_palette_become_colours() -> None:
     pixels = random_pixels(4, 6, channels=4)
     assert np.allclose(array_of(CHW, file_of(pixels))[0], pixels[..., :3].transpose(2, 0, 1) / 255)

@@ -21,8 +21,8 @@ from modelport.app.spec import Spec, receive_spec
 from modelport.app.trial import Trial, try_out
 from modelport.control.hub import Hub, Past
 from modelport.control.messages import Snapshot
-from modelport.control.operations import Operations
-from modelport.control.reconcile import Plan, Reconciler
+from modelport.control.operations import ModelStates, Operations
+from modelport.control.reconcile import Plan, Reconciler, common_states
 from modelport.control.state import StateStore, admin_token
 from modelport.control.watching import watch
 from modelport.kit.storage import private_folder, write_whole
@@ -98,6 +98,7 @@ async def _serve(spec: Spec, life: socket.socket, listener: socket.socket) -> No
         store,
         lambda: hub.publish(snapshot(reconciler.served, reconciler.changes)),
         reload,
+        lambda: ModelStates(spec.repository, tuple(common_states(hub.states).values())),
         hidden,
     )
     hub.operations |= operations.table()

@@ -15,7 +15,8 @@ import msgspec
 from modelport import __version__
 from modelport.app.keys import tell_servers
 from modelport.app.local import open_source
-from modelport.control.operations import Reloaded
+from modelport.control.messages import VersionState
+from modelport.control.operations import ModelStates, Reloaded
 from modelport.core.errors import ConfigError, CorruptModel
 from modelport.core.semantics import Text
 from modelport.engine.lifecycle import LoadedModel
@@ -26,7 +27,7 @@ from modelport.repository.store import Manifest, Repository
 from modelport.runtimes.formats import PIPELINE, Format, format_of, is_model
 from modelport.semantics.model_toml import ModelToml, read_model_toml
 
-__all__ = ["Published", "publish", "reload_servers"]
+__all__ = ["Published", "publish", "reload_servers", "served_states"]
 
 _CORE = ("numpy", "onnxruntime")
 _LEFT_OUT = "config.pbtxt is not published: say what it says of the tensors in a model.toml"
@@ -102,6 +103,21 @@ def reload_servers() -> list[str]:
     """
     answers = tell_servers("models.reload")
     return [p for answer in answers for p in msgspec.json.decode(answer, type=Reloaded).problems]
+
+
+def served_states(repository: Path) -> dict[str, list[VersionState]]:
+    """By model: how its versions stand in the servers of this user that follow a repository.
+
+    Raises:
+        NotReady: a server did not answer.
+    """
+    found: dict[str, list[VersionState]] = {}
+    for answer in tell_servers("models.states"):
+        told = msgspec.json.decode(answer, type=ModelStates)
+        if told.repository and Path(told.repository).resolve() == repository.resolve():
+            for state in told.versions:
+                found.setdefault(state.name, []).append(state)
+    return found
 
 
 def _only(argument: str) -> Source:

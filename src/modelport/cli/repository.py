@@ -71,25 +71,46 @@ def push(
 
 
 def models(repository: _Repository = _MODELS, as_json: _Json = False) -> None:
-    """List the models of the repository with their latest versions and aliases."""
+    """List the models of the repository, and how their versions stand in servers that run."""
+    from modelport.app.publishing import served_states
     from modelport.repository.store import Repository
 
     store = Repository(repository)
+    served = served_states(Path(repository))
     rows: list[dict[str, Any]] = []
     for name in store.names():
         versions = store.versions(name)
         aliases = store.aliases(name).current
         rows.append(
             {"name": name, "latest": versions[0], "versions": len(versions), "aliases": aliases}
+            | {
+                "served": [
+                    {"version": each.version, "state": each.state, "reason": each.reason}
+                    for each in served.get(name, ())
+                ]
+            }
         )
     if as_json:
         _print(rows)
         return
     print_table(
-        ("model", "latest", "versions", "aliases"),
-        [(r["name"], r["latest"], str(r["versions"]), _shown(r["aliases"])) for r in rows],
+        ("model", "latest", "versions", "aliases", "served"),
+        [
+            (
+                r["name"],
+                r["latest"],
+                str(r["versions"]),
+                _shown(r["aliases"]),
+                ", ".join(f"{v['version']} {v['state'].lower()}" for v in r["served"]),
+            )
+            for r in rows
+        ],
         empty=f"There are no models in '{repository}'. 'modelport push FILE --name NAME' adds one.",
     )
+    for row in rows:
+        for version in row["served"]:
+            if version["reason"] is not None:
+                out(f"\n{row['name']} version {version['version']}: {version['reason']}")
 
 
 def versions(name: _Name, repository: _Repository = _MODELS, as_json: _Json = False) -> None:

@@ -135,6 +135,11 @@ class Hub:
         told = await asyncio.gather(*(self._tell(worker, self._snapshot) for worker in workers))
         return [worker.index for worker, done in zip(workers, told, strict=True) if not done]
 
+    @property
+    def states(self) -> list[tuple[VersionState, ...]]:
+        """The versions of each worker, as it last told."""
+        return [worker.states for worker in self._workers]
+
     async def settled(self, timeout_s: float) -> list[tuple[VersionState, ...]]:
         """How the versions of the latest snapshot stand in each worker, once all have loaded them.
 

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from modelport.control.hub import Operation
+from modelport.control.messages import VersionState
 from modelport.control.state import StateStore
 from modelport.core.errors import InvalidInput, LoadError, NotReady
 from modelport.guard.auth import KeyRecord, Role
@@ -18,6 +19,7 @@ __all__ = [
     "KeyNamed",
     "KeyShown",
     "ModelNamed",
+    "ModelStates",
     "NewKey",
     "Operations",
     "Reloaded",
@@ -61,6 +63,14 @@ class ModelNamed(msgspec.Struct):
     name: str
 
 
+class ModelStates(msgspec.Struct, frozen=True):
+    """What a server serves."""
+
+    repository: str
+    """The folder that it follows; empty where it serves files that were named."""
+    versions: tuple[VersionState, ...]
+
+
 class Reloaded(msgspec.Struct):
     """What became of a change of the models."""
 
@@ -76,6 +86,7 @@ class Operations:
         store: StateStore,
         changed: Callable[[], Awaitable[list[int]]],
         reload: Callable[[], Awaitable[list[str]]],
+        states: Callable[[], ModelStates],
         hidden: set[str],
     ) -> None:
         """
@@ -83,11 +94,13 @@ class Operations:
             store: what the operations read and write.
             changed: brings it to the workers; returns those that did not confirm it in time.
             reload: serves what lies in the repository now; returns what could not be done.
+            states: what is served, and how it stands.
             hidden: models that are not served though they lie there; changed here.
         """
         self._store = store
         self._changed = changed
         self._reload = reload
+        self._states = states
         self._hidden = hidden
 
     def table(self) -> dict[str, Operation]:
@@ -98,6 +111,7 @@ class Operations:
             "keys.revoke": self.revoke_key,
             "refresh": self.refresh,
             "models.reload": self.reload_models,
+            "models.states": self.model_states,
             "models.load": self.load_model,
             "models.unload": self.unload_model,
         }
@@ -126,6 +140,10 @@ class Operations:
     async def reload_models(self, body: bytes) -> bytes:
         """Serve what lies in the repository now; answers with what could not be done."""
         return msgspec.json.encode(Reloaded(await self._reload()))
+
+    async def model_states(self, body: bytes) -> bytes:
+        """Every version that is served or cannot be, with its state over all workers."""
+        return msgspec.json.encode(self._states())
 
     async def load_model(self, body: bytes) -> bytes:
         """Serve a model that was unloaded, or try one again that failed."""

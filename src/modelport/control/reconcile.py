@@ -16,7 +16,7 @@ from modelport.control.messages import VersionState
 from modelport.repository.aliases import LATEST
 from modelport.repository.layout import Source, latest
 
-__all__ = ["Plan", "Reconciler"]
+__all__ = ["Plan", "Reconciler", "common_states"]
 
 _Key = tuple[str, str]
 
@@ -64,11 +64,11 @@ class Reconciler:
         """
         async with self._changing:
             wanted = await self._tried(await asyncio.to_thread(self._wanted))
-            states = _common(await self._settled())
+            states = common_states(await self._settled())
             before = _with_latest(self.served, states)
             self.changes += 1
             await self._publish(_beside(before, wanted), self.changes)
-            states = _common(await self._settled())
+            states = common_states(await self._settled())
             after, problems = _turned_over(before, wanted, states)
             self.served = after
             await self._publish(after, self.changes)
@@ -85,7 +85,9 @@ class Reconciler:
         return msgspec.structs.replace(plan, sources=tuple(sources))
 
 
-def _common(workers: Iterable[Iterable[VersionState]]) -> dict[_Key, VersionState]:
+def common_states(
+    workers: Iterable[Iterable[VersionState]],
+) -> dict[tuple[str, str], VersionState]:
     """Each version's worst state over all workers: served only where it is served everywhere."""
     each = [{(state.name, state.version): state for state in states} for states in workers]
     found: dict[_Key, VersionState] = {}

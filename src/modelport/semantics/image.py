@@ -211,6 +211,13 @@ def _prepared(plan: _Plan, data: bytes, at: int, rows: int, left: int) -> tuple[
         with pillow.open(io.BytesIO(data), formats=_readable()) as file:
             _check_pixels(plan, file.size, left, where)
             _check_scans(plan, data, file, where)
+            if file.mode == "F" or (file.mode == "I" and np.asarray(file).max() > 65535):
+                raise InvalidInput(
+                    f"{where} has values of 32 bits, of which nobody knows what is white: save it"
+                    " with 8 or 16 bits",
+                    tensor=plan.name,
+                    row=at,
+                )
             picture = _upright(file)
             return _resized(plan, _in_mode(picture, _MODES[plan.channels]), where)
     except UnidentifiedImageError as error:
