@@ -16,7 +16,7 @@ import pytest
 import modelport
 from modelport import Client
 from modelport.core.errors import CorruptModel
-from modelport.engine.lifecycle import Settings, open_version
+from modelport.engine.opening import Settings, open_version
 from modelport.repository.integrity import digest
 from modelport.repository.layout import find_sources
 from modelport.runtimes.formats import is_model

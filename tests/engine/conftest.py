@@ -12,7 +12,9 @@ import pytest
 from modelport.core.semantics import Semantics
 from modelport.core.signature import Signature, TensorSpec
 from modelport.core.tensors import Batch, DType
-from modelport.engine.lifecycle import LoadedModel, State, Version, size_measure
+from modelport.engine.lifecycle import State, Version
+from modelport.engine.opening import LoadedModel
+from modelport.engine.warming import size_measure
 from modelport.repository.integrity import digest
 from modelport.repository.layout import Source
 from modelport.runtimes.base import Description

@@ -15,7 +15,8 @@ from modelport.core.semantics import OutputMeaning, Semantics
 from modelport.core.signature import Signature, TensorSpec
 from modelport.core.tensors import Batch, DType
 from modelport.engine.configured import configured, declared
-from modelport.engine.lifecycle import Settings, State, Version, open_version
+from modelport.engine.lifecycle import State, Version
+from modelport.engine.opening import Settings, open_version
 from modelport.repository.layout import Source
 from modelport.repository.triton import TritonConfig
 from modelport.runtimes.base import Description, LoadOptions

@@ -19,7 +19,8 @@ from modelport.core.errors import (
     Overloaded,
 )
 from modelport.engine.executor import Threads, run_async, run_in_place
-from modelport.engine.lifecycle import LoadedModel, Version
+from modelport.engine.lifecycle import Version
+from modelport.engine.opening import LoadedModel
 
 Served = Callable[..., tuple[Version, LoadedModel]]
 BATCH = {"x": np.array([1.0, 2.0])}

@@ -26,7 +26,8 @@ from modelport.core.messages import InferRequest, InferResponse
 from modelport.core.signature import Signature, TensorSpec
 from modelport.core.tensors import DType
 from modelport.engine.facade import Engine
-from modelport.engine.lifecycle import LoadedModel, Settings, State, Version
+from modelport.engine.lifecycle import State, Version
+from modelport.engine.opening import LoadedModel, Settings
 from modelport.engine.residency import Told
 from modelport.repository.layout import Source
 

@@ -14,17 +14,9 @@ import pytest
 from modelport.core.errors import ConfigError, NotReady
 from modelport.core.signature import Signature, TensorSpec
 from modelport.core.tensors import DType
-from modelport.engine.lifecycle import (
-    LoadedModel,
-    Settings,
-    State,
-    Version,
-    by_elements,
-    by_rows,
-    open_version,
-    size_measure,
-    warm_up,
-)
+from modelport.engine.lifecycle import State, Version
+from modelport.engine.opening import LoadedModel, Settings, open_version
+from modelport.engine.warming import by_elements, by_rows, size_measure, warm_up
 from modelport.repository.layout import Source
 
 Sources = Callable[..., Source]

@@ -16,8 +16,9 @@ import pytest
 from modelport.core.errors import DeadlineExceeded, NotReady, Overloaded
 from modelport.core.messages import InferRequest, InferResponse
 from modelport.engine.facade import Engine
-from modelport.engine.lifecycle import LoadedModel, Settings, State, Version
+from modelport.engine.lifecycle import State, Version
 from modelport.engine.memory import Memory
+from modelport.engine.opening import LoadedModel, Settings
 from modelport.engine.residency import load_measured
 from modelport.kit.memory import resident_bytes
 from modelport.repository.layout import Source

@@ -17,7 +17,7 @@ from modelport.core.errors import DeadlineExceeded, InvalidInput
 from modelport.core.messages import InferRequest, InferResponse
 from modelport.core.tensors import Batch
 from modelport.engine.facade import Engine
-from modelport.engine.lifecycle import Settings
+from modelport.engine.opening import Settings
 from modelport.http.inference import Codec, inference, packed, unpacked
 from modelport.http.wire import Handler, Head, Reply
 from modelport.monitor.metrics import ModelMetrics

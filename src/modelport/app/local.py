@@ -20,7 +20,7 @@ from modelport.core.errors import ConfigError, ModelFailed, ModelportError
 from modelport.core.settings import Fetching
 from modelport.core.signature import Signature
 from modelport.core.tensors import Batch
-from modelport.engine.lifecycle import LoadedModel, Settings, open_version
+from modelport.engine.opening import LoadedModel, Settings, open_version
 from modelport.kit.cpus import available_cpus
 from modelport.kit.storage import private_folder
 from modelport.repository import integrity

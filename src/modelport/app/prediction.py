@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from modelport.app.local import LocalModel, open_path
 from modelport.core.errors import ConfigError
-from modelport.engine.lifecycle import LoadedModel
+from modelport.engine.opening import LoadedModel
 from modelport.http.bodies import NOT_JSON, not_json
 from modelport.semantics.bare import file_field, read_file, read_text, text_field
 from modelport.semantics.files import FILES

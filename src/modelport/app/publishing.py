@@ -19,7 +19,7 @@ from modelport.control.messages import VersionState
 from modelport.control.operations import ModelStates, Reloaded
 from modelport.core.errors import ConfigError, CorruptModel
 from modelport.core.semantics import Text
-from modelport.engine.lifecycle import LoadedModel
+from modelport.engine.opening import LoadedModel
 from modelport.repository.aliases import check_alias
 from modelport.repository.integrity import digest_of, listing
 from modelport.repository.layout import Source, find_sources, model_name

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import msgspec
 
-from modelport.engine.lifecycle import Settings, Version
+from modelport.engine.lifecycle import Version
 from modelport.engine.memory import Memory
+from modelport.engine.opening import Settings
 from modelport.engine.residency import load_measured
 from modelport.kit.memory import mib, resident_bytes, trim
 from modelport.repository.layout import Source

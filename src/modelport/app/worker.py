@@ -39,8 +39,8 @@ from modelport.control.messages import Snapshot, VersionState
 from modelport.core.errors import ModelportError
 from modelport.core.settings import Settings
 from modelport.engine.facade import Engine
-from modelport.engine.lifecycle import Settings as LoadSettings
 from modelport.engine.lifecycle import State, Version
+from modelport.engine.opening import Settings as LoadSettings
 from modelport.guard.policy import Policy
 from modelport.http.api import api_routes
 from modelport.http.connection import Connection

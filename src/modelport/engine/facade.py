@@ -16,8 +16,9 @@ from modelport.core.errors import DeadlineExceeded, ModelFailed, ModelNotFound
 from modelport.core.messages import InferRequest, InferResponse
 from modelport.core.tensors import Batch
 from modelport.engine.executor import HAND_OVER_S, Run, Threads, run_async, run_in_place
-from modelport.engine.lifecycle import Described, LoadedModel, Settings, State, Version
+from modelport.engine.lifecycle import State, Version
 from modelport.engine.memory import Memory
+from modelport.engine.opening import Described, LoadedModel, Settings
 from modelport.engine.residency import Residency, Told
 from modelport.repository.aliases import DEFAULT, LATEST
 from modelport.repository.layout import Source, latest

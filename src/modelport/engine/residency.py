@@ -11,8 +11,9 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 
 from modelport.core.errors import DeadlineExceeded, ModelportError, Overloaded
-from modelport.engine.lifecycle import LoadedModel, Settings, State, Version
+from modelport.engine.lifecycle import State, Version
 from modelport.engine.memory import Memory
+from modelport.engine.opening import LoadedModel, Settings
 from modelport.kit.memory import collect, mib, resident_bytes, trim
 from modelport.repository.integrity import size_bytes
 from modelport.runtimes.base import prepare

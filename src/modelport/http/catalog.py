@@ -11,7 +11,8 @@ from starlette.responses import Response
 
 from modelport.core.signature import sizes
 from modelport.engine.facade import Engine
-from modelport.engine.lifecycle import Described, Version
+from modelport.engine.lifecycle import Version
+from modelport.engine.opening import Described
 from modelport.guard.policy import Permission
 from modelport.http.routes import Route
 from modelport.semantics.example import example_request

@@ -20,7 +20,8 @@ from modelport.core.messages import InferRequest, InferResponse
 from modelport.core.signature import Signature
 from modelport.core.tensors import Batch
 from modelport.engine.facade import Engine
-from modelport.engine.lifecycle import Described, LoadedModel, Version
+from modelport.engine.lifecycle import Version
+from modelport.engine.opening import Described, LoadedModel
 from modelport.http.bodies import NOT_JSON, not_json, packing, unpacking
 from modelport.http.wire import Handler, Head, Reply
 from modelport.monitor.metrics import ModelMetrics

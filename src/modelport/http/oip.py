@@ -22,7 +22,7 @@ from modelport.core.semantics import OutputMeaning
 from modelport.core.signature import fits, show_shape, sizes
 from modelport.core.tensors import Array, DType, bytes_tensor, from_raw, to_raw
 from modelport.engine.facade import Engine
-from modelport.engine.lifecycle import Described
+from modelport.engine.opening import Described
 from modelport.guard.policy import Permission
 from modelport.http.bodies import NOT_JSON, media_type, not_json, time_allowed
 from modelport.http.inference import TEXT_BYTES, Codec, inference, packed, unpacked

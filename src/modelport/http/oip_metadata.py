@@ -15,7 +15,8 @@ from starlette.responses import JSONResponse, Response
 from modelport.core.signature import TensorSpec, sizes
 from modelport.core.tensors import DType
 from modelport.engine.facade import Engine
-from modelport.engine.lifecycle import Described, Version
+from modelport.engine.lifecycle import Version
+from modelport.engine.opening import Described
 from modelport.guard.policy import Permission
 from modelport.http.health import Gather
 from modelport.http.routes import Endpoint, Route

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 
 from modelport.engine.facade import Engine
-from modelport.engine.lifecycle import Described, Version
+from modelport.engine.lifecycle import Version
+from modelport.engine.opening import Described
 from modelport.http.openapi_answers import answer_schema
 from modelport.http.openapi_components import REQUEST_ID, SERVED_BY, components, ref
 from modelport.http.openapi_requests import form_schema, request_schema, row_schema

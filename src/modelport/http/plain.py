@@ -9,7 +9,8 @@ from typing import TypeAlias
 from modelport.core.errors import UnsupportedMedia
 from modelport.core.messages import InferResponse
 from modelport.engine.facade import Engine
-from modelport.engine.lifecycle import Described, Version
+from modelport.engine.lifecycle import Version
+from modelport.engine.opening import Described
 from modelport.guard.policy import Permission
 from modelport.http.bodies import accepted, media_type, time_allowed
 from modelport.http.inference import ARRAY_BYTES, TEXT_BYTES, Codec, inference, unpacked

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from modelport.engine.lifecycle import LoadedModel, Settings, open_version
+from modelport.engine.opening import LoadedModel, Settings, open_version
 from modelport.repository.integrity import digest
 from modelport.repository.layout import find_sources
 from modelport.runtimes.formats import is_model

@@ -24,7 +24,7 @@ from modelport.core.errors import (
     UntrustedModel,
 )
 from modelport.core.tensors import DType, bytes_tensor
-from modelport.engine.lifecycle import LoadedModel, Settings, open_version
+from modelport.engine.opening import LoadedModel, Settings, open_version
 from modelport.repository.integrity import digest
 from modelport.repository.layout import find_sources
 from modelport.runtimes.formats import PIPELINE, format_of, is_model

@@ -11,7 +11,7 @@ import pytest
 
 from modelport.core.errors import ConfigError, InvalidInput
 from modelport.core.tensors import bytes_tensor
-from modelport.engine.lifecycle import LoadedModel
+from modelport.engine.opening import LoadedModel
 from modelport.semantics.labels import answer_json
 from modelport.semantics.plain import read
 from tests.engine.pipeline.conftest import Opened, Pipeline, onnx_bytes

@@ -11,7 +11,7 @@ import pytest
 from modelport.core.errors import ConfigError, InvalidInput
 from modelport.core.signature import TensorSpec
 from modelport.core.tensors import DType
-from modelport.engine.lifecycle import LoadedModel
+from modelport.engine.opening import LoadedModel
 from tests.engine.pipeline.conftest import DOUBLE, FLOAT, Opened, Pipeline, matmul, onnx_bytes
 
 ENCODER = matmul("x", "y", np.ones((3, 4)))

@@ -32,7 +32,7 @@ from modelport.core.errors import (
 )
 from modelport.core.tensors import Batch
 from modelport.engine.executor import HAND_OVER_S, is_cancelled
-from modelport.engine.lifecycle import LoadedModel, Settings, open_version
+from modelport.engine.opening import LoadedModel, Settings, open_version
 from modelport.engine.pipeline.declaration import (
     FILE,
     StepTable,

@@ -15,7 +15,7 @@ import msgspec
 from modelport.core.errors import ConfigError
 from modelport.core.semantics import Audio, Image, Source, Text
 from modelport.core.signature import Signature
-from modelport.engine.lifecycle import LoadedModel
+from modelport.engine.opening import LoadedModel
 from modelport.engine.pipeline.declaration import FILE, PipelineToml, StepTable
 from modelport.engine.pipeline.plan import Wire
 

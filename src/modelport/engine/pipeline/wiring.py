@@ -14,7 +14,7 @@ import msgspec
 from modelport.core.errors import ConfigError
 from modelport.core.semantics import InputMeaning, OutputMeaning, Semantics, Source
 from modelport.core.signature import Shape, Signature, TensorSpec, show_shape
-from modelport.engine.lifecycle import LoadedModel
+from modelport.engine.opening import LoadedModel
 from modelport.engine.pipeline.declaration import (
     FILE,
     PipelineToml,

@@ -1,0 +1,141 @@
+"""Opening a version: its files, its owner's words, and everything that is derived from both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from modelport.core.errors import ConfigError, InvalidInput, ModelportError, NotReady
+from modelport.core.semantics import Semantics
+from modelport.core.tensors import Batch
+from modelport.engine.configured import configured, declared
+from modelport.repository import integrity
+from modelport.repository.layout import Source
+from modelport.repository.store import check_integrity
+from modelport.repository.triton import read_config
+from modelport.runtimes.base import Description, LoadOptions, Model, load
+from modelport.semantics.fast import JsonDecoder, json_decoder
+from modelport.semantics.fields import PlainView, plain_view
+from modelport.semantics.labels import AnswerOf, plain_answer
+from modelport.semantics.model_toml import ModelToml, merge, read_model_toml
+from modelport.semantics.plain import limits, read
+from modelport.semantics.preparation import Prepared, Preparer
+from modelport.semantics.sources import preparations
+
+__all__ = ["Described", "LoadedModel", "Settings", "open_version"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What loading needs to know of the process."""
+
+    threads: int = 1
+    trusted: frozenset[str] = frozenset()
+    cache_dir: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Described:
+    """What is derived from a version's file and its `model.toml`; it is kept without the model."""
+
+    digest: str
+    description: Description
+    semantics: Semantics
+    """The file's, with the owner's in its place."""
+    view: PlainView
+    decode_json: JsonDecoder
+    check_limits: Callable[[Batch], None] | None
+    """Refuses values outside their ranges and choices; None where there are none."""
+    answer: AnswerOf
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadedModel(Described):
+    """A model with everything derived from its file and its `model.toml`."""
+
+    model: Model
+    prepare: Preparer | None = None
+    """Turns what a person gives into tensors; None where people give tensors only."""
+
+    def prepared(self, inputs: Batch) -> Prepared:
+        """The tensors of a request, whether it has them already or has sources in their place.
+
+        Raises:
+            InvalidInput: a source cannot be turned into tensors; says which, and why.
+        """
+        if self.prepare is None or not self.prepare.applies(inputs):
+            return Prepared(inputs)
+        return self.prepare(inputs)
+
+    @property
+    def described(self) -> Described:
+        """The same without the model."""
+        return Described(**{f.name: getattr(self, f.name) for f in fields(Described)})
+
+
+def open_version(source: Source, settings: Settings) -> LoadedModel:
+    """Read a version's files; everything but the warm-up.
+
+    Raises:
+        LoadError: the file cannot be served.
+        ConfigError: its `model.toml` is wrong, or has an example that the model does not take; or
+            its `config.pbtxt` is wrong, or says something else than the file.
+    """
+    if source.problem:
+        raise NotReady(source.problem)
+    if source.folder:
+        check_integrity(Path(source.folder))
+    path, toml_path = Path(source.path), Path(source.toml)
+    toml = read_model_toml(toml_path)
+    config = read_config(Path(source.config)) if source.config else None
+    options = LoadOptions(
+        threads=settings.threads,
+        digest=integrity.digest(path),
+        trusted=settings.trusted,
+        cache_dir=settings.cache_dir,
+        attribute=source.attribute or toml.attribute,
+        declared_inputs=declared(config, toml),
+    )
+    model = load(path, options)
+    description = model.description
+    try:
+        if config is not None:
+            model, description = configured(model, config, Path(source.config), toml)
+        folder = path if path.is_dir() else path.parent
+        loaded = _understood(model, description, options.digest, toml, folder)
+        _check_examples(toml_path.name, toml, loaded)
+    except ModelportError:
+        model.close()
+        raise
+    return loaded
+
+
+def _understood(
+    model: Model, description: Description, digest: str, toml: ModelToml, folder: Path
+) -> LoadedModel:
+    """The model with what its tensors mean to people."""
+    signature = description.signature
+    semantics = merge(description.semantics, toml, signature)
+    parts = preparations(signature, semantics, folder)
+    view = plain_view(signature, semantics, [field for part in parts for field in part.fields])
+    return LoadedModel(
+        model=model,
+        digest=digest,
+        description=description,
+        semantics=semantics,
+        view=view,
+        decode_json=json_decoder(view),
+        check_limits=limits(view),
+        answer=plain_answer(view),
+        prepare=Preparer(parts, signature) if parts else None,
+    )
+
+
+def _check_examples(file: str, toml: ModelToml, loaded: LoadedModel) -> None:
+    for number, example in enumerate(toml.examples, 1):
+        try:
+            prepared = loaded.prepared(read(loaded.view, example.input).inputs)
+            loaded.view.signature.check(prepared.inputs)
+        except InvalidInput as error:
+            raise ConfigError(f"example {number} of {file}: {error.message}") from error
