@@ -181,23 +181,32 @@ def _by_name(rows: Any, classes: Sequence[Any]) -> list[dict[str, Any]]:
 
 
 def _largest(rows: Any, classes: Sequence[Any], most: int) -> list[dict[str, Any]]:
-    """The largest of each row, in falling order."""
-    places = np.argsort(-rows, axis=-1, kind="stable")[:, :most]
+    """The largest of each row, in falling order: equal ones as the classes come, NaN last."""
+    # Whole numbers turned over bit by bit: minus the least of them has no room, and an unsigned
+    # type has none for any.
+    turned = -rows if rows.dtype.kind == "f" else ~rows
+    places = np.argsort(turned, axis=-1, kind="stable")[:, :most]
     return [
         {str(classes[at]): row[at] for at in best.tolist()}
         for row, best in zip(rows, places, strict=True)
     ]
 
 
+def _wide(rows: Any) -> Any:
+    """Where sums and powers are neither rough, as in half precision, nor cut off."""
+    if rows.dtype in (np.float32, np.float64):
+        return rows
+    return rows.astype(np.float32 if rows.dtype == np.float16 else np.float64)
+
+
 def _sigmoid(rows: Any) -> Any:
-    wide = rows.astype(np.float32) if rows.dtype == np.float16 else rows
     with np.errstate(over="ignore"):  # which ends in 0, as it should
-        return 1 / (1 + np.exp(-wide))
+        return 1 / (1 + np.exp(-_wide(rows)))
 
 
 def _softmax(rows: Any) -> Any:
-    """Shifted by the largest, so that nothing overflows; in half precision sums would be rough."""
-    wide = rows.astype(np.float32) if rows.dtype == np.float16 else rows
+    """Shifted by the largest, so that nothing overflows."""
+    wide = _wide(rows)
     with np.errstate(invalid="ignore"):  # infinity minus infinity is NaN, and null in the answer
         raised = np.exp(wide - wide.max(axis=-1, keepdims=True))
     return raised / raised.sum(axis=-1, keepdims=True)
