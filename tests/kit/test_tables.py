@@ -51,7 +51,7 @@ def test_a_table_is_read_as_its_struct() -> None:
         ("kind = 'c'", "kind: 'c' is not one of a, b"),
         ("count = 1.5", "count: 1.5 is not a whole number"),
         ("count = true", "count: true is not a whole number"),
-        (f"count = {2**63}", f"count: {2**63} has more than 64 bits"),
+        (f"count = {2**64}", f"count: {2**64} has more than 64 bits"),
         (f"part = 1{'0' * 999}", f"part: 1{'0' * 59}… has more than 64 bits"),
         ("part = 'a'", "part: 'a' is not a number"),
         ("flag = 1", "flag: 1 is not true or false"),

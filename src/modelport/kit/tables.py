@@ -99,7 +99,7 @@ def tables(file: str, group: str, value: object) -> dict[str, dict[str, Any]]:
 
 
 def _has_room(value: object) -> bool:
-    return not isinstance(value, int) or -(2**63) <= value < 2**63
+    return not isinstance(value, int) or -(2**63) <= value < 2**64
 
 
 def _shown(value: object) -> str:
