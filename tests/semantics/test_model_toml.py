@@ -369,6 +369,48 @@ def test_a_key_of_another_library_for_outputs_is_told(toml: Toml, key: str, mean
     assert told.value.message.endswith(f"there is no key '{key}'; did you mean {meant}?")
 
 
+@pytest.mark.parametrize(
+    ("dtype", "shape", "said", "words"),
+    [
+        (
+            BYTES,
+            (None, 2),
+            "kind = 'probabilities'",
+            "probabilities are numbers, and the tensor is",
+        ),
+        (
+            BYTES,
+            (None, 2),
+            "kind = 'multilabel'",
+            "multilabel are numbers, and the tensor is BYTES",
+        ),
+        (BOOL, (None, 2), "kind = 'logits'", "the tensor is BOOL"),
+        (BOOL, (None, 2), "kind = 'multilabel'\nsigmoid = true", "the tensor is BOOL"),
+        (
+            I64,
+            (None, 3),
+            "kind = 'label'",
+            "a label is one value in each row, and the tensor is [-",
+        ),
+    ],
+)
+def test_a_kind_that_the_tensor_cannot_have_is_refused(
+    toml: Toml, dtype: DType, shape: tuple[int | None, ...], said: str, words: str
+) -> None:
+    signature = Signature((), (TensorSpec("y", dtype, shape),))
+    with pytest.raises(ConfigError) as told:
+        merged(toml, f"[outputs.y]\nclasses = ['a', 'b']\n{said}", signature=signature)
+    assert told.value.message.startswith("model.toml, [outputs.y]: ")
+    assert words in told.value.message
+
+
+@pytest.mark.parametrize("kind", ["probabilities", "multilabel"])
+def test_truth_values_may_be_scores(toml: Toml, kind: str) -> None:
+    signature = Signature((), (TensorSpec("y", BOOL, (None, 2)),))
+    text = f"[outputs.y]\nclasses = ['a', 'b']\nkind = '{kind}'"
+    assert merged(toml, text, signature=signature).outputs["y"].kind == kind
+
+
 def test_every_key_that_is_meant_is_one() -> None:
     tables = {"input": (INPUT_KEYS, InputTable), "output": (OUTPUT_KEYS, OutputTable)}
     tables |= {kind: (SOURCE_KEYS[kind], struct) for kind, struct in SOURCES.items()}
@@ -469,7 +511,8 @@ def models(draw: st.DrawFn) -> tuple[Signature, Semantics]:
         else:
             inputs[spec.name] = InputMeaning(field=draw(known_fields(dtype)))
     for kind in draw(st.lists(st.sampled_from(["value", "label", "probabilities"]), min_size=1)):
-        spec = TensorSpec(f"out {len(results)} \"'\\", F32, (None, 2))
+        shape = (None,) if kind == "label" else (None, 2)
+        spec = TensorSpec(f"out {len(results)} \"'\\", F32, shape)
         results.append(spec)
         classes = draw(st.lists(TEXTS, min_size=2, max_size=2, unique=True))
         outputs[spec.name] = OutputMeaning(

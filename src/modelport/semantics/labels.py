@@ -11,7 +11,7 @@ import orjson
 
 from modelport.core.errors import ModelFailed
 from modelport.core.messages import Frame
-from modelport.core.tensors import Array, Batch, DType
+from modelport.core.tensors import Array, Batch, DType, widened
 from modelport.semantics.boxes import detections
 from modelport.semantics.fields import OutputField, PlainView
 from modelport.semantics.masks import masks
@@ -192,21 +192,15 @@ def _largest(rows: Any, classes: Sequence[Any], most: int) -> list[dict[str, Any
     ]
 
 
-def _wide(rows: Any) -> Any:
-    """Where sums and powers are neither rough, as in half precision, nor cut off."""
-    if rows.dtype in (np.float32, np.float64):
-        return rows
-    return rows.astype(np.float32 if rows.dtype == np.float16 else np.float64)
-
-
 def _sigmoid(rows: Any) -> Any:
+    wide: Any = widened(rows)
     with np.errstate(over="ignore"):  # which ends in 0, as it should
-        return 1 / (1 + np.exp(-_wide(rows)))
+        return 1 / (1 + np.exp(-wide))
 
 
 def _softmax(rows: Any) -> Any:
     """Shifted by the largest, so that nothing overflows."""
-    wide = _wide(rows)
+    wide: Any = widened(rows)
     with np.errstate(invalid="ignore"):  # infinity minus infinity is NaN, and null in the answer
         raised = np.exp(wide - wide.max(axis=-1, keepdims=True))
     return raised / raised.sum(axis=-1, keepdims=True)
