@@ -137,6 +137,20 @@ def test_a_value_that_is_not_allowed_is_told(given: dict[str, Array], said: str)
             {"size": Category(choices=("a",), nullable=True)},
             "NaN, which INT64 has not",
         ),
+        (X, {"size": Category(choices=("a",), codes=(float("inf"),))}, "codes are finite numbers"),
+        (X, {"size": Category(choices=("a",), codes=(float("nan"),))}, "codes are finite numbers"),
+        (
+            X,
+            {"size": Category(choices=("a",), codes=(1e300,))},
+            r"code 1e\+300 has no room in FP32",
+        ),
+        (
+            TensorSpec("x", DType.UINT8, (None, 4)),
+            {"size": Category(choices=tuple(map(str, range(257))))},
+            "code 256 has no room in UINT8",
+        ),
+        (X, {"age": Number(minimum=2, maximum=1)}, "minimum is above maximum"),
+        (X, {"age": Number(minimum=float("nan"))}, "minimum and maximum are finite numbers"),
     ],
 )
 def test_a_source_that_does_not_go_with_the_tensor_is_refused(

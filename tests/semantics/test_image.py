@@ -295,6 +295,7 @@ def test_postscript_is_never_run() -> None:
         (CHW, {"fill": 256}, "fill is a value from 0 to 255"),
         (CHW, {"max_pixels": 0}, "max_pixels is at least 1"),
         (CHW, {"scale": float("inf")}, "finite"),
+        (CHW, {"mean": (123.675, 116.28, 103.53)}, "mean holds 123.675, .* say scale = 1.0, or"),
         (CHW, {"layout": "hw"}, "the layout 'hw' has 2 axes, a picture 3"),
         (spec(DType.UINT8, None, 4, 6, 3), {"mean": (1.0,)}, "UINT8 has no room"),
     ],

@@ -306,3 +306,43 @@ def test_a_score_that_is_nan_gives_no_label() -> None:
     answer = json.loads(answer_json(plain_answer(view)({"p": scores}, False)))
     assert answer["prediction"] == ["yes", None]
     assert answer["probabilities"][1] == {"no": None, "yes": 0.5}
+
+
+THREE = ("a", "b", "c")
+
+
+def scored(dtype: DType, row: list[Any], **more: Any) -> Any:
+    meant = OutputMeaning(**{"kind": "probabilities", "classes": THREE, **more})
+    signature = Signature((), (TensorSpec("p", dtype, (None, 3)),))
+    view = plain_view(signature, Semantics(outputs={"p": meant}))
+    return answer(view, True, p=np.array([row], dtype.numpy))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "row", "first"),
+    [
+        (DType.UINT8, [0, 10, 200], ["c", "b"]),
+        (DType.UINT64, [2**64 - 1, 0, 2**64 - 2], ["a", "c"]),
+        (DType.INT8, [-128, 127, 0], ["b", "c"]),
+        (I64, [-(2**63), 2**53, 2**53 + 1], ["c", "b"]),
+        (DType.BOOL, [False, True, True], ["b", "c"]),
+        (F32, [0.5, 0.25, 0.5], ["a", "c"]),
+        (F32, [math.nan, 0.25, -math.inf], ["b", "c"]),
+    ],
+)
+def test_the_largest_scores_are_those_of_any_type_equal_ones_in_the_order_of_the_classes(
+    dtype: DType, row: list[Any], first: list[str]
+) -> None:
+    assert list(scored(dtype, row, top_k=2)["probabilities"]) == first
+
+
+@pytest.mark.parametrize("dtype", [DType.INT8, DType.UINT8, DType.INT16, DType.UINT64])
+def test_logits_that_are_whole_numbers_do_not_overflow(dtype: DType) -> None:
+    low = -100 if dtype is DType.INT8 or dtype is DType.INT16 else 0
+    made = scored(dtype, [low, 100, 99], kind="logits")
+    assert made["prediction"] == "b"
+    assert made["probabilities"]["b"] == pytest.approx(1 / (1 + math.exp(-1)))
+    assert made["probabilities"]["a"] == pytest.approx(0, abs=1e-6)
+    several = scored(dtype, [low, 100, 0], kind="multilabel", sigmoid=True)
+    assert several["prediction"][-2:] == ["b", "c"]
+    assert several["scores"] == {"a": 0.5 if low == 0 else pytest.approx(0), "b": 1, "c": 0.5}

@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image as pillow
 
-from modelport.core.errors import ModelFailed
+from modelport.core.errors import ConfigError, ModelFailed
 from modelport.core.messages import Frame
 from modelport.core.semantics import OutputMeaning
-from modelport.core.signature import TensorSpec
+from modelport.core.signature import Signature, TensorSpec
 from modelport.core.tensors import Array, DType
 from modelport.semantics.fields import OutputField
 from modelport.semantics.masks import UNSEEN, masks
+from modelport.semantics.outputs import check_output
 
 CLASSES = ("sky", "sea", "land")
 INDICES = np.array([[0, 0, 1], [2, 2, 1]])
 
 
 def shown(
-    tensor: Array, *frames: Frame, classes: tuple[str, ...] = CLASSES
+    tensor: Array,
+    *frames: Frame,
+    classes: tuple[str, ...] = CLASSES,
+    threshold: float | None = None,
 ) -> list[dict[str, Any]]:
-    meaning = OutputMeaning(kind="mask", classes=classes)
+    meaning = OutputMeaning(kind="mask", classes=classes, threshold=threshold)
     spec = TensorSpec("m", DType.of(tensor.dtype), (None, *tensor.shape[1:]))
     return masks(OutputField(spec, meaning), tensor, frames)
 
@@ -73,3 +78,59 @@ def test_what_was_cut_off_is_unseen_and_counts_for_no_class() -> None:
 def test_a_value_that_is_no_class_is_the_models_fault() -> None:
     with pytest.raises(ModelFailed, match="none of 3 classes"):
         shown(np.array([[[0, 3]]]))
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -1.0, 0.5])
+def test_a_float_that_is_no_index_is_the_models_fault(value: float) -> None:
+    with pytest.raises(ModelFailed, match="none of 3 classes"):
+        shown(np.array([[[0, value]]], np.float32))
+
+
+def test_a_threshold_of_zero_is_one() -> None:
+    scores = np.array([[[0.3, -0.1], [0.0, math.nan]]], np.float32)
+    assert pixels(shown(scores, classes=("no", "yes"), threshold=0)[0]) == [[1, 0], [1, 0]]
+    assert pixels(shown(scores, classes=("no", "yes"))[0]) == [[0, 0], [0, 0]]
+
+
+def test_a_score_that_is_nan_is_below_the_others() -> None:
+    scores = np.array([[[[0.1, math.nan]], [[math.nan, -5]], [[0.2, -6]]]], np.float32)
+    assert pixels(shown(scores)[0]) == [[2, 1]]
+
+
+def test_a_mask_without_rows_whose_sides_are_free_is_one_mask() -> None:
+    meaning = OutputMeaning(kind="mask", classes=CLASSES)
+    field = OutputField(TensorSpec("m", DType.INT64, (None, None)), meaning)
+    assert [pixels(mask) for mask in masks(field, INDICES, ())] == [INDICES.tolist()]
+
+
+PICTURE = TensorSpec("x", DType.FP32, (3, None, None))
+ROWS = TensorSpec("x", DType.FP32, (None, 3, 8, 8))
+
+
+@pytest.mark.parametrize(
+    ("given", "shape", "fits"),
+    [
+        (PICTURE, (None, None), True),
+        (ROWS, (None, None), False),
+        (ROWS, (8, 8), True),
+        (ROWS, (None, 8, 8), True),
+        (ROWS, (None, 3, 8, 8), True),
+        (ROWS, (None, 8, 8, 3), True),
+        (ROWS, (None, 1, 8, 8), True),
+        (ROWS, (None, 4, 8, 8), False),
+        (ROWS, (1, 8, 8), True),
+        (ROWS, (4, 8, 8), False),
+        (ROWS, (None, 1, 3, 8, 8), False),
+    ],
+)
+def test_a_shape_that_is_no_mask_is_refused(
+    given: TensorSpec, shape: tuple[int | None, ...], fits: bool
+) -> None:
+    spec = TensorSpec("m", DType.FP32, shape)
+    meaning = OutputMeaning(kind="mask", classes=CLASSES)
+    signature = Signature((given,), (spec,))
+    if fits:
+        check_output(spec, meaning, signature)
+    else:
+        with pytest.raises(ConfigError, match=r"\[outputs\.m\]: a mask"):
+            check_output(spec, meaning, signature)

@@ -13,6 +13,8 @@ import msgspec
 
 __all__ = [
     "Audio",
+    "BoxForm",
+    "BoxLayout",
     "Boxes",
     "Category",
     "Field",
@@ -170,23 +172,31 @@ may hold; `boxes` are places in a picture, `mask` a class for each of its pixels
 that is shown as the JSON that it holds; `hidden` is left out of plain answers."""
 
 
+BoxForm: TypeAlias = Literal["xyxy", "yxyx", "xywh", "cxcywh"]
+"""What four numbers are: two corners, a corner and the size, the middle and the size."""
+
+BoxLayout: TypeAlias = Literal["separate", "rows", "yolo", "yolo5"]
+"""`separate`: `[boxes, 4]` with scores and labels in other tensors; `rows`: `[boxes, 6]`, the score
+and the label's index after the four; `yolo`: `[4 + classes, boxes]` or the other way round, the
+scores of the classes after the four; `yolo5`: `[boxes, 5 + classes]` or the other way round, with
+the sureness that there is anything between them, by which the scores are multiplied."""
+
+
 class Boxes(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a detector writes what it found; these keys are those of `model.toml`."""
 
-    form: Literal["xyxy", "yxyx", "xywh", "cxcywh"] = "xyxy"
-    """What the four numbers are: two corners, a corner and the size, the middle and the size."""
+    form: BoxForm | None = None
+    """None is the middle and the size for `yolo` and `yolo5`, else two corners."""
     relative: bool = False
     """Whether they are parts of the picture's size, from 0 to 1; else pixels of the model's."""
-    layout: Literal["separate", "rows", "yolo"] = "separate"
-    """`separate`: `[boxes, 4]` with scores and labels in other tensors; `rows`: `[boxes, 6]`, the
-    score and the label's index after the four; `yolo`: `[4 + classes, boxes]`."""
+    layout: BoxLayout = "separate"
     scores: str | None = None
     """Where separate: the tensor `[boxes]` of scores, or `[boxes, classes]`."""
     labels: str | None = None
     """Where separate: the tensor `[boxes]` of indices; None is the class of the best score."""
     overlap: float | None = None
     """Of two boxes of a class that share more than this part of their union, the one of the lower
-    score is left out; None keeps all, and is 0.45 for `yolo`."""
+    score is left out; None keeps all, and is 0.45 for `yolo` and `yolo5`."""
 
 
 class OutputMeaning(msgspec.Struct, frozen=True, kw_only=True):

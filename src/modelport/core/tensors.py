@@ -20,7 +20,16 @@ import numpy.typing as npt
 
 from modelport.core.errors import InvalidInput
 
-__all__ = ["Array", "Batch", "DType", "bytes_tensor", "decode_text", "from_raw", "to_raw"]
+__all__ = [
+    "Array",
+    "Batch",
+    "DType",
+    "bytes_tensor",
+    "decode_text",
+    "from_raw",
+    "to_raw",
+    "widened",
+]
 
 Array: TypeAlias = npt.NDArray[np.generic]
 Batch: TypeAlias = Mapping[str, Array]
@@ -145,6 +154,13 @@ def decode_text(name: str, tensor: Array) -> Array:
     flat = np.empty(len(texts), dtype=np.object_)
     flat[:] = texts
     return flat.reshape(tensor.shape)
+
+
+def widened(tensor: Array) -> Array:
+    """In a float type where sums and powers are neither cut off nor rough, as half precision is."""
+    if tensor.dtype in (np.float32, np.float64):
+        return tensor
+    return tensor.astype(np.float32 if tensor.dtype == np.float16 else np.float64)
 
 
 def to_raw(tensor: Array) -> bytes:

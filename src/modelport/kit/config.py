@@ -6,7 +6,6 @@ groups. The file has a table for each group; a variable is the prefix and the fi
 
 from __future__ import annotations
 
-import difflib
 import math
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from modelport.core.errors import ConfigError
+from modelport.kit.words import close
 
 __all__ = ["build", "read_file", "types_of"]
 
@@ -157,5 +157,5 @@ def _check_known(where: str, table: Mapping[str, Any], known: Iterable[str]) -> 
 
 
 def _nearest(key: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(key, list(known), n=1, cutoff=0.4)
-    return f"; did you mean '{close[0]}'?" if close else ""
+    found = close(key, known)
+    return "" if found is None else f"; did you mean '{found}'?"

@@ -207,7 +207,7 @@ def _outputs(
             meanings[spec.name] = OutputMeaning(kind="logits", classes=names)
         elif is_score:
             meanings[spec.name] = OutputMeaning(kind="probabilities", classes=names)
-        elif spec.name in _LABELS and len(outputs) > 1:
+        elif spec.name in _LABELS and len(outputs) > 1 and set(spec.shape[1:]) <= {None, 1}:
             meanings[spec.name] = OutputMeaning(kind="label", classes=names)
     return meanings
 

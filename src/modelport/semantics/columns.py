@@ -12,6 +12,7 @@ from modelport.core.semantics import Category, Field, InputMeaning, Number
 from modelport.core.signature import TensorSpec
 from modelport.core.tensors import Array, Batch, DType
 from modelport.semantics.fields import InputField
+from modelport.semantics.inputs import check_range
 from modelport.semantics.plain import check_field
 from modelport.semantics.preparation import Check, Preparation, Prepared, unfit
 
@@ -134,6 +135,7 @@ def _standardised_field(spec: TensorSpec, name: str, source: Number) -> InputFie
         raise unfit(name, f"a standardised number has fractions, and '{spec.name}' has none")
     if not (math.isfinite(source.mean) and math.isfinite(source.std)) or source.std == 0:
         raise unfit(name, "mean and std are finite numbers, and std is not 0")
+    check_range(f"inputs.{name}", source.minimum, source.maximum)
     meaning = Field(
         unit=source.unit,
         minimum=source.minimum,
@@ -156,8 +158,14 @@ def _check_category(spec: TensorSpec, name: str, source: Category) -> None:
         raise unfit(name, f"{count} choices need as many columns, and {len(source.columns)} came")
     if source.codes and (source.columns or len(source.codes) != count):
         raise unfit(name, "codes are one number for each choice, where there are no columns")
+    if not all(map(math.isfinite, source.codes)):
+        raise unfit(name, "codes are finite numbers")
     if source.codes and not spec.dtype.is_float and any(c != int(c) for c in source.codes):
         raise unfit(name, f"codes are whole numbers, as '{spec.name}' is {spec.dtype.value}")
+    for code in () if source.columns else (source.codes or (0, count - 1)):
+        assert spec.dtype.bounds is not None  # of every number
+        if not spec.dtype.bounds[0] <= code <= spec.dtype.bounds[1]:
+            raise unfit(name, f"the code {code:g} has no room in {spec.dtype.value}")
     if source.nullable and not source.columns and not spec.dtype.is_float:
         raise unfit(name, f"a missing value would be NaN, which {spec.dtype.value} has not")
 

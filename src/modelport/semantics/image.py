@@ -184,6 +184,12 @@ def _check(plan: _Plan) -> None:
             raise unfit(plan.name, f"{key} has {len(values)} numbers for {count} channels")
     if not all(math.isfinite(v) for v in (*meaning.mean, *meaning.std, plan.scale)):
         raise unfit(plan.name, "scale, mean and std are finite numbers")
+    if meaning.scale is None and plan.scale != 1 and max(meaning.mean, default=0) > 1:
+        raise unfit(
+            plan.name,
+            f"mean holds {max(meaning.mean):g}, and values are from 0 to 1 by then, as scale is"
+            " 1/255: say scale = 1.0, or divide mean and std by 255",
+        )
     if 0 in meaning.std:
         raise unfit(plan.name, "std holds 0, by which nothing can be divided")
     if plan.dtype is DType.UINT8 and (meaning.mean or meaning.std or plan.scale != 1):

@@ -11,7 +11,7 @@ import orjson
 
 from modelport.core.errors import ModelFailed
 from modelport.core.messages import Frame
-from modelport.core.tensors import Array, Batch, DType
+from modelport.core.tensors import Array, Batch, DType, widened
 from modelport.semantics.boxes import detections
 from modelport.semantics.fields import OutputField, PlainView
 from modelport.semantics.masks import masks
@@ -193,8 +193,11 @@ def _by_name(rows: Any, classes: Sequence[Any]) -> list[dict[str, Any]]:
 
 
 def _largest(rows: Any, classes: Sequence[Any], most: int) -> list[dict[str, Any]]:
-    """The largest of each row, in falling order."""
-    places = np.argsort(-rows, axis=-1, kind="stable")[:, :most]
+    """The largest of each row, in falling order: equal ones as the classes come, NaN last."""
+    # Whole numbers turned over bit by bit: minus the least of them has no room, and an unsigned
+    # type has none for any.
+    turned = -rows if rows.dtype.kind == "f" else ~rows
+    places = np.argsort(turned, axis=-1, kind="stable")[:, :most]
     return [
         {str(classes[at]): row[at] for at in best.tolist()}
         for row, best in zip(rows, places, strict=True)
@@ -202,14 +205,14 @@ def _largest(rows: Any, classes: Sequence[Any], most: int) -> list[dict[str, Any
 
 
 def _sigmoid(rows: Any) -> Any:
-    wide = rows.astype(np.float32) if rows.dtype == np.float16 else rows
+    wide: Any = widened(rows)
     with np.errstate(over="ignore"):  # which ends in 0, as it should
         return 1 / (1 + np.exp(-wide))
 
 
 def _softmax(rows: Any) -> Any:
-    """Shifted by the largest, so that nothing overflows; in half precision sums would be rough."""
-    wide = rows.astype(np.float32) if rows.dtype == np.float16 else rows
+    """Shifted by the largest, so that nothing overflows."""
+    wide: Any = widened(rows)
     with np.errstate(invalid="ignore"):  # infinity minus infinity is NaN, and null in the answer
         raised = np.exp(wide - wide.max(axis=-1, keepdims=True))
     return raised / raised.sum(axis=-1, keepdims=True)

@@ -31,7 +31,7 @@ def masks(output: OutputField, tensor: Array, frames: Sequence[Frame]) -> list[d
     """
     numbers = _numbers(output, tensor)
     count = len(output.meaning.classes)
-    if numbers.size and not 0 <= int(numbers.min()) <= int(numbers.max()) < count:
+    if not _are_classes(numbers, count):
         raise ModelFailed(f"the mask '{output.name}' has a value that is none of {count} classes")
     rows = [row.astype(np.uint8) for row in numbers]
     return [
@@ -43,11 +43,12 @@ def masks(output: OutputField, tensor: Array, frames: Sequence[Frame]) -> list[d
 def _numbers(output: OutputField, tensor: Array) -> Array:
     """The index of the class of every pixel: `[rows, height, width]`."""
     count = len(output.meaning.classes)
-    rows = tensor if output.tensor.is_batched or tensor.ndim == 4 else tensor[np.newaxis]
+    is_whole = tensor.ndim == 2 or not (output.tensor.is_batched or tensor.ndim == 4)
+    rows: Any = tensor[np.newaxis] if is_whole else tensor
     if rows.ndim == 4:
         axis = 1 if rows.shape[1] in (1, count) else -1
         if rows.shape[axis] == count:
-            return np.asarray(rows.argmax(axis=axis))
+            return _largest(rows, axis)
         if rows.shape[axis] != 1:
             raise ModelFailed(
                 f"the mask '{output.name}' has {rows.shape[1]} or {rows.shape[-1]} scores for each"
@@ -55,8 +56,23 @@ def _numbers(output: OutputField, tensor: Array) -> Array:
             )
         rows = rows.squeeze(axis)
     if rows.dtype.kind == "f" and count == 2:  # the score of the second class
-        return np.asarray(rows.astype(np.float64) >= (output.meaning.threshold or 0.5))
-    return rows
+        least = 0.5 if output.meaning.threshold is None else output.meaning.threshold
+        return np.asarray(rows >= least)
+    return np.asarray(rows)
+
+
+def _are_classes(numbers: Any, count: int) -> bool:
+    # The least of some numbers with NaN among them is NaN, which is in no range.
+    if numbers.size and not (numbers.min() >= 0 and numbers.max() < count):
+        return False
+    return numbers.dtype.kind != "f" or bool((numbers == np.floor(numbers)).all())
+
+
+def _largest(scores: Any, axis: int) -> Array:
+    """The index of the largest score; NaN is below all."""
+    if scores.dtype.kind == "f" and np.isnan(scores).any():
+        scores = np.where(np.isnan(scores), -np.inf, scores)
+    return np.asarray(scores.argmax(axis=axis))
 
 
 def _in_picture(mask: Array, frame: Frame) -> Array:
@@ -76,14 +92,13 @@ def _shown(output: OutputField, mask: Array) -> dict[str, Any]:
     from PIL import Image as pillow
 
     file = io.BytesIO()
-    pillow.fromarray(mask).save(file, format="PNG")
-    counts = np.bincount(mask.ravel(), minlength=UNSEEN + 1)
-    seen = max(1, int(mask.size - counts[UNSEEN]))
+    picture = pillow.fromarray(mask)
+    picture.save(file, format="PNG")
+    counts = picture.histogram()  # which numpy would count on a copy of eight times the size
+    seen = max(1, mask.size - counts[UNSEEN])
     return {
         "png": base64.b64encode(file.getvalue()).decode(),
         "width": mask.shape[1],
         "height": mask.shape[0],
-        "parts": {
-            str(name): float(counts[at] / seen) for at, name in enumerate(output.meaning.classes)
-        },
+        "parts": {str(name): counts[at] / seen for at, name in enumerate(output.meaning.classes)},
     }

@@ -16,6 +16,7 @@ from modelport.core.messages import Frame
 from modelport.core.signature import Signature
 from modelport.core.tensors import Array, Batch
 from modelport.semantics.fields import InputField
+from modelport.semantics.tables import wrong
 
 __all__ = ["LONG", "Check", "Preparation", "Prepared", "Preparer", "unfit"]
 
@@ -135,7 +136,7 @@ class Preparer:
 
 def unfit(name: str, problem: str) -> ConfigError:
     """The error for a source that does not go with its model."""
-    return ConfigError(f"model.toml, [inputs.{name}]: {problem}")
+    return wrong(f"inputs.{name}", problem)
 
 
 def _size(tensor: Array) -> int:

@@ -12,7 +12,7 @@ from modelport.core.semantics import (
     Source,
 )
 from modelport.core.signature import Signature, TensorSpec, sizes
-from modelport.semantics.model_toml import KINDS, SOURCES
+from modelport.semantics.tables import KINDS, SOURCES
 
 __all__ = ["write_model_toml"]
 

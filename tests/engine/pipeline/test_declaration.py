@@ -50,10 +50,13 @@ def test_steps_wires_and_outputs_are_read(pipeline: Pipeline) -> None:
             "[steps.a]\nmodel = 'm'\ninput = {}",
             "pipeline.toml, [steps.a]: there is no key 'input'; did you mean 'inputs'?",
         ),
-        ("[steps.a]\nmodel = 1", "pipeline.toml, [steps.a]: Expected `str`, got `int` - at"),
-        ("[steps.a]\nmodel = 'm'\ninputs = ['x']", "pipeline.toml, [steps.a]: Expected `object`"),
+        ("[steps.a]\nmodel = 1", "pipeline.toml, [steps.a] model: 1 is not a text"),
+        (
+            "[steps.a]\nmodel = 'm'\ninputs = ['x']",
+            "pipeline.toml, [steps.a] inputs: ['x'] is not a",
+        ),
         ("[steps.'a.b']\nmodel = 'm'", "[steps.a.b]: a step's name is letters, digits, '_' and"),
-        ("[steps.a]\nmodel = 'm'\n[outputs]\ny = 1", "pipeline.toml, [outputs]: Expected `str`"),
+        ("[steps.a]\nmodel = 'm'\n[outputs]\ny = 1", "pipeline.toml, [outputs] y: 1 is not a text"),
     ],
 )
 def test_a_mistake_is_told_with_its_place(pipeline: Pipeline, toml: str, words: str) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple
 
 import msgspec
 
 from modelport.core.errors import ConfigError
+from modelport.kit.tables import check_keys, read_table, read_value
 from modelport.kit.words import nearest
 
 __all__ = [
@@ -29,7 +29,6 @@ __all__ = [
 
 FILE = "pipeline.toml"
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
-T = TypeVar("T")
 
 
 class StepTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -73,12 +72,12 @@ def read_pipeline_toml(path: Path) -> PipelineToml:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{FILE} is not valid TOML: {error}") from error
-    _check_keys(FILE, raw, PipelineToml)
+    check_keys(FILE, raw, PipelineToml.__struct_fields__)
     tables = raw.get("steps")
     if not tables or not isinstance(tables, dict):
         raise ConfigError(f"{FILE} names no steps: write [steps.NAME] with its model, a file here")
     steps = {name: _step(name, table) for name, table in tables.items()}
-    outputs = _typed(f"{FILE}, [outputs]", raw.get("outputs", {}), dict[str, str])
+    outputs = read_value(f"{FILE}, [outputs]", raw.get("outputs", {}), dict[str, str])
     return PipelineToml(steps=steps, outputs=outputs)
 
 
@@ -149,21 +148,7 @@ def _step(name: str, table: object) -> StepTable:
         raise ConfigError(f"{where}: a step's name is letters, digits, '_' and '-'")
     if not isinstance(table, dict):
         raise ConfigError(f"{where}: a step is a table, with its file or folder as 'model'")
-    _check_keys(where, table, StepTable)
     if "model" not in table:
+        check_keys(where, table, StepTable.__struct_fields__)
         raise ConfigError(f"{where}: 'model' is missing: the file or folder that is run")
-    return _typed(where, table, StepTable)
-
-
-def _check_keys(where: str, table: Mapping[str, Any], kind: type[msgspec.Struct]) -> None:
-    known: Iterable[str] = kind.__struct_fields__
-    for key in table:
-        if key not in known:
-            raise ConfigError(f"{where}: there is no key '{key}'{nearest(key, known)}")
-
-
-def _typed(where: str, value: object, kind: type[T]) -> T:
-    try:
-        return msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"{where}: {error}") from error
+    return read_table(where, table, StepTable)

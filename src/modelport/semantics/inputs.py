@@ -1,0 +1,73 @@
+"""Whether what is said of an input goes with its tensor."""
+
+from __future__ import annotations
+
+import math
+
+from modelport.core.semantics import Field, InputMeaning
+from modelport.core.signature import TensorSpec
+from modelport.core.tensors import DType
+from modelport.semantics.tables import wrong
+
+__all__ = ["check_input", "check_range"]
+
+
+def check_input(name: str, meaning: InputMeaning, spec: TensorSpec) -> None:
+    """Refuse a meaning that the tensor cannot have.
+
+    Raises:
+        ConfigError: says what is wrong, with the table of `model.toml`.
+    """
+    row = spec.row_shape
+    if meaning.columns and not row:
+        raise wrong(f"inputs.{name}", "columns are named, and the tensor has no axis for them")
+    if meaning.columns and row[-1] not in (None, len(meaning.columns)):
+        raise wrong(
+            f"inputs.{name}",
+            f"{len(meaning.columns)} columns are named, and the last axis of the tensor has"
+            f" {row[-1]}",
+        )
+    for key, field in ((name, meaning.field), *meaning.column_fields.items()):
+        _check_field(f"inputs.{key}", field, spec.dtype)
+
+
+def check_range(table: str, minimum: float | None, maximum: float | None) -> None:
+    """Refuse a range that holds nothing.
+
+    Raises:
+        ConfigError: an end is not finite, or the first is above the second.
+    """
+    ends = [end for end in (minimum, maximum) if end is not None]
+    if not all(math.isfinite(end) for end in ends):
+        raise wrong(table, "minimum and maximum are finite numbers")
+    if len(ends) == 2 and ends[0] > ends[1]:
+        raise wrong(table, "minimum is above maximum")
+
+
+def _check_field(table: str, field: Field, dtype: DType) -> None:
+    if (field.minimum is not None or field.maximum is not None) and dtype.bounds is None:
+        raise wrong(table, f"{dtype.value} has no range")
+    check_range(table, field.minimum, field.maximum)
+    for choice in field.choices:
+        if not _is_of(dtype, choice):
+            raise wrong(table, f"the choice {choice!r} is no value of {dtype.value}")
+    if field.choices and not any(_is_within(field, choice) for choice in field.choices):
+        raise wrong(table, "no choice is between minimum and maximum")
+
+
+def _is_within(field: Field, choice: object) -> bool:
+    if not isinstance(choice, int | float):
+        return True
+    return (field.minimum is None or choice >= field.minimum) and (
+        field.maximum is None or choice <= field.maximum
+    )
+
+
+def _is_of(dtype: DType, choice: object) -> bool:
+    if dtype is DType.BYTES or dtype is DType.BOOL:
+        return isinstance(choice, str if dtype is DType.BYTES else bool)
+    if isinstance(choice, bool) or not isinstance(choice, int | float):
+        return False
+    assert dtype.bounds is not None  # of every number
+    whole = dtype.is_float or isinstance(choice, int)
+    return whole and dtype.bounds[0] <= choice <= dtype.bounds[1]
