@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,10 +11,11 @@ import numpy as np
 from modelport.core.errors import InvalidInput, MissingLibrary
 from modelport.core.messages import Frame
 from modelport.core.semantics import Field, Image
-from modelport.core.signature import Shape, TensorSpec
+from modelport.core.signature import TensorSpec
 from modelport.core.tensors import Array, Batch, DType
 from modelport.semantics.fields import InputField
-from modelport.semantics.preparation import Check, Preparation, Prepared, unfit
+from modelport.semantics.image_plan import Plan, plan_of
+from modelport.semantics.preparation import Check, Preparation, Prepared
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -32,24 +31,9 @@ _WHOLE = 8_000_000
 """Pixels that a picture may have when it is scaled, before its edges are cut off."""
 _ROOM = 512 * 1024 * 1024
 """Bytes of the tensor that is made of one request's pictures."""
-_CHANNELS = {1: "gray", 3: "rgb", 4: "rgba"}
 _MODES = {"gray": "L", "rgb": "RGB", "bgr": "RGB", "rgba": "RGBA"}
 _FILTERS = {"nearest": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3}
 """As Pillow numbers them."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Plan:
-    """What is done with each picture, with nothing left open but its size."""
-
-    name: str
-    meaning: Image
-    channels: str
-    layout: str
-    size: tuple[int, int] | None
-    """Height and width; None keeps the picture's own."""
-    scale: float
-    dtype: DType
 
 
 def image_preparation(name: str, meaning: Image, spec: TensorSpec) -> Preparation:
@@ -75,7 +59,7 @@ def image_preparation(name: str, meaning: Image, spec: TensorSpec) -> Preparatio
     )
     if spec.dtype is DType.BYTES:
         return Preparation(fields=(field,), run=_as_they_are(spec), short_bytes=1 << 30)
-    plan = _plan(name, meaning, spec)
+    plan = plan_of(name, meaning, spec)
     _require_pillow(name)
 
     def run(inputs: Batch, check: Check) -> Prepared:
@@ -112,103 +96,7 @@ def _require_pillow(name: str) -> None:
     PIL.Image.init()  # formats that are less common are known only after it
 
 
-# -- what model.toml and the tensor's shape say
-
-
-def _plan(name: str, meaning: Image, spec: TensorSpec) -> _Plan:
-    if spec.dtype is DType.BOOL or not (spec.dtype.is_float or spec.dtype is DType.UINT8):
-        raise unfit(name, f"a picture is FP16, FP32, FP64 or UINT8, and it is {spec.dtype.value}")
-    row = _row(name, spec)
-    layout = meaning.layout or _layout(name, row)
-    if len(layout) != len(row):
-        raise unfit(name, f"the layout '{layout}' has {len(layout)} axes, a picture {len(row)}")
-    axes: dict[str, int | None] = dict(zip(layout, row, strict=True))
-    count = 1 if layout == "hw" else axes["c"]
-    channels = meaning.channels or _CHANNELS.get(count or 3)
-    if channels is None or count not in (None, len(channels) if channels != "gray" else 1):
-        raise unfit(name, f"the tensor has {count} channels; they are gray, rgb, bgr or rgba")
-    planned = _Plan(
-        name=name,
-        meaning=meaning,
-        channels=channels,
-        layout=layout,
-        size=_size(name, meaning, axes),
-        scale=_scale(meaning, spec.dtype),
-        dtype=spec.dtype,
-    )
-    _check(planned)
-    return planned
-
-
-def _row(name: str, spec: TensorSpec) -> Shape:
-    if spec.is_batched or (len(spec.shape) == 4 and spec.shape[0] == 1):
-        row = spec.shape[1:]
-    else:
-        row = spec.shape
-    if len(row) not in (2, 3):
-        raise unfit(name, f"a picture has 2 or 3 axes, and a row of the tensor has {len(row)}")
-    return row
-
-
-def _layout(name: str, row: Shape) -> str:
-    if len(row) == 2:
-        return "hw"
-    for counts in ((1, 3), (4,)):  # four are rare
-        first, last = row[0] in counts, row[2] in counts
-        if first != last:
-            return "chw" if first else "hwc"
-    raise unfit(name, "the tensor's shape does not tell the layout: say layout = 'chw' or 'hwc'")
-
-
-def _size(name: str, meaning: Image, axes: dict[str, int | None]) -> tuple[int, int] | None:
-    height, width = axes["h"], axes["w"]
-    if meaning.size is None:
-        return None if height is None or width is None else (height, width)
-    for said, own in zip(meaning.size, (height, width), strict=True):
-        if said < 1 or own not in (None, said):
-            raise unfit(name, f"the size is {list(meaning.size)}, the tensor's {[height, width]}")
-    return meaning.size
-
-
-def _scale(meaning: Image, dtype: DType) -> float:
-    if meaning.scale is not None:
-        return meaning.scale
-    return 1 / 255 if dtype.is_float else 1.0
-
-
-def _check(plan: _Plan) -> None:
-    meaning = plan.meaning
-    count = 1 if plan.channels == "gray" else len(plan.channels)
-    for key, values in (("mean", meaning.mean), ("std", meaning.std)):
-        if len(values) not in (0, 1, count):
-            raise unfit(plan.name, f"{key} has {len(values)} numbers for {count} channels")
-    if not all(math.isfinite(v) for v in (*meaning.mean, *meaning.std, plan.scale)):
-        raise unfit(plan.name, "scale, mean and std are finite numbers")
-    if meaning.scale is None and plan.scale != 1 and max(meaning.mean, default=0) > 1:
-        raise unfit(
-            plan.name,
-            f"mean holds {max(meaning.mean):g}, and values are from 0 to 1 by then, as scale is"
-            " 1/255: say scale = 1.0, or divide mean and std by 255",
-        )
-    if 0 in meaning.std:
-        raise unfit(plan.name, "std holds 0, by which nothing can be divided")
-    if plan.dtype is DType.UINT8 and (meaning.mean or meaning.std or plan.scale != 1):
-        raise unfit(plan.name, "a tensor of UINT8 has no room for scale, mean and std")
-    if meaning.short_side is not None:
-        if meaning.resize != "crop" or plan.size is None:
-            raise unfit(plan.name, "short_side goes with resize = 'crop' and a size")
-        if meaning.short_side < max(plan.size):
-            raise unfit(plan.name, f"short_side is less than the size {list(plan.size)}")
-    if not 0 <= meaning.fill <= 255:
-        raise unfit(plan.name, "fill is a value from 0 to 255")
-    if meaning.max_pixels < 1:
-        raise unfit(plan.name, "max_pixels is at least 1")
-
-
-# -- what is done with one picture
-
-
-def _prepared(plan: _Plan, data: bytes, at: int, rows: int, left: int) -> tuple[Array, Frame]:
+def _prepared(plan: Plan, data: bytes, at: int, rows: int, left: int) -> tuple[Array, Frame]:
     from PIL import Image as pillow
     from PIL import UnidentifiedImageError
 
@@ -248,7 +136,7 @@ def _prepared(plan: _Plan, data: bytes, at: int, rows: int, left: int) -> tuple[
         ) from error
 
 
-def _check_pixels(plan: _Plan, size: tuple[int, int], left: int, where: str) -> None:
+def _check_pixels(plan: Plan, size: tuple[int, int], left: int, where: str) -> None:
     width, height = size
     most = min(left, plan.meaning.max_pixels)
     if width * height > most:
@@ -262,7 +150,7 @@ def _check_pixels(plan: _Plan, size: tuple[int, int], left: int, where: str) -> 
         )
 
 
-def _check_scans(plan: _Plan, data: bytes, file: Picture, where: str) -> None:
+def _check_scans(plan: Plan, data: bytes, file: Picture, where: str) -> None:
     """A progressive JPEG is unpacked once for each of its scans, of which a few bytes make one."""
     scans = data.count(b"\xff\xda") if file.format in ("JPEG", "MPO") else 1
     if scans * file.width * file.height > _MANY * plan.meaning.max_pixels:
@@ -273,7 +161,7 @@ def _check_scans(plan: _Plan, data: bytes, file: Picture, where: str) -> None:
         )
 
 
-def _check_room(plan: _Plan, row: Array, rows: int) -> None:
+def _check_room(plan: Plan, row: Array, rows: int) -> None:
     if row.nbytes * rows > _ROOM:
         raise InvalidInput(
             f"{rows} pictures of '{plan.name}' would take {row.nbytes * rows} bytes as a tensor; at"
@@ -307,7 +195,7 @@ def _in_mode(picture: Picture, mode: str) -> Picture:
     return picture if picture.mode == mode else picture.convert(mode)
 
 
-def _resized(plan: _Plan, picture: Picture, where: str) -> tuple[Array, Frame]:
+def _resized(plan: Plan, picture: Picture, where: str) -> tuple[Array, Frame]:
     width, height = picture.size
     if plan.size is None:
         frame = Frame(width, height, width, height, 1.0, 1.0)
@@ -336,7 +224,7 @@ def _resized(plan: _Plan, picture: Picture, where: str) -> tuple[Array, Frame]:
     return _numbers(plan, picture), frame
 
 
-def _inner(plan: _Plan, width: int, height: int, wide: int, high: int) -> tuple[int, int]:
+def _inner(plan: Plan, width: int, height: int, wide: int, high: int) -> tuple[int, int]:
     """The size that the picture is scaled to before its edges are cut off or filled up."""
     if plan.meaning.short_side is not None:
         side = plan.meaning.short_side
@@ -359,13 +247,13 @@ def _middle(room: int) -> int:
     return -round(-room / 2) if room < 0 else room // 2
 
 
-def _scaled(plan: _Plan, picture: Picture, width: int, height: int) -> Picture:
+def _scaled(plan: Plan, picture: Picture, width: int, height: int) -> Picture:
     if picture.size == (width, height):
         return picture
     return picture.resize((width, height), _FILTERS[plan.meaning.filter])
 
 
-def _cut_out(plan: _Plan, picture: Picture, inner: tuple[int, int], left: int, top: int) -> Picture:
+def _cut_out(plan: Plan, picture: Picture, inner: tuple[int, int], left: int, top: int) -> Picture:
     """The part that stays of a picture that is scaled to the inner size.
 
     Of a picture that is much longer than it is wide the whole would take gigabytes: there only
@@ -386,7 +274,7 @@ def _cut_out(plan: _Plan, picture: Picture, inner: tuple[int, int], left: int, t
     return picture.resize((wide, high), _FILTERS[plan.meaning.filter], box=box)
 
 
-def _padded(plan: _Plan, picture: Picture, left: int, top: int) -> Picture:
+def _padded(plan: Plan, picture: Picture, left: int, top: int) -> Picture:
     from PIL import Image as pillow
 
     assert plan.size is not None
@@ -397,7 +285,7 @@ def _padded(plan: _Plan, picture: Picture, left: int, top: int) -> Picture:
     return whole
 
 
-def _numbers(plan: _Plan, picture: Picture) -> Array:
+def _numbers(plan: Plan, picture: Picture) -> Array:
     values = np.asarray(picture)
     if plan.layout != "hw" and values.ndim == 2:
         values = values[:, :, np.newaxis]
@@ -413,7 +301,7 @@ def _numbers(plan: _Plan, picture: Picture) -> Array:
     return values.transpose(2, 0, 1) if plan.layout == "chw" else values
 
 
-def _stacked(plan: _Plan, arrays: list[Array], spec: TensorSpec) -> Array:
+def _stacked(plan: Plan, arrays: list[Array], spec: TensorSpec) -> Array:
     if len({array.shape for array in arrays}) > 1:
         raise InvalidInput(
             f"the pictures of '{plan.name}' are of different sizes, and this model takes them as"

@@ -7,7 +7,7 @@ import math
 from modelport.core.semantics import Field, InputMeaning
 from modelport.core.signature import TensorSpec
 from modelport.core.tensors import DType
-from modelport.semantics.tables import wrong
+from modelport.semantics.toml_tables import wrong
 
 __all__ = ["check_input", "check_range"]
 

@@ -25,7 +25,7 @@ from modelport.core.tensors import DType
 from modelport.kit.words import nearest
 from modelport.semantics.inputs import check_input
 from modelport.semantics.outputs import check_output
-from modelport.semantics.tables import (
+from modelport.semantics.toml_tables import (
     KINDS,
     SOURCES,
     Example,
@@ -54,6 +54,7 @@ _ONLY_OF: dict[str, tuple[OutputKind, ...]] = {
     "top_k": ("probabilities", "logits"),
     "sigmoid": ("multilabel",),
     "threshold": ("multilabel", "boxes", "mask"),
+    "picture": ("boxes", "mask"),
 }
 
 
@@ -194,6 +195,7 @@ def _output(name: str, old: OutputMeaning, table: OutputTable) -> OutputMeaning:
         top_k=old.top_k if table.top_k is None else table.top_k,
         sigmoid=old.sigmoid if table.sigmoid is None else table.sigmoid,
         threshold=old.threshold if table.threshold is None else table.threshold,
+        picture=old.picture if table.picture is None else table.picture,
         boxes=laid_out,
         unit=table.unit or old.unit,
         description=table.description or old.description,

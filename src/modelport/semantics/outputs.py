@@ -8,7 +8,7 @@ from modelport.core.errors import ConfigError
 from modelport.core.semantics import Boxes, OutputMeaning
 from modelport.core.signature import Shape, Signature, TensorSpec, sizes
 from modelport.core.tensors import DType
-from modelport.semantics.tables import wrong
+from modelport.semantics.toml_tables import wrong
 
 __all__ = ["check_output", "class_axis", "numbers_ahead"]
 

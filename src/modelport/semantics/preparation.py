@@ -16,7 +16,7 @@ from modelport.core.messages import Frame
 from modelport.core.signature import Signature
 from modelport.core.tensors import Array, Batch
 from modelport.semantics.fields import InputField
-from modelport.semantics.tables import wrong
+from modelport.semantics.toml_tables import wrong
 
 __all__ = ["LONG", "Check", "Preparation", "Prepared", "Preparer", "unfit"]
 

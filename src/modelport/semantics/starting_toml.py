@@ -12,7 +12,7 @@ from modelport.core.semantics import (
     Source,
 )
 from modelport.core.signature import Signature, TensorSpec, sizes
-from modelport.semantics.tables import KINDS, SOURCES
+from modelport.semantics.toml_tables import KINDS, SOURCES
 
 __all__ = ["write_model_toml"]
 
@@ -45,7 +45,7 @@ def write_model_toml(signature: Signature, semantics: Semantics) -> str:
         lines += ["", f"[outputs.{_key(spec.name)}]  # {_show(spec)}"]
         lines += [f'kind = "{out.kind}"  # one of: {", ".join(KINDS)}']
         lines += [_line("classes", list(out.classes) or None, ["no", "yes"])]
-        more = {key: getattr(out, key) for key in ("top_k", "sigmoid", "threshold")}
+        more = {key: getattr(out, key) for key in ("top_k", "sigmoid", "threshold", "picture")}
         more |= {} if out.boxes is None else msgspec.structs.asdict(out.boxes)
         lines += [f"{key} = {_toml(value)}" for key, value in more.items() if value is not None]
         lines += [_line("unit", out.unit, "EUR")]

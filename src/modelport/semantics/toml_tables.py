@@ -65,6 +65,7 @@ class OutputTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_on
     top_k: int | None = None
     sigmoid: bool | None = None
     threshold: float | None = None
+    picture: str | None = None
     form: BoxForm | None = None
     relative: bool | None = None
     layout: BoxLayout | None = None
