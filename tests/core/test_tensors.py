@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from modelport.core.errors import InvalidInput
-from modelport.core.tensors import DType, bytes_tensor, decode_text, from_raw, to_raw
+from modelport.core.tensors import DType, bytes_tensor, decode_text, from_raw, to_raw, widened
 
 NUMBERS = [dtype for dtype in DType if dtype is not DType.BYTES]
 SHAPES = hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)
@@ -165,3 +165,18 @@ def test_doubles_bools_and_bytes_have_no_finite_bounds() -> None:
     assert DType.FP64.bounds == (-math.inf, math.inf)
     assert DType.BOOL.bounds is None
     assert DType.BYTES.bounds is None
+
+
+@pytest.mark.parametrize(
+    ("came", "made"),
+    [
+        (np.float64, np.float64),
+        (np.float32, np.float32),
+        (np.float16, np.float32),
+        (np.uint8, np.float64),
+        (np.bool_, np.float64),
+    ],
+)
+def test_numbers_are_widened_where_sums_would_be_cut_off_or_rough(came: type, made: type) -> None:
+    wide = widened(np.array([1, 0], came))
+    assert (wide.dtype, wide.tolist()) == (made, [1, 0])

@@ -544,6 +544,18 @@ def test_other_outputs_have_no_classes(
     assert opened(path).description.semantics.outputs == {}
 
 
+@pytest.mark.parametrize(("shape", "kind"), [([None, 1], "label"), ([None, 7], "value")])
+def test_an_output_called_label_is_one_where_it_has_one_value_a_row(
+    onnx_model: Onnx, shape: list[int | None], kind: str
+) -> None:
+    onnx = pytest.importorskip("onnx")
+    nodes = [onnx.helper.make_node("Identity", ["x"], [name]) for name in ("label", "y")]
+    tensor = (onnx.TensorProto.INT64, shape)
+    model = opened(onnx_model(nodes, {"x": tensor}, {"label": tensor, "y": tensor}))
+    told = model.description.semantics.outputs.get("label", OutputMeaning())
+    assert told.kind == kind
+
+
 @pytest.mark.parametrize(
     "text",
     [
