@@ -81,6 +81,8 @@ def collect() -> None:
 
 def mib(size_bytes: int) -> str:
     """A size as people read it."""
+    if size_bytes < 1024**2:
+        return f"{size_bytes} bytes"
     return f"{size_bytes / 1024**2:.1f} MiB"
 
 

@@ -70,7 +70,7 @@ def _require_scipy(name: str) -> None:
     except ModuleNotFoundError as error:
         raise MissingLibrary(
             f"reading recordings for '{name}' needs the library 'scipy':"
-            ' pip install "modelport[audio]"'
+            " pip install 'modelport[audio]'"
         ) from error
 
 

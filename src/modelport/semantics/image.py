@@ -91,7 +91,7 @@ def _require_pillow(name: str) -> None:
     except ModuleNotFoundError as error:
         raise MissingLibrary(
             f"reading pictures for '{name}' needs the library 'pillow':"
-            ' pip install "modelport[image]"'
+            " pip install 'modelport[image]'"
         ) from error
     PIL.Image.init()  # formats that are less common are known only after it
 

@@ -112,7 +112,7 @@ def _tokenizer(name: str, meaning: Text, folder: Path) -> Any:
     except ModuleNotFoundError as error:
         raise MissingLibrary(
             f"cutting texts for '{name}' into tokens needs the library 'tokenizers':"
-            ' pip install "modelport[text]"'
+            " pip install 'modelport[text]'"
         ) from error
     try:
         return Tokenizer.from_file(str(path))
