@@ -381,7 +381,8 @@ def test_a_file_larger_than_the_budget_is_not_even_read(
 ) -> None:
     made = engine([source(bytes(MIB))], budget_bytes=MIB // 2)
     within(made.load())
-    assert "version 1 of 'm' takes 1.0 MiB, and models have 524288 bytes" in str(made.find("m").reason)
+    why = str(made.find("m").reason)
+    assert "version 1 of 'm' takes 1.0 MiB, and models have 524288 bytes" in why
 
 
 def test_many_models_asked_for_at_random_are_all_answered(
