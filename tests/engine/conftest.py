@@ -21,7 +21,7 @@ from modelport.runtimes.base import Description
 from modelport.semantics.fast import json_decoder
 from modelport.semantics.fields import plain_view
 from modelport.semantics.labels import plain_answer
-from modelport.semantics.plain import limits
+from modelport.semantics.ranges import limits
 
 SIGNATURE = Signature(
     (TensorSpec("x", DType.FP64, (None,)),),

@@ -15,7 +15,8 @@ from modelport.core.semantics import Field, InputMeaning
 from modelport.core.signature import TensorSpec
 from modelport.core.tensors import DType, bytes_tensor, to_raw
 from modelport.semantics.fields import PlainView
-from modelport.semantics.plain import limits, read
+from modelport.semantics.plain import read
+from modelport.semantics.ranges import limits
 from tests.semantics.calls import python_calls
 
 Views = Callable[..., PlainView]

@@ -21,8 +21,9 @@ from modelport.core.semantics import (
 from modelport.core.signature import Signature, TensorSpec
 from modelport.core.tensors import DType, bytes_tensor
 from modelport.semantics.fields import PlainView, plain_view
-from modelport.semantics.plain import limits, read
+from modelport.semantics.plain import read
 from modelport.semantics.preparation import Preparer
+from modelport.semantics.ranges import limits
 from modelport.semantics.sources import preparations
 
 F32 = DType.FP32

@@ -19,8 +19,9 @@ from modelport.semantics.fast import JsonDecoder, json_decoder
 from modelport.semantics.fields import PlainView, plain_view
 from modelport.semantics.labels import AnswerOf, plain_answer
 from modelport.semantics.model_toml import ModelToml, merge, read_model_toml
-from modelport.semantics.plain import limits, read
+from modelport.semantics.plain import read
 from modelport.semantics.preparation import Prepared, Preparer
+from modelport.semantics.ranges import limits
 from modelport.semantics.sources import preparations
 
 __all__ = ["Described", "LoadedModel", "Settings", "open_version"]

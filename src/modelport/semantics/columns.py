@@ -13,8 +13,8 @@ from modelport.core.signature import TensorSpec
 from modelport.core.tensors import Array, Batch, DType
 from modelport.semantics.fields import InputField
 from modelport.semantics.inputs import check_range
-from modelport.semantics.plain import check_field
 from modelport.semantics.preparation import Check, Preparation, Prepared, unfit
+from modelport.semantics.ranges import check_field
 
 __all__ = ["columns_preparation"]
 
