@@ -108,6 +108,16 @@ def test_what_an_alias_still_points_to_stays_though_its_folder_is_gone() -> None
     assert workers.aliases["production"] == "1"
 
 
+def test_a_first_alias_to_a_version_that_fails_is_not_set() -> None:
+    workers = Workers(plan("1"))
+    workers.fails = {"2": "it is damaged"}
+    problems = workers.reload(plan("1", "2", production="2"))
+    assert "'production' of 'm' is not set yet: version 2 could not be loaded: it is damaged" in (
+        problems
+    )
+    assert workers.published[-1].aliases["m"] == {"latest": "1"}
+
+
 def test_an_alias_to_a_version_that_is_not_there_is_told() -> None:
     workers = Workers(plan("1", production="1"))
     assert workers.reload(plan("1", production="7")) == [

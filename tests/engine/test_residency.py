@@ -65,10 +65,11 @@ def engine(trusted: Trusted) -> Iterator[Callable[..., Engine]]:
     """Make an engine with some memory; all are closed in the end."""
     made: list[Engine] = []
 
-    def make(sources: Sequence[Source], **memory: Any) -> Engine:
+    def make(sources: Sequence[Source], load_s: float = 300.0, **memory: Any) -> Engine:
         programs = [s for s in sources if s.path.endswith(".py")]
         allowed = frozenset[str]().union(*map(trusted, programs))
-        made.append(Engine(sources, Settings(trusted=allowed), 100, Memory(**memory)))
+        settings = Settings(trusted=allowed, load_s=load_s)
+        made.append(Engine(sources, settings, 100, Memory(**memory)))
         return made[-1]
 
     yield make
@@ -172,7 +173,7 @@ def test_a_model_that_cannot_be_loaded_says_so_at_its_first_request_and_is_tried
         assert made.find("m").state is State.FAILED
         source(LINEAR)
         await made.load(again=True)
-        assert made.find("m").state is State.STANDBY
+        assert made.find("m").state is State.READY  # it counts as served once it was loaded
         async with made.hold(made.find("m"), None) as loaded:
             assert loaded.description.runtime.startswith("ONNX")
 
@@ -374,6 +375,34 @@ def test_a_model_that_proves_larger_than_the_budget_fails_with_both_sizes(
         assert states(made) == {"big": "FAILED", "a": "READY"}
 
     within(main())
+
+
+def test_a_load_that_hangs_is_given_up_and_keeps_nobody_waiting(
+    engine: Callable[..., Engine], program: Callable[..., Source]
+) -> None:
+    hangs = program("hangs", mib=1, more="import time; time.sleep(1.5)")
+    made = engine([hangs, program("a", mib=1)], lazy=True, load_s=0.3)
+
+    async def main() -> None:
+        await made.load()
+        with pytest.raises(NotReady, match=r"version 1 of 'hangs' was not loaded within 0\.3 s"):
+            await asked(made, "hangs")
+        assert await asked(made, "a") == expected("a")
+        await asyncio.sleep(2)  # it ends after all, and changes nothing
+        assert made.find("hangs").resident is None
+        assert states(made) == {"hangs": "FAILED", "a": "READY"}
+
+    within(main())
+
+
+def test_what_was_too_large_is_tried_again_after_a_while(source: Sources) -> None:
+    version = Version(source(LINEAR))
+    version.refuse(NotReady("too large", retry_after_s=60))
+    with pytest.raises(NotReady, match="too large"):
+        version.check_served()
+    version.refuse(NotReady("too large", retry_after_s=-1))
+    version.check_served()
+    assert version.state is State.STANDBY
 
 
 def test_a_file_larger_than_the_budget_is_not_even_read(

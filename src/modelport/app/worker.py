@@ -7,6 +7,7 @@ import contextlib
 import functools
 import gc
 import itertools
+import logging
 import os
 import resource
 import secrets
@@ -54,6 +55,7 @@ from modelport.semantics.example import example_request
 
 __all__ = ["main"]
 
+_log = logging.getLogger(__name__)
 _BACKLOG = 2048
 _ACCEPT_S = 0.05
 """How long connections that the kernel has completed are still taken while draining."""
@@ -137,6 +139,7 @@ class _Worker:
             threads=self._threads(),
             trusted=snapshot.trusted,
             cache_dir=Path(self._spec.state) / "cache",
+            load_s=settings.inference.load_s,
         )
         memory = memory_of(settings.memory, self._spec.workers)
         if memory.is_bounded or memory.lazy:
@@ -188,7 +191,10 @@ class _Worker:
         tell(self._life, Loaded() if version is None else Loading(version.source))
 
     async def _load(self, *, again: bool = False) -> None:
-        await self._engine.load(again=again)
+        try:
+            await self._engine.load(again=again)
+        except Exception:  # no version's own failure; the others are served all the same
+            _log.exception("the models were not all loaded")
         tell(self._life, Loaded())
         self._shared.forget()
         # What was imported and loaded stays for good: no collection needs to look at it again.

@@ -129,14 +129,14 @@ def _turned_over(
         aliases[name] = {}
         for alias, target in targets.items():
             kept = before.aliases.get(name, {}).get(alias)
-            if _is_ready(states, name, target) or kept is None:
+            if _is_ready(states, name, target):
                 aliases[name][alias] = target
                 continue
-            aliases[name][alias] = kept
+            stays = "is not set yet" if kept is None else f"stays at version {kept}"
+            if kept is not None:
+                aliases[name][alias] = kept
             state = states.get((name, target), VersionState(name, target, "MISSING"))
-            problems.append(
-                f"'{alias}' of '{name}' stays at version {kept}: version {target} {_why(state)}"
-            )
+            problems.append(f"'{alias}' of '{name}' {stays}: version {target} {_why(state)}")
     needed = {(name, target) for name, targets in aliases.items() for target in targets.values()}
     wanted_keys = {_key(source) for source in wanted.sources}
     kept_sources = [s for s in before.sources if _key(s) in needed - wanted_keys]

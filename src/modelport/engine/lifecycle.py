@@ -77,6 +77,10 @@ class Version:
         self.is_retired = False
         """Whether it takes no request any more, because it is served no longer."""
         self._retry_after_s: float | None = None
+        self._barred_until: float | None = None
+        """The `time.monotonic()` from which on one that was too large is tried again."""
+        self._attempt = 0
+        """Counts the loads, so that one that was given up changes nothing when it ends."""
 
     @property
     def is_served(self) -> bool:
@@ -89,6 +93,10 @@ class Version:
         Raises:
             NotReady: it is being loaded, or failed; the message has the reason.
         """
+        if self._barred_until is not None and time.monotonic() > self._barred_until:
+            # What it takes was measured beside other work, and may have been too much only then.
+            self.renew()
+            self.stand_by()
         if not self.is_served:
             raise self.not_ready()
 
@@ -118,6 +126,7 @@ class Version:
         """Forget what was found out about one that failed, so that it can be tried anew."""
         self.state, self.reason, self.code = State.LOADING, None, None
         self.described, self.size_bytes, self._retry_after_s = None, 0, None
+        self._barred_until = None
 
     def stand_by(self) -> None:
         """Leave it for its first request."""
@@ -127,21 +136,33 @@ class Version:
         """Load and warm; ends in READY or FAILED and never raises. Runs in a thread."""
         self._moves_to(State.LOADING)
         self.reason = self.code = self._retry_after_s = None
+        self._attempt += 1
+        attempt = self._attempt
         loaded: LoadedModel | None = None
         try:
             loaded = open_version(self.source, settings)
+            if attempt != self._attempt:
+                self._close(loaded.model)
+                return
             self._check_same(loaded)
             self._moves_to(State.WARMING)
             self.size_of = size_measure(loaded.view.signature)
             self.seconds_per_unit = warm_up(loaded, self.size_of)
+            if attempt != self._attempt:
+                self._close(loaded.model)
+                return
             self.described = self.described or loaded.described
             self.last_used = time.monotonic()
             self.resident = loaded
             self._moves_to(State.READY)
         except ModelportError as error:
-            self.code = error.code
-            self._fail(error.message, str(error), error.__cause__, loaded)
+            if attempt == self._attempt:
+                self.code = error.code
+                self._retry_after_s = error.retry_after_s if isinstance(error, NotReady) else None
+                self._fail(error.message, str(error), error.__cause__, loaded)
         except BaseException as error:  # a model's code may raise SystemExit, too
+            if attempt != self._attempt:
+                return
             reason = f"{type(error).__name__} while loading"
             self._fail(reason, f"{reason}: {error}", error, loaded)
 
@@ -163,8 +184,16 @@ class Version:
                 " publish them as another version, or have the models reloaded"
             )
 
+    def give_up(self, why: NotReady) -> None:
+        """Wait no longer for a load; when it ends after all, what it loaded is given back."""
+        self._attempt += 1
+        self.code, self._retry_after_s = why.code, why.retry_after_s
+        self._fail(why.message, why.message, None, None)
+
     def refuse(self, why: NotReady) -> None:
-        """Serve it no longer, for that reason, until it is tried anew."""
+        """Serve it no longer, for that reason, until it is worth trying anew."""
+        if why.retry_after_s is not None:
+            self._barred_until = time.monotonic() + why.retry_after_s
         self.code, self._retry_after_s = why.code, why.retry_after_s
         loaded, self.resident = self.resident, None
         self._fail(why.message, why.message, None, loaded)

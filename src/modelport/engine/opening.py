@@ -26,6 +26,9 @@ from modelport.semantics.sources import preparations
 
 __all__ = ["Described", "LoadedModel", "Settings", "open_version"]
 
+_LATER_S = 30
+"""When it is worth asking again for what could not be loaded: its owner may have mended it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -34,6 +37,8 @@ class Settings:
     threads: int = 1
     trusted: frozenset[str] = frozenset()
     cache_dir: Path | None = None
+    load_s: float = 300.0
+    """Seconds after which a load counts as hanging."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +89,7 @@ def open_version(source: Source, settings: Settings) -> LoadedModel:
             its `config.pbtxt` is wrong, or says something else than the file.
     """
     if source.problem:
-        raise NotReady(source.problem)
+        raise NotReady(source.problem, retry_after_s=_LATER_S)
     if source.folder:
         check_integrity(Path(source.folder))
     path, toml_path = Path(source.path), Path(source.toml)

@@ -10,7 +10,7 @@ import weakref
 from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 
-from modelport.core.errors import DeadlineExceeded, ModelportError, Overloaded
+from modelport.core.errors import DeadlineExceeded, ModelportError, NotReady, Overloaded
 from modelport.engine.lifecycle import State, Version
 from modelport.engine.memory import Memory
 from modelport.engine.opening import LoadedModel, Settings
@@ -21,6 +21,7 @@ from modelport.runtimes.base import prepare
 __all__ = ["Residency", "Told", "load_measured"]
 
 _log = logging.getLogger(__name__)
+_HANGING_S = 30
 
 Told = Callable[[Version | None], None]
 """Told of each version before it is loaded, and then that none is."""
@@ -86,10 +87,11 @@ class Residency:
         async with self._changing:
             waiting = 0
             for version in sorted(versions, key=lambda v: v.name not in self._memory.pinned):
-                if again and version.state is State.FAILED:
+                failed = again and version.state is State.FAILED
+                if failed:
                     version.renew()
                 if version.state is State.LOADING:
-                    waiting += await self._load_or_leave(version)
+                    waiting += await self._load_or_leave(version, failed)
         if waiting and not self._memory.lazy:
             _log.warning(
                 "%d versions are left for their first request: models have %s in each worker",
@@ -113,17 +115,22 @@ class Residency:
 
     # -- at the start, and when what is served changes
 
-    async def _load_or_leave(self, version: Version) -> bool:
-        """Whether a version was left for its first request."""
+    async def _load_or_leave(self, version: Version, failed: bool) -> bool:
+        """Whether a version was left for its first request; one that failed before is not, as it
+        counts as served only once it was loaded."""
         has_problem = version.source.problem is not None
         if not has_problem and not await self._is_possible(version):
             return False
-        waits = self._memory.waits(version) and not has_problem
+        waits = self._memory.waits(version) and not has_problem and not failed
         if waits or not self._memory.fits(version, self._resident, self._leaving_bytes):
             version.stand_by()
             return True
         loaded = await self._load(version) is not None
-        if not loaded or self._memory.fits(version, self._resident, self._leaving_bytes):
+        if (
+            not loaded
+            or version.is_retired
+            or self._memory.fits(version, self._resident, self._leaving_bytes)
+        ):
             return False
         await self._evict([version])
         return True
@@ -228,8 +235,19 @@ class Residency:
         """Load a version that may be loaded; None where it failed, or proved too large."""
         for _ in range(2):
             self._told(version)
+            load = asyncio.create_task(asyncio.to_thread(load_measured, version, self._settings))
             try:
-                await asyncio.to_thread(load_measured, version, self._settings)
+                async with asyncio.timeout(self._settings.load_s):
+                    await asyncio.shield(load)
+            except TimeoutError:
+                version.give_up(
+                    NotReady(
+                        f"version {version.version} of '{version.name}' was not loaded within"
+                        f" {self._settings.load_s:g} s",
+                        retry_after_s=_HANGING_S,
+                    )
+                )
+                return None
             finally:
                 self._told(None)
             loaded = version.resident
