@@ -185,6 +185,8 @@ def test_a_damaged_config_is_a_problem_of_each_version(laid: Laid) -> None:
         assert (source.problem or "").startswith("config.pbtxt is not valid: line 1, column 8:")
     (root / "m" / "config.pbtxt").write_bytes(b"\xff")
     assert "not valid" in (found(root)["m", "1"].problem or "")
+    (root / "m" / "config.pbtxt").write_text("max_batch_size: " + "9" * 5000)
+    assert "line 1, column 17: a whole number" in (found(root)["m", "1"].problem or "")
     (root / "m" / "config.pbtxt").write_bytes(b" " * (1024 * 1024 + 1))
     assert "larger than" in (found(root)["m", "1"].problem or "")
 
@@ -258,7 +260,15 @@ def test_labels_are_lines_of_a_file_in_the_models_folder(laid: Laid, tmp_path: P
     assert read_labels(config, "labels.txt") == ("cat", "small dog", "naïve")
     (tmp_path / "secret").write_text("secret")
     (config.parent / "link").symlink_to(tmp_path / "secret")
-    for outside in ("../../secret", str(tmp_path / "secret"), "link", "absent", "1"):
+    for outside in (
+        "../../secret",
+        str(tmp_path / "secret"),
+        "link",
+        "absent",
+        "1",
+        "a\0",
+        "a" * 999,
+    ):
         with pytest.raises(ConfigError, match="is no file in the model's folder"):
             read_labels(config, outside)
     labels.write_bytes(b"\xff")

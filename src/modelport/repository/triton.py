@@ -18,7 +18,7 @@ import msgspec
 from modelport.core.errors import ConfigError
 from modelport.core.signature import TensorSpec
 from modelport.core.tensors import DType
-from modelport.kit.textproto import Message, TextProtoError, Word, parse
+from modelport.kit.textproto import Message, Word, parse
 
 __all__ = [
     "CONFIG",
@@ -124,12 +124,11 @@ def read_config(path: Path) -> TritonConfig:
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise ConfigError(f"{CONFIG} is larger than {_MAX_BYTES} bytes")
-        raw = parse(path.read_text(encoding="utf-8"))
-    except (TextProtoError, UnicodeDecodeError) as error:
+        return _config(parse(path.read_text(encoding="utf-8")), path.parent.name)
+    except ValueError as error:  # whatever a file holds, it is a problem of its model alone
         raise ConfigError(f"{CONFIG} is not valid: {error}") from error
     except OSError as error:
         raise ConfigError(f"{CONFIG} cannot be read: {error.strerror}") from error
-    return _config(raw, path.parent.name)
 
 
 def not_applied(root: Path | None, configs: Iterable[str]) -> list[str]:
@@ -160,14 +159,21 @@ def read_labels(config: Path, file: str) -> tuple[str, ...]:
     """
     root = config.parent.resolve()
     path = root / file
-    if not path.resolve().is_relative_to(root) or not path.is_file():
-        raise _wrong(f"label_filename '{file}' is no file in the model's folder")
+    if not _lies_in(root, path):
+        raise _wrong(f"label_filename {file!r} is no file in the model's folder")
     try:
         if path.stat().st_size > _MAX_BYTES:
-            raise _wrong(f"label_filename '{file}' is larger than {_MAX_BYTES} bytes")
+            raise _wrong(f"label_filename {file!r} is larger than {_MAX_BYTES} bytes")
         return tuple(path.read_text(encoding="utf-8").splitlines())
     except (OSError, UnicodeDecodeError) as error:
-        raise _wrong(f"label_filename '{file}' cannot be read as UTF-8") from error
+        raise _wrong(f"label_filename {file!r} cannot be read as UTF-8") from error
+
+
+def _lies_in(root: Path, path: Path) -> bool:
+    try:
+        return path.resolve().is_relative_to(root) and path.is_file()
+    except (OSError, RuntimeError, ValueError):  # too long, links in a circle, a zero byte
+        return False
 
 
 def files_meant(config: TritonConfig, folder: Path, found: Sequence[Path]) -> list[Path]:
