@@ -234,6 +234,24 @@ def test_what_is_not_applied_is_named_once(laid: Laid) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        'name: "%s"',
+        'backend: "%s"',
+        'default_model_filename: "%s"',
+        'default_model_filename: "/%s"',
+        'input { name: "%s" }',
+    ],
+)
+def test_what_a_config_says_cannot_write_lines_of_the_log(laid: Laid, text: str) -> None:
+    root = laid("m/1/model.onnx", m=text % r"a\n\033[31m")
+    (source,) = found(root).values()
+    (said,) = not_applied(root, [str(source.config)]) or [source.problem or ""]
+    assert r"a\n\x1b[31m" in said
+    assert said.isprintable()
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("input { dims: 1 }", "an input has no name"),
