@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import importlib.util
 import json
 import shutil
@@ -19,6 +20,7 @@ import pytest
 from modelport import load
 from modelport.core.errors import ConfigError, ModelportError
 from modelport.core.settings import Fetching
+from modelport.kit.storage import locked
 from modelport.repository.remote import fetch, is_remote
 from tests.app.servers import LINEAR, command, environment
 from tests.repository.web import Web, web
@@ -68,6 +70,10 @@ def test_a_path_is_no_url(path: str) -> None:
         ("s3://alice:hunter2@bucket/m", "'s3://bucket/m' is written without user and password"),
         ("s3:///m", "'s3:///m' names no bucket"),
         ("https://alice:hunter2@/m", "names no host"),
+        ("http://alice:hun/ter@127.0.0.1/hunter2@h/m", "'http://h/m' would come"),
+        ("http://alice:hunter2/a@127.0.0.1/m", "'http://127.0.0.1/m' would come"),
+        ("http://alice:hunter2?a@127.0.0.1/m", "'http://…' would come"),
+        ("http://host/m?a=b@c&sig=secret", "'http://…' would come"),
         ("https://host/m%0a.onnx", "does not end in a name"),
         ("https://host/..", "does not end in a name"),
         ("https://host/%2e%2e", "does not end in a name"),
@@ -191,8 +197,48 @@ def test_what_is_too_large_is_refused_before_or_while_it_comes(server: Web, cach
 def test_a_redirect_leads_to_protected_places_only(server: Web, cache: Path) -> None:
     told = refused(f"{server.url}/to/http://example.org/m.onnx?sig=secret", cache)
     assert "'http://example.org/m.onnx' would come unprotected" in told
-    path = fetch(f"{server.url}/to//m/linear.onnx", cache, Fetching())
+    told = refused(f"{server.url}/to///example.org/m.onnx", cache)
+    assert "'http://example.org/m.onnx' would come unprotected" in told
+    for header in ("Location", "URI"):
+        server.redirects_by = header
+        told = refused(f"{server.url}/to/http://example.org/m.onnx", cache)
+        assert "'http://example.org/m.onnx' would come unprotected" in told
+    for header in ("Location", "URI"):
+        server.redirects_by = header
+        path = fetch(f"{server.url}/to//m/linear.onnx", cache, Fetching())
+        assert path.read_bytes() == LINEAR.read_bytes()
+
+
+@needs_library
+def test_what_a_killed_fetch_left_is_removed_by_the_next(server: Web, cache: Path) -> None:
+    url = f"{server.url}/m/linear.onnx"
+    own = hashlib.sha256(url.encode()).hexdigest()
+    for name in (own, "dead", "running", "gone"):
+        (cache / f".staging-{name}" / "m").mkdir(parents=True)
+    (cache / "known").mkdir()
+    (cache / "known" / "dead.lock").touch()
+    with locked(cache / "known" / "running.lock"):
+        fetch(url, cache, Fetching())
+        assert [path.name for path in cache.glob(".staging-*")] == [".staging-running"]
+    server.files["/m/linear.onnx"] = b"another"
+    fetch(url, cache, Fetching())
+    assert not list(cache.glob(".staging-*"))
+
+
+@needs_library
+def test_content_that_came_from_elsewhere_at_the_same_time_is_kept(
+    server: Web, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = Path.rename
+
+    def too_late(self: Path, target: Path) -> Path:
+        shutil.copytree(self, target)
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", too_late)
+    path = fetch(f"{server.url}/m/linear.onnx", cache, Fetching())
     assert path.read_bytes() == LINEAR.read_bytes()
+    assert not list(cache.glob(".staging-*"))
 
 
 @needs_library

@@ -185,6 +185,8 @@ def test_a_damaged_config_is_a_problem_of_each_version(laid: Laid) -> None:
         assert (source.problem or "").startswith("config.pbtxt is not valid: line 1, column 8:")
     (root / "m" / "config.pbtxt").write_bytes(b"\xff")
     assert "not valid" in (found(root)["m", "1"].problem or "")
+    (root / "m" / "config.pbtxt").write_text("max_batch_size: " + "9" * 5000)
+    assert "line 1, column 17: a whole number" in (found(root)["m", "1"].problem or "")
     (root / "m" / "config.pbtxt").write_bytes(b" " * (1024 * 1024 + 1))
     assert "larger than" in (found(root)["m", "1"].problem or "")
 
@@ -232,6 +234,24 @@ def test_what_is_not_applied_is_named_once(laid: Laid) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        'name: "%s"',
+        'backend: "%s"',
+        'default_model_filename: "%s"',
+        'default_model_filename: "/%s"',
+        'input { name: "%s" }',
+    ],
+)
+def test_what_a_config_says_cannot_write_lines_of_the_log(laid: Laid, text: str) -> None:
+    root = laid("m/1/model.onnx", m=text % r"a\n\033[31m")
+    (source,) = found(root).values()
+    (said,) = not_applied(root, [str(source.config)]) or [source.problem or ""]
+    assert r"a\n\x1b[31m" in said
+    assert said.isprintable()
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("input { dims: 1 }", "an input has no name"),
@@ -258,7 +278,15 @@ def test_labels_are_lines_of_a_file_in_the_models_folder(laid: Laid, tmp_path: P
     assert read_labels(config, "labels.txt") == ("cat", "small dog", "naïve")
     (tmp_path / "secret").write_text("secret")
     (config.parent / "link").symlink_to(tmp_path / "secret")
-    for outside in ("../../secret", str(tmp_path / "secret"), "link", "absent", "1"):
+    for outside in (
+        "../../secret",
+        str(tmp_path / "secret"),
+        "link",
+        "absent",
+        "1",
+        "a\0",
+        "a" * 999,
+    ):
         with pytest.raises(ConfigError, match="is no file in the model's folder"):
             read_labels(config, outside)
     labels.write_bytes(b"\xff")

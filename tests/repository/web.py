@@ -21,6 +21,8 @@ class Web:
         """The paths of all GET requests."""
         self.has_etags = True
         self.has_heads = True
+        self.redirects_by = "Location"
+        """The name of the header."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -42,7 +44,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_error(int(path.rpartition("/")[2]))
         elif path.startswith("/to/"):
             self.send_response(302)
-            self.send_header("Location", path.removeprefix("/to/"))
+            self.send_header(self.web.redirects_by, path.removeprefix("/to/"))
             self.send_header("Content-Length", "0")
             self.end_headers()
         elif path == "/slow":

@@ -32,8 +32,7 @@ async def watch(folder: Path, changed: Callable[[], Awaitable[list[str]]]) -> No
             folder, watch_filter=counts, debounce=_LONGEST_MS, step=_QUIET_MS, recursive=True
         )
         async for _ in changes:
-            for problem in await changed():
-                _log.warning("%s", problem)
+            await _act(changed)
     except asyncio.CancelledError:
         raise
     except Exception as error:
@@ -42,3 +41,12 @@ async def watch(folder: Path, changed: Callable[[], Awaitable[list[str]]]) -> No
             type(error).__name__,
             error,
         )
+
+
+async def _act(changed: Callable[[], Awaitable[list[str]]]) -> None:
+    """Act on a change; one that goes wrong must not keep the next from being seen."""
+    try:
+        for problem in await changed():
+            _log.warning("%s", problem)
+    except Exception:
+        _log.exception("a change of the repository was not carried out; it is watched further")

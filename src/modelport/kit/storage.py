@@ -12,7 +12,7 @@ from pathlib import Path
 
 from modelport.core.errors import ConfigError
 
-__all__ = ["flush_folder", "locked", "private_folder", "write_whole"]
+__all__ = ["flush_folder", "locked", "private_folder", "unheld", "write_whole"]
 
 
 def private_folder(folder: Path) -> Path:
@@ -82,3 +82,28 @@ def locked(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+@contextlib.contextmanager
+def unheld(path: Path) -> Iterator[bool]:
+    """Hold a lock file for as long as the block runs, if nobody does; whether it is so.
+
+    One that is not there is held by nobody, and is not made.
+    """
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        yield True
+        return
+    try:
+        yield _is_taken(handle)
+    finally:
+        os.close(handle)
+
+
+def _is_taken(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -16,6 +16,8 @@ __all__ = ["Message", "TextProtoError", "Value", "Word", "parse"]
 
 _MAX_CHARACTERS = 1024 * 1024
 _MAX_DEPTH = 64
+_LEAST, _MOST = -(2**63), 2**64 - 1
+"""What fits into the widest whole numbers of protocol buffers: int64 and uint64."""
 
 
 class Word(str):
@@ -115,7 +117,7 @@ class _Reader:
         if self.kind == "text":
             return self._joined()
         if self.kind == "number":
-            return _number(self._take())
+            return self._number()
         if self.kind == "word":
             word = self._take()
             if word.lower() in ("inf", "-inf", "infinity", "-infinity", "nan", "-nan"):
@@ -123,6 +125,16 @@ class _Reader:
             if word[0] != "-":
                 return Word(word)
         raise self._wrong("a value has to come here")
+
+    def _number(self) -> int | float:
+        try:
+            number = _number(self.piece)
+        except ValueError:  # more decimal digits than Python reads
+            number = _MOST + 1
+        if isinstance(number, int) and not _LEAST <= number <= _MOST:
+            raise self._wrong("a whole number of at most 64 bits has to come here")
+        self._take()
+        return number
 
     def _joined(self) -> str:
         """Texts that follow each other are one."""
@@ -207,5 +219,5 @@ def _escaped(match: re.Match[str]) -> bytes:
             raise TextProtoError(f"'\\{match[0][1:]}' is no character")
         return chr(number).encode()
     if match["one"] not in _ONE:
-        raise TextProtoError(f"'{match[0]}' is no escape")
+        raise TextProtoError(f"a backslash before {match['one']!r} is no escape")
     return bytes([_ONE[match["one"]]])

@@ -9,6 +9,7 @@ import contextlib
 import errno
 import importlib
 import ipaddress
+import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,7 +73,7 @@ def address(url: str) -> Address:
     """
     parts = urlsplit(url)
     scheme = parts.scheme.lower()
-    shown = f"{scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    shown = _shown(scheme, url)
     if scheme not in _EXTRAS:
         known = ", ".join(f"{each}://" for each in SCHEMES)
         raise ConfigError(
@@ -92,6 +93,15 @@ def address(url: str) -> Address:
     path = parts.path if scheme in ("s3", "gs") else unquote(parts.path)
     name = path.rstrip("/").rpartition("/")[2] or parts.hostname or ""
     return Address(scheme, scheme + url[len(scheme) :], shown, name)
+
+
+def _shown(scheme: str, url: str) -> str:
+    """Nothing before the last `@`, wherever it is: a password may hold any character unescaped."""
+    rest = url[len(scheme) :].removeprefix("://")
+    before, _, after = rest.rpartition("@")
+    if re.search(r"[?#]", before):  # what follows may be part of a query
+        return f"{scheme}://…"
+    return f"{scheme}://{re.split(r'[?#]', after)[0]}"
 
 
 def _is_here(parts: SplitResult) -> bool:
@@ -140,9 +150,12 @@ def _options(where: Address) -> dict[str, Any]:
 
 
 async def _refuse_unprotected(session: object, context: object, redirect: Any) -> None:
-    target = redirect.response.headers.get("Location", "")
-    if urlsplit(target).scheme:
-        address(target)
+    """Check where a redirect leads, as aiohttp understands it: the one that follows it."""
+    headers = redirect.response.headers
+    target = headers.get("Location") or headers.get("URI")
+    if target:
+        url = importlib.import_module("yarl").URL
+        address(str(redirect.response.url.join(url(target))))
 
 
 @contextlib.contextmanager

@@ -8,11 +8,11 @@ here: nothing that a caller sends is an address.
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,7 +22,7 @@ import msgspec
 
 from modelport.core.errors import ConfigError
 from modelport.core.settings import Fetching
-from modelport.kit.storage import locked, private_folder, write_whole
+from modelport.kit.storage import locked, private_folder, unheld, write_whole
 from modelport.repository._filesystems import (
     Address,
     RemoteFile,
@@ -41,6 +41,8 @@ Progress: TypeAlias = Callable[[int, int | None], None]
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _PART = re.compile(r"[^\x00-\x1f\x7f\\/]{1,255}")
+_STAGING = ".staging-"
+"""Then the name of the lock, below `known`, that whoever fills the folder holds."""
 _MOST_FILES = 10_000
 _AT_ONCE = 8
 """Files that are fetched at the same time."""
@@ -91,6 +93,7 @@ def fetch(
         private_folder(folder)
     known = cache / "known" / hashlib.sha256(url.encode()).hexdigest()
     with locked(known.with_suffix(".lock")):
+        _sweep(cache, known.name)
         return _Fetch(where, cache, known.with_suffix(".json"), limits, progress).run()
 
 
@@ -135,7 +138,8 @@ class _Fetch:
         marks = {file.name: file.mark for file in found}
         if before is not None and before.marks == marks and None not in marks.values():
             return self._cache / before.digest / self._where.name
-        staging = Path(tempfile.mkdtemp(dir=self._cache, prefix=".staging-"))
+        staging = self._cache / f"{_STAGING}{self._record.stem}"
+        staging.mkdir(mode=0o700)
         try:
             await self._gather(system, found, staging, before)
             digest = self._keep(staging)
@@ -224,8 +228,34 @@ class _Fetch:
         if place.is_dir() and digest_of(listing(place)) != digest:
             shutil.rmtree(place)  # it was changed by hand
         if not place.is_dir():
-            staging.rename(place)
+            _appear(staging, place)
         return digest
+
+
+def _sweep(cache: Path, own: str) -> None:
+    """Remove the staging folders of fetches that were killed: nobody holds their locks.
+
+    Args:
+        cache: where they are.
+        own: the lock that is held here.
+    """
+    for left in cache.glob(f"{_STAGING}*"):
+        name = left.name.removeprefix(_STAGING)
+        if name == own:
+            shutil.rmtree(left, ignore_errors=True)
+            continue
+        with unheld(cache / "known" / f"{name}.lock") as is_left:
+            if is_left:
+                shutil.rmtree(left, ignore_errors=True)
+
+
+def _appear(staging: Path, place: Path) -> None:
+    """Rename a folder; the same content may have come from another address in the meantime."""
+    try:
+        staging.rename(place)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
 
 
 def _linked(source: Path, target: Path) -> None:

@@ -18,7 +18,7 @@ import msgspec
 from modelport.core.errors import ConfigError
 from modelport.core.signature import TensorSpec
 from modelport.core.tensors import DType
-from modelport.kit.textproto import Message, TextProtoError, Word, parse
+from modelport.kit.textproto import Message, Word, parse
 
 __all__ = [
     "CONFIG",
@@ -95,7 +95,7 @@ class TritonConfig(msgspec.Struct, frozen=True, kw_only=True):
             return None
         runs = ", ".join(backend for backend in _BACKENDS if "_" not in backend)
         instead = _INSTEAD.get(name, f"models of {runs} are")
-        return f"{CONFIG} says '{self.backend}', which is not run here: {instead}"
+        return f"{CONFIG} says {self.backend!r}, which is not run here: {instead}"
 
     def served(self, versions: Iterable[str]) -> list[str]:
         """Those of the versions that are served, and those that should be and are not there."""
@@ -124,12 +124,11 @@ def read_config(path: Path) -> TritonConfig:
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise ConfigError(f"{CONFIG} is larger than {_MAX_BYTES} bytes")
-        raw = parse(path.read_text(encoding="utf-8"))
-    except (TextProtoError, UnicodeDecodeError) as error:
+        return _config(parse(path.read_text(encoding="utf-8")), path.parent.name)
+    except ValueError as error:  # whatever a file holds, it is a problem of its model alone
         raise ConfigError(f"{CONFIG} is not valid: {error}") from error
     except OSError as error:
         raise ConfigError(f"{CONFIG} cannot be read: {error.strerror}") from error
-    return _config(raw, path.parent.name)
 
 
 def not_applied(root: Path | None, configs: Iterable[str]) -> list[str]:
@@ -160,14 +159,21 @@ def read_labels(config: Path, file: str) -> tuple[str, ...]:
     """
     root = config.parent.resolve()
     path = root / file
-    if not path.resolve().is_relative_to(root) or not path.is_file():
-        raise _wrong(f"label_filename '{file}' is no file in the model's folder")
+    if not _lies_in(root, path):
+        raise _wrong(f"label_filename {file!r} is no file in the model's folder")
     try:
         if path.stat().st_size > _MAX_BYTES:
-            raise _wrong(f"label_filename '{file}' is larger than {_MAX_BYTES} bytes")
+            raise _wrong(f"label_filename {file!r} is larger than {_MAX_BYTES} bytes")
         return tuple(path.read_text(encoding="utf-8").splitlines())
     except (OSError, UnicodeDecodeError) as error:
-        raise _wrong(f"label_filename '{file}' cannot be read as UTF-8") from error
+        raise _wrong(f"label_filename {file!r} cannot be read as UTF-8") from error
+
+
+def _lies_in(root: Path, path: Path) -> bool:
+    try:
+        return path.resolve().is_relative_to(root) and path.is_file()
+    except (OSError, RuntimeError, ValueError):  # too long, links in a circle, a zero byte
+        return False
 
 
 def files_meant(config: TritonConfig, folder: Path, found: Sequence[Path]) -> list[Path]:
@@ -184,7 +190,7 @@ def files_meant(config: TritonConfig, folder: Path, found: Sequence[Path]) -> li
         named = [path for path in found if config.file in (path.name, path.parent.name)]
         if not named:
             raise _wrong(
-                f"default_model_filename is '{config.file}', and the folder of version"
+                f"default_model_filename is {config.file!r}, and the folder of version"
                 f" {folder.name} holds no model of that name"
             )
         return named
@@ -194,7 +200,7 @@ def files_meant(config: TritonConfig, folder: Path, found: Sequence[Path]) -> li
     fitting = [path for path in found if (_FOLDER if path.is_dir() else path.suffix) in endings]
     if found and not fitting:
         raise ConfigError(
-            f"{CONFIG} says '{config.backend}', and the folder of version {folder.name} holds"
+            f"{CONFIG} says {config.backend!r}, and the folder of version {folder.name} holds"
             f" {', '.join(path.name for path in found)}"
         )
     return fitting
@@ -233,19 +239,19 @@ def _config(raw: Message, folder: str) -> TritonConfig:
 def _warnings(raw: Message, folder: str) -> Iterable[str]:
     name = _text(raw, "name")
     if name and name != folder:
-        yield f"{CONFIG} names the model '{name}'; it is served as '{folder}', after its folder"
+        yield f"{CONFIG} names the model {name!r}; it is served as {folder!r}, after its folder"
     ignored = [key for key in raw if key not in _APPLIED + _CHOICE]
     for kind in ("input", "output"):
         keys = (key for message in _messages(raw, kind) for key in message if key not in _TENSOR)
         ignored += dict.fromkeys(f"{kind}.{key}" for key in keys)
     if ignored:
-        yield f"{CONFIG} of '{folder}': not applied here: {', '.join(ignored)}"
+        yield f"{CONFIG} of {folder!r}: not applied here: {', '.join(ignored)}"
 
 
 def _file(raw: Message) -> str:
     name = _text(raw, "default_model_filename")
     if "/" in name or name.startswith("."):
-        raise _wrong(f"default_model_filename '{name}' is no name of a file in a version's folder")
+        raise _wrong(f"default_model_filename {name!r} is no name of a file in a version's folder")
     return name
 
 
@@ -267,7 +273,7 @@ def _spec(kind: str, message: Message, is_batched: bool) -> TensorSpec:
     name = _text(message, "name")
     if not name:
         raise _wrong(f"an {kind} has no name")
-    where = f"{kind} '{name}'"
+    where = f"{kind} {name!r}"
     known = _one(message, "data_type", Word)
     if known not in _TYPES:
         raise _wrong(f"{where}: data_type is one of {', '.join(_TYPES)}, not {known or 'absent'}")
