@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -113,13 +114,17 @@ def _part(spec: TensorSpec, name: str, source: Category | Number, names: Sequenc
 
 
 def _field(
-    spec: TensorSpec, name: str, dtype: DType, meaning: Field, kind: str | None = "number"
+    spec: TensorSpec,
+    name: str,
+    dtype: DType,
+    meaning: Field,
+    kind: Literal["category", "number", "column"] = "number",
 ) -> InputField:
     return InputField(
         name,
         TensorSpec(name, dtype, (None,)),
         meaning,
-        kind=kind,  # type: ignore[arg-type]  # one of the two words in this module
+        kind=kind,
         source_of=(spec.name,),
     )
 

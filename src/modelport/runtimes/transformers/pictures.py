@@ -47,14 +47,15 @@ def image_source(folder: Path, tensor: str) -> Image | None:
         return None
     scale = config.get("rescale_factor", 1 / 255) if config.get("do_rescale", True) else 1.0
     normalised = config.get("do_normalize", True)
-    mean, std = config.get("image_mean"), config.get("image_std")
-    if normalised and not (_are_numbers(mean) and _are_numbers(std)):
+    mean = _numbers(config.get("image_mean")) if normalised else ()
+    std = _numbers(config.get("image_std")) if normalised else ()
+    if mean is None or std is None:
         return None
     return Image(
         tensor=tensor,
         scale=float(scale),
-        mean=tuple(mean) if normalised else (),  # type: ignore[arg-type]  # a list, as asked above
-        std=tuple(std) if normalised else (),  # type: ignore[arg-type]
+        mean=mean,
+        std=std,
         **resized,
     )
 
@@ -91,9 +92,12 @@ def _sides(size: object) -> tuple[int, int] | None:
         return size, size
     if not isinstance(size, Mapping):
         return None
-    sides = size.get("height"), size.get("width")
-    return sides if all(isinstance(side, int) for side in sides) else None  # type: ignore[return-value]
+    height, width = size.get("height"), size.get("width")
+    return (height, width) if isinstance(height, int) and isinstance(width, int) else None
 
 
-def _are_numbers(values: object) -> bool:
-    return isinstance(values, list) and all(isinstance(value, int | float) for value in values)
+def _numbers(values: object) -> tuple[float, ...] | None:
+    """A list of numbers; None for anything else."""
+    if not isinstance(values, list) or not all(isinstance(v, int | float) for v in values):
+        return None
+    return tuple(values)
