@@ -38,8 +38,8 @@ class StateStore:
         self._engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 10})
         try:
             with self._engine.begin() as connection:
-                connection.execute(sa.text("PRAGMA journal_mode=WAL"))
-                # In one statement: another process may be making the table at the same time.
+                # In one statement: another process may be making the table at the same time. The
+                # journal stays SQLite's own: a change to WAL waits for nobody, and fails instead.
                 connection.execute(sa.schema.CreateTable(_KEYS, if_not_exists=True))
         except sa.exc.DatabaseError as error:
             self.close()
