@@ -7,6 +7,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from modelport.core.errors import (
     ModelFailed,
     Overloaded,
 )
-from modelport.engine.executor import Threads, run_async, run_in_place
+from modelport.engine.executor import Run, Threads, run_async, run_in_place
 from modelport.engine.lifecycle import Version
 from modelport.engine.opening import LoadedModel
 
@@ -38,6 +39,11 @@ def line() -> Any:
     yield make
     for threads in made:
         threads.close()
+
+
+async def run_on(threads: Threads, *run: Any) -> Run:
+    """Run a model in one of the threads."""
+    return await threads.call(partial(run_in_place, *run))
 
 
 class Gate:
@@ -82,7 +88,7 @@ def raises_later(error: BaseException) -> Callable[[Any], Any]:
 
 def test_a_run_gives_the_outputs_and_the_time_it_took(served: Served) -> None:
     _, loaded = served(lambda x: time.sleep(0.01) or x * 2)
-    outputs, started, ended = run_in_place(loaded.model, BATCH)
+    outputs, started, ended, _ = run_in_place(loaded.model, BATCH)
     assert outputs["y"].tolist() == [2, 4]
     assert 0.01 <= ended - started < 5
 
@@ -93,7 +99,7 @@ def test_an_asynchronous_model_is_awaited(served: Served) -> None:
         return x * 2
 
     _, loaded = served(double, "async")
-    outputs, started, ended = within(run_async(loaded.model, BATCH))
+    outputs, started, ended, _ = within(run_async(loaded.model, BATCH))
     assert outputs["y"].tolist() == [2, 4]
     assert ended - started >= 0.01
 
@@ -137,7 +143,7 @@ def test_a_model_cannot_end_more_than_its_own_run(
     with pytest.raises(ModelFailed, match=named):
         run_in_place(served(raises(error))[1].model, BATCH)
     with pytest.raises(ModelFailed, match=named):
-        within(line().run(served(raises(error))[1].model, BATCH, None))
+        within(run_on(line(), served(raises(error))[1].model, BATCH, None))
     with pytest.raises(ModelFailed, match=named):
         within(run_async(served(raises_later(error), "async")[1].model, BATCH))
 
@@ -172,7 +178,7 @@ def test_work_runs_in_another_thread_in_the_order_of_arrival(served: Served, lin
 
     async def main() -> None:
         batches = [{"x": np.array([float(at)])} for at in range(20)]
-        await asyncio.gather(*(threads.run(loaded.model, batch, None) for batch in batches))
+        await asyncio.gather(*(run_on(threads, loaded.model, batch, None) for batch in batches))
 
     within(main())
     assert [value for value, _ in seen] == list(range(20))
@@ -185,14 +191,16 @@ def test_a_full_line_refuses_at_once_and_has_room_again_later(served: Served, li
     _, loaded = served(gate)
 
     async def main() -> None:
-        waiting = [asyncio.create_task(threads.run(loaded.model, BATCH, None)) for _ in range(2)]
+        waiting = [
+            asyncio.create_task(run_on(threads, loaded.model, BATCH, None)) for _ in range(2)
+        ]
         await gate.wait_started()
         with pytest.raises(Overloaded, match="2 requests wait") as caught:
-            await threads.run(loaded.model, BATCH, None)
+            await run_on(threads, loaded.model, BATCH, None)
         assert caught.value.retry_after_s == 1
         gate.open.set()
         await asyncio.gather(*waiting)
-        assert (await threads.run(loaded.model, BATCH, None))[0]["y"].tolist() == [2, 4]
+        assert (await run_on(threads, loaded.model, BATCH, None))[0]["y"].tolist() == [2, 4]
 
     within(main())
     assert len(gate.seen) == 3
@@ -205,7 +213,7 @@ def test_a_failed_run_leaves_its_place_in_the_line(served: Served, line: Any) ->
     async def main() -> None:
         for _ in range(3):
             with pytest.raises(ModelFailed):
-                await threads.run(loaded.model, BATCH, None)
+                await run_on(threads, loaded.model, BATCH, None)
 
     within(main())
 
@@ -215,10 +223,10 @@ def test_work_whose_deadline_passed_while_it_waited_is_never_run(served: Served,
     _, loaded = served(gate)
 
     async def main() -> None:
-        first = asyncio.create_task(threads.run(loaded.model, {"x": np.array([1.0])}, None))
+        first = asyncio.create_task(run_on(threads, loaded.model, {"x": np.array([1.0])}, None))
         await gate.wait_started()
         deadline = time.monotonic() + 0.02
-        late = asyncio.create_task(threads.run(loaded.model, {"x": np.array([2.0])}, deadline))
+        late = asyncio.create_task(run_on(threads, loaded.model, {"x": np.array([2.0])}, deadline))
         await asyncio.sleep(0.05)
         gate.open.set()
         await first
@@ -231,7 +239,7 @@ def test_work_whose_deadline_passed_while_it_waited_is_never_run(served: Served,
 
 def test_a_deadline_in_the_future_lets_the_work_run(served: Served, line: Any) -> None:
     _, loaded = served(lambda x: x)
-    run = line().run(loaded.model, BATCH, time.monotonic() + 20)
+    run = run_on(line(), loaded.model, BATCH, time.monotonic() + 20)
     assert within(run)[0]["y"].tolist() == [1, 2]
 
 
@@ -242,15 +250,17 @@ def test_cancelled_work_that_waits_is_never_run_and_gives_its_place_back(
     _, loaded = served(gate)
 
     async def main() -> None:
-        first = asyncio.create_task(threads.run(loaded.model, {"x": np.array([1.0])}, None))
+        first = asyncio.create_task(run_on(threads, loaded.model, {"x": np.array([1.0])}, None))
         await gate.wait_started()
         for _ in range(5):  # more than the line has places
-            second = asyncio.create_task(threads.run(loaded.model, {"x": np.array([2.0])}, None))
+            second = asyncio.create_task(
+                run_on(threads, loaded.model, {"x": np.array([2.0])}, None)
+            )
             await asyncio.sleep(0)
             second.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await second
-        third = asyncio.create_task(threads.run(loaded.model, {"x": np.array([3.0])}, None))
+        third = asyncio.create_task(run_on(threads, loaded.model, {"x": np.array([3.0])}, None))
         await asyncio.sleep(0)
         gate.open.set()
         await asyncio.gather(first, third)
@@ -266,11 +276,11 @@ def test_cancelled_work_behind_a_model_that_hangs_gives_its_memory_back_at_once(
     _, loaded = served(gate)
 
     async def main() -> None:
-        hangs = asyncio.create_task(threads.run(loaded.model, BATCH, None))
+        hangs = asyncio.create_task(run_on(threads, loaded.model, BATCH, None))
         await gate.wait_started()
         array = np.array([2.0])
         batch = weakref.ref(array)
-        late = asyncio.create_task(threads.run(loaded.model, {"x": array}, None))
+        late = asyncio.create_task(run_on(threads, loaded.model, {"x": array}, None))
         del array
         await asyncio.sleep(0)
         late.cancel()
@@ -290,17 +300,17 @@ def test_a_run_that_nobody_awaits_any_more_keeps_its_place_until_it_ends(
     _, loaded = served(gate)
 
     async def main() -> None:
-        hangs = asyncio.create_task(threads.run(loaded.model, BATCH, None))
+        hangs = asyncio.create_task(run_on(threads, loaded.model, BATCH, None))
         await gate.wait_started()
         hangs.cancel()
         await asyncio.wait([hangs])
         for _ in range(3):
             with pytest.raises(Overloaded, match="1 requests wait already"):
-                await threads.run(loaded.model, BATCH, None)
+                await run_on(threads, loaded.model, BATCH, None)
         gate.open.set()
         while True:
             try:
-                await threads.run(loaded.model, BATCH, None)
+                await run_on(threads, loaded.model, BATCH, None)
             except Overloaded:
                 await asyncio.sleep(0.001)
             else:
@@ -314,7 +324,7 @@ def test_several_threads_work_at_once(served: Served, line: Any) -> None:
     _, loaded = served(lambda x: meet.wait() * 0 + x)
 
     async def main() -> None:
-        await asyncio.gather(*(threads.run(loaded.model, BATCH, None) for _ in range(6)))
+        await asyncio.gather(*(run_on(threads, loaded.model, BATCH, None) for _ in range(6)))
 
     within(main())
 
@@ -324,9 +334,9 @@ def test_closing_drops_what_waits_and_not_what_runs(served: Served) -> None:
     _, loaded = served(gate)
 
     async def main() -> None:
-        first = asyncio.create_task(threads.run(loaded.model, {"x": np.array([1.0])}, None))
+        first = asyncio.create_task(run_on(threads, loaded.model, {"x": np.array([1.0])}, None))
         await gate.wait_started()
-        second = asyncio.create_task(threads.run(loaded.model, {"x": np.array([2.0])}, None))
+        second = asyncio.create_task(run_on(threads, loaded.model, {"x": np.array([2.0])}, None))
         await asyncio.sleep(0)
         threads.close()
         with pytest.raises(asyncio.CancelledError):

@@ -25,6 +25,7 @@ from modelport.core.errors import (
 from modelport.core.messages import InferRequest, InferResponse
 from modelport.core.signature import Signature, TensorSpec
 from modelport.core.tensors import DType
+from modelport.engine.batcher import Limits
 from modelport.engine.facade import Engine
 from modelport.engine.lifecycle import State, Version
 from modelport.engine.opening import LoadedModel, Settings
@@ -48,7 +49,9 @@ def engine() -> Iterator[Callable[..., Engine]]:
         told: Told = lambda version: None,
         **settings: Any,
     ) -> Engine:
-        made.append(Engine(sources, Settings(**settings), queue_limit, told=told))
+        made.append(
+            Engine(sources, Settings(**settings), Limits(queue_jobs=queue_limit), told=told)
+        )
         return made[-1]
 
     yield make
@@ -380,14 +383,14 @@ def test_too_many_waiting_requests_are_refused_with_the_time_to_wait(
 
     async def main() -> None:
         waiting = [
-            asyncio.create_task(answered(made.infer(version, loaded, request(1)))) for _ in range(3)
+            asyncio.create_task(answered(made.infer(version, loaded, request(1)))) for _ in range(4)
         ]
         await asyncio.sleep(0.01)
         with pytest.raises(Overloaded) as caught:
             await answered(made.infer(version, loaded, request(1)))
         assert caught.value.retry_after_s == 1
         gate.set()
-        assert len(await asyncio.gather(*waiting)) == 3
+        assert len(await asyncio.gather(*waiting)) == 4
 
     asyncio.run(main())
 

@@ -69,7 +69,7 @@ def engine(trusted: Trusted) -> Iterator[Callable[..., Engine]]:
         programs = [s for s in sources if s.path.endswith(".py")]
         allowed = frozenset[str]().union(*map(trusted, programs))
         settings = Settings(trusted=allowed, load_s=load_s)
-        made.append(Engine(sources, settings, 100, Memory(**memory)))
+        made.append(Engine(sources, settings, memory=Memory(**memory)))
         return made[-1]
 
     yield make

@@ -22,6 +22,7 @@ import uvloop
 from modelport.core.errors import ModelportError, NotFound
 from modelport.core.settings import HttpLimits, Inference, Settings
 from modelport.engine import opening
+from modelport.engine.batcher import Limits
 from modelport.engine.facade import Engine
 from modelport.guard.policy import Policy
 from modelport.http.api import api_routes
@@ -135,7 +136,9 @@ def serving(
     settings = Settings(http=limits or HttpLimits(), inference=Inference(timeout_s=timeout_s))
     found = list(sources)
     trusted = frozenset(integrity.digest(Path(s.path)) for s in found if s.path.endswith(".py"))
-    engine = Engine(found, opening.Settings(trusted=trusted), settings.inference.queue_limit)
+    engine = Engine(
+        found, opening.Settings(trusted=trusted), Limits(queue_jobs=settings.inference.queue_limit)
+    )
     asyncio.run(engine.load())
     metrics: dict[tuple[str, str, str], ModelMetrics] = {}
     rejected: dict[str, int] = {}

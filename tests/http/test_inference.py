@@ -16,6 +16,7 @@ import pytest
 from modelport.core.errors import DeadlineExceeded, InvalidInput
 from modelport.core.messages import InferRequest, InferResponse
 from modelport.core.tensors import Batch
+from modelport.engine.batcher import Limits
 from modelport.engine.facade import Engine
 from modelport.engine.opening import Settings
 from modelport.http.inference import Codec, inference, packed, unpacked
@@ -30,7 +31,7 @@ GZIP = Head(b"POST", b"/", ((b"content-encoding", b"gzip"), (b"accept-encoding",
 
 @pytest.fixture(scope="module")
 def engine() -> Engine:
-    engine = Engine([LINEAR], Settings(), queue_limit=8)
+    engine = Engine([LINEAR], Settings(), limits=Limits(queue_jobs=8))
     asyncio.run(engine.load())
     return engine
 

@@ -24,6 +24,7 @@ from modelport.core.settings import Settings
 from modelport.core.signature import Signature, TensorSpec
 from modelport.core.tensors import DType
 from modelport.engine import opening
+from modelport.engine.batcher import Limits
 from modelport.engine.facade import Engine
 from modelport.guard.policy import Permission
 from modelport.http.api import api_routes
@@ -190,7 +191,9 @@ def put(root: Path, name: str, model: ModelProto, toml: str) -> None:
 
 
 def loaded_engine(root: Path) -> Engine:
-    engine = Engine(find_sources(str(root), is_model), opening.Settings(), queue_limit=8)
+    engine = Engine(
+        find_sources(str(root), is_model), opening.Settings(), limits=Limits(queue_jobs=8)
+    )
     asyncio.run(engine.load())
     return engine
 

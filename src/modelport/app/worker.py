@@ -39,6 +39,7 @@ from modelport.app.spec import (
 from modelport.control.messages import Snapshot, VersionState
 from modelport.core.errors import ModelportError
 from modelport.core.settings import Settings
+from modelport.engine.batcher import Limits
 from modelport.engine.facade import Engine
 from modelport.engine.lifecycle import State, Version
 from modelport.engine.opening import Settings as LoadSettings
@@ -144,8 +145,8 @@ class _Worker:
         memory = memory_of(settings.memory, self._spec.workers)
         if memory.is_bounded or memory.lazy:
             one_heap()
-        limit = settings.inference.queue_limit
-        self._engine = Engine((), load_settings, limit, memory, self._tell_loading)
+        limits = Limits(queue_jobs=settings.inference.queue_limit)
+        self._engine = Engine((), load_settings, limits, memory, self._tell_loading)
         self._route(snapshot)
         routes = api_routes(
             engine=self._engine,

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 
 from modelport.core.tensors import Batch
 
-__all__ = ["Frame", "InferRequest", "InferResponse", "Parameter"]
+__all__ = ["Frame", "InferRequest", "InferResponse", "Parameter", "Priority"]
 
 Parameter: TypeAlias = bool | int | float | str
+Priority: TypeAlias = Literal["low", "normal", "high"]
+"""What a request gets in proportion to others: 1, 4 or 16 parts; none waits for ever."""
 
 
 class Frame(msgspec.Struct, frozen=True):
@@ -44,6 +46,9 @@ class InferRequest(msgspec.Struct, kw_only=True):
     """The absolute `time.monotonic()` after which nobody wants the answer; None means never."""
     frames: Mapping[str, tuple[Frame, ...]] = {}
     """By source: where its pictures lie in the tensors that were made of them."""
+    caller: str = ""
+    """Who asks; each caller has a fair share."""
+    priority: Priority = "normal"
     parameters: Mapping[str, Parameter] = {}
     """What the protocol lets a caller add; passed on, not interpreted."""
 
@@ -58,6 +63,8 @@ class InferResponse(msgspec.Struct, kw_only=True):
     """How many rows were asked for; 1 where the model knows no rows."""
     frames: Mapping[str, tuple[Frame, ...]] = {}
     """Those of the request."""
+    batch_rows: int = 0
+    """How many rows ran together, those of other requests counted; 0: these alone."""
     queue_s: float = 0.0
     """Seconds between the arrival at the engine and the start of the run."""
     run_s: float = 0.0

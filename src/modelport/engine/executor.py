@@ -9,22 +9,22 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
 from modelport.core.errors import DeadlineExceeded, ModelFailed, ModelportError, Overloaded
 from modelport.core.tensors import Batch
 from modelport.runtimes.base import Model
 
-__all__ = ["HAND_OVER_S", "Run", "Threads", "is_cancelled", "run_async", "run_in_place"]
+__all__ = ["HAND_OVER_S", "Run", "Threads", "failed", "is_cancelled", "run_async", "run_in_place"]
 
 HAND_OVER_S = 0.0005
 """A run that is predicted to take less stays on the event loop: handing it to a thread and back
 costs about 0.1 ms, and others wait no longer for it than for a large body to be read."""
 
 R = TypeVar("R")
-Run: TypeAlias = tuple[Batch, float, float]
-"""The outputs, and the `time.monotonic()` at the start and the end of the run."""
+Run: TypeAlias = tuple[Batch, float, float, int]
+"""The outputs, the `time.monotonic()` at the start and the end of the run, and how many rows ran
+together; 0 where no other request's did."""
 
 
 def run_in_place(model: Model, batch: Batch, deadline: float | None = None) -> Run:
@@ -43,8 +43,8 @@ def run_in_place(model: Model, batch: Batch, deadline: float | None = None) -> R
     except ModelportError:
         raise
     except BaseException as error:  # a model that wants to end the process ends its own run
-        raise _failed(error) from error
-    return outputs, started, time.monotonic()  # type: ignore[return-value]  # not awaitable: by execution
+        raise failed(error) from error
+    return outputs, started, time.monotonic(), 0  # type: ignore[return-value]  # not awaitable: by execution
 
 
 async def run_async(model: Model, batch: Batch, deadline: float | None = None) -> Run:
@@ -60,8 +60,8 @@ async def run_async(model: Model, batch: Batch, deadline: float | None = None) -
     except BaseException as error:
         if isinstance(error, asyncio.CancelledError) and is_cancelled():
             raise
-        raise _failed(error) from error
-    return outputs, started, time.monotonic()
+        raise failed(error) from error
+    return outputs, started, time.monotonic(), 0
 
 
 def is_cancelled() -> bool:
@@ -87,19 +87,6 @@ class Threads:
         """What waits or runs; a run that nobody awaits any more counts until it ends."""
         self._busy = 0
         """Threads that take work from the line."""
-
-    async def run(
-        self, model: Model, batch: Batch, deadline: float | None, *, holds: object = None
-    ) -> Run:
-        """Run a model as `call` does a job; raises what `run_in_place` does, too.
-
-        Args:
-            model: what runs.
-            batch: its inputs.
-            deadline: when it would come too late.
-            holds: kept until the run has ended, also where nobody awaits it any more.
-        """
-        return await self.call(partial(_run_held, holds, model, batch, deadline))
 
     async def call(self, job: Callable[[], R]) -> R:
         """Do it in a thread, in the order of arrival; dropped if cancelled before it started.
@@ -151,10 +138,6 @@ class Threads:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _run_held(holds: object, model: Model, batch: Batch, deadline: float | None) -> Run:
-    return run_in_place(model, batch, deadline)
-
-
 def _settle(future: Future[Any], job: Callable[[], Any]) -> None:
     try:
         future.set_result(job())
@@ -168,7 +151,10 @@ def _late() -> DeadlineExceeded:
     return DeadlineExceeded("the deadline passed before the model was asked")
 
 
-def _failed(error: BaseException) -> ModelFailed:
-    return ModelFailed(
+def failed(error: BaseException) -> ModelFailed:
+    """What a caller sees where a model raised; the cause is for the log."""
+    seen = ModelFailed(
         f"the model raised {type(error).__name__}; its owner finds the reason in the server's log"
     )
+    seen.__cause__ = error
+    return seen

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Awaitable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -15,7 +16,9 @@ import msgspec
 from modelport.core.errors import DeadlineExceeded, ModelFailed, ModelNotFound
 from modelport.core.messages import InferRequest, InferResponse
 from modelport.core.tensors import Batch
+from modelport.engine.batcher import Limits
 from modelport.engine.executor import HAND_OVER_S, Run, Threads, run_async, run_in_place
+from modelport.engine.lane import Lane
 from modelport.engine.lifecycle import State, Version
 from modelport.engine.memory import Memory
 from modelport.engine.opening import Described, LoadedModel, Settings
@@ -36,7 +39,7 @@ class Engine:
         self,
         sources: Iterable[Source],
         settings: Settings,
-        queue_limit: int,
+        limits: Limits | None = None,
         memory: Memory | None = None,
         told: Told = lambda version: None,
     ) -> None:
@@ -44,18 +47,18 @@ class Engine:
         Args:
             sources: what is served at first.
             settings: what loading needs to know.
-            queue_limit: how many requests may wait for a thread.
+            limits: the bounds of each version's queue and batches.
             memory: how much the models may take; by default all is loaded, and stays.
             told: hears of each version before it is loaded, and then that none is.
         """
-        self._queue_limit = queue_limit
+        self._limits = limits or Limits()
+        self._threads = settings.threads
         self._models: dict[str, dict[str, Version]] = {}
         self._aliases: Mapping[str, Mapping[str, str]] = {}
-        self._compute = Threads(settings.threads, queue_limit, "compute")
         # A picture that takes long is not to keep the models of others waiting.
-        self._preparing = Threads(settings.threads, queue_limit, "prepare")
-        self._own: dict[Version, Threads] = {}
-        self._residency = Residency(memory or Memory(), settings, told, self._drop_threads)
+        self._preparing = Threads(settings.threads, self._limits.queue_jobs, "prepare")
+        self._lanes: dict[Version, Lane] = {}
+        self._residency = Residency(memory or Memory(), settings, told, self._drop_lane)
         self.route(sources, {})
 
     @property
@@ -91,10 +94,10 @@ class Engine:
         for gone in present.values():
             self._residency.retire(gone)
 
-    def _drop_threads(self, version: Version) -> None:
-        threads = self._own.pop(version, None)
-        if threads is not None:
-            threads.close()
+    def _drop_lane(self, version: Version) -> None:
+        lane = self._lanes.pop(version, None)
+        if lane is not None:
+            lane.close()
 
     async def load(self, *, again: bool = False) -> None:
         """Load and warm each version that is new, one after the other, off the event loop.
@@ -224,28 +227,36 @@ class Engine:
         arrived = time.monotonic()
         version.in_flight += 1
         try:
-            run = await _in_time(self._run(version, loaded, request), version, request)
+            run = await _in_time(self._run(version, loaded, request, rows), version, request)
         except ModelFailed as error:
             raise _logged(version, error) from error
         finally:
             self._residency.let_go(version)
         return _response(version, request, rows, run, size, arrived)
 
-    async def _run(self, version: Version, loaded: LoadedModel, request: InferRequest) -> Run:
+    async def _run(
+        self, version: Version, loaded: LoadedModel, request: InferRequest, rows: int
+    ) -> Run:
         if loaded.description.execution == "async":
             return await run_async(loaded.model, request.inputs, request.deadline)
-        threads = self._compute
-        if loaded.description.execution == "blocking":
-            if version not in self._own:
-                self._own[version] = Threads(1, self._queue_limit, version.name)
-            threads = self._own[version]
-        return await threads.run(loaded.model, request.inputs, request.deadline, holds=loaded)
+        row_class = version.row_class(request.inputs, rows)
+        return await self._lane(version, loaded).run(loaded, request, rows, row_class)
+
+    def _lane(self, version: Version, loaded: LoadedModel) -> Lane:
+        lane = self._lanes.get(version)
+        if lane is None:
+            blocks = loaded.description.execution == "blocking"
+            at_once = 1 if blocks else self._threads
+            limits = replace(self._limits, merges=version.merges, at_once=at_once)
+            lane = self._lanes[version] = Lane(version.name, version.cost, limits)
+        return lane
 
     def close(self) -> None:
         """Drop what waits and give memory back."""
         self._residency.close()
-        for threads in (self._compute, self._preparing, *self._own.values()):
-            threads.close()
+        self._preparing.close()
+        for lane in self._lanes.values():
+            lane.close()
         for version in self.versions:
             version.close()
 
@@ -269,8 +280,9 @@ async def _in_time(work: Awaitable[R], version: Version, request: InferRequest) 
 def _response(
     version: Version, request: InferRequest, rows: int, run: Run, size: int, arrived: float
 ) -> InferResponse:
-    outputs, started, ended = run
-    _learn(version, (ended - started) / size)
+    outputs, started, ended, batch_rows = run
+    if batch_rows <= rows:
+        _learn(version, (ended - started) / size)
     version.last_used = ended
     return InferResponse(
         model=version.name,
@@ -278,6 +290,7 @@ def _response(
         outputs=_chosen(outputs, request.outputs),
         rows=rows,
         frames=request.frames,
+        batch_rows=batch_rows,
         queue_s=started - arrived,
         run_s=ended - started,
     )

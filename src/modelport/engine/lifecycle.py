@@ -14,8 +14,9 @@ from enum import Enum
 
 from modelport.core.errors import LoadError, ModelportError, NotReady
 from modelport.core.tensors import Batch
+from modelport.engine.cost import CostModel, row_class
 from modelport.engine.opening import Described, LoadedModel, Settings, open_version
-from modelport.engine.warming import by_rows, size_measure, warm_up
+from modelport.engine.warming import Warmed, by_elements, by_rows, size_measure, warm_up
 from modelport.repository.layout import Source
 from modelport.runtimes.base import Model
 
@@ -61,7 +62,11 @@ class Version:
         self.size_of: Callable[[Batch, int], int] = by_rows
         """The size of a request, from its inputs and its number of rows."""
         self.seconds_per_unit = 0.0
-        """Of size; measured, and follows the last runs slowly."""
+        """Of size, of a request that runs alone; measured, and follows the last runs slowly."""
+        self.cost = CostModel()
+        """What its batches take."""
+        self.merges = False
+        """Whether requests may share a batch."""
         self.resident: LoadedModel | None = None
         """The model, while it is in memory and takes requests."""
         self.described: Described | None = None
@@ -147,7 +152,7 @@ class Version:
             self._check_same(loaded)
             self._moves_to(State.WARMING)
             self.size_of = size_measure(loaded.view.signature)
-            self.seconds_per_unit = warm_up(loaded, self.size_of)
+            self._take_in(warm_up(loaded, self.size_of))
             if attempt != self._attempt:
                 self._close(loaded.model)
                 return
@@ -165,6 +170,17 @@ class Version:
                 return
             reason = f"{type(error).__name__} while loading"
             self._fail(reason, f"{reason}: {error}", error, loaded)
+
+    def _take_in(self, warmed: Warmed) -> None:
+        self.seconds_per_unit, self.merges = warmed.seconds_per_unit, warmed.merges
+        for batch, rows, seconds in warmed.runs:
+            self.cost.learn(rows, seconds, row_class=self.row_class(batch, rows))
+
+    def row_class(self, inputs: Batch, rows: int) -> int:
+        """What the cost of a request's rows is known under."""
+        if self.size_of is by_rows:
+            return 0
+        return row_class(by_elements(inputs, rows), rows)
 
     def _moves_to(self, state: State) -> None:
         stands_by = self.state is State.STANDBY and state is not State.READY

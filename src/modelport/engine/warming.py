@@ -6,22 +6,25 @@ import inspect
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from modelport.core.errors import ConfigError, InvalidInput
 from modelport.core.signature import Signature
-from modelport.core.tensors import Batch
+from modelport.core.tensors import Array, Batch
 from modelport.engine.opening import LoadedModel
 from modelport.runtimes.base import Model
 from modelport.semantics.example import example_request, generated_row
 from modelport.semantics.plain import read
 
-__all__ = ["by_elements", "by_rows", "size_measure", "warm_up"]
+__all__ = ["Warmed", "by_elements", "by_rows", "size_measure", "warm_up"]
 
 _log = logging.getLogger(__name__)
 _WARM_UP_RUNS = 5
 _WARM_UP_BUDGET_S = 0.25
+_LONGEST_TRY_S = 2.0
+"""A model that takes longer for one row is not tried with several, and runs each request alone."""
 
 
 def by_rows(inputs: Batch, rows: int) -> int:
@@ -40,8 +43,20 @@ def size_measure(signature: Signature) -> Callable[[Batch, int], int]:
     return by_elements if any(None in shape for shape in shapes) else by_rows
 
 
-def warm_up(loaded: LoadedModel, size_of: Callable[[Batch, int], int]) -> float:
-    """Run the owner's example, else a generated row, a few times; the seconds per unit of size.
+@dataclass(frozen=True)
+class Warmed:
+    """What the first runs of a model showed."""
+
+    seconds_per_unit: float
+    """Of size."""
+    runs: tuple[tuple[Batch, int, float], ...] = ()
+    """Inputs, rows and seconds of what was measured."""
+    merges: bool = False
+    """Whether requests may share a batch: each row of one is answered as if it were alone."""
+
+
+def warm_up(loaded: LoadedModel, size_of: Callable[[Batch, int], int]) -> Warmed:
+    """Run the owner's example, else a generated row, a few times, and then rows together.
 
     A generated row may be one that the model refuses: that is logged, and 1 second assumed.
 
@@ -56,24 +71,72 @@ def warm_up(loaded: LoadedModel, size_of: Callable[[Batch, int], int]) -> float:
             else loaded.prepared(read(loaded.view, example_request(loaded.view)).inputs).inputs
         )
         rows = loaded.view.signature.check(batch)
-        return _timed(loaded.model, batch) / size_of(batch, rows)
+        if loaded.model.description.execution == "async":
+            # It would need an event loop; asynchronous models never run in place anyway.
+            return Warmed(1.0)
+        seconds = _timed(loaded.model, batch)
     except Exception as error:
         if generated:
             _log.warning("the model did not take a generated row to warm up with: %s", error)
-            return 1.0
+            return Warmed(1.0)
         if isinstance(error, InvalidInput):
             raise ConfigError(f"example 1 of model.toml: {error.message}") from error
         raise
+    merges = (
+        loaded.view.signature.is_batched
+        and seconds < _LONGEST_TRY_S * rows
+        and _is_by_rows(loaded.model, {name: tensor[:1] for name, tensor in batch.items()})
+    )
+    return Warmed(seconds / size_of(batch, rows), ((batch, rows, seconds),), merges)
 
 
 def _timed(model: Model, batch: Batch) -> float:
-    if model.description.execution == "async":
-        return 1.0  # it would need an event loop; asynchronous models never run in place anyway
     times: list[float] = []
     until = time.perf_counter() + _WARM_UP_BUDGET_S
     while len(times) < _WARM_UP_RUNS and time.perf_counter() < until:
         started = time.perf_counter()
-        answer = model.predict(batch)
-        assert not inspect.isawaitable(answer)
+        _run(model, batch)
         times.append(time.perf_counter() - started)
     return float(np.median(times))
+
+
+def _run(model: Model, batch: Batch) -> Batch:
+    answer = model.predict(batch)
+    assert not inspect.isawaitable(answer)
+    return answer
+
+
+def _is_by_rows(model: Model, row: Batch) -> bool:
+    """Whether rows together are answered as each is alone.
+
+    Many files say that they take any number of rows, and then have a fixed one inside, or compute
+    over all rows: their requests never share a batch.
+    """
+    other = {name: _varied(tensor) for name, tensor in row.items()}
+    try:
+        alone = [_run(model, row), _run(model, other)]
+        together = _run(
+            model, {name: np.concatenate([row[name], other[name], row[name]]) for name in row}
+        )
+        return all(
+            tensor.shape[0] == 3
+            and all(_is_same(tensor[at : at + 1], alone[at % 2][name]) for at in range(3))
+            for name, tensor in together.items()
+        )
+    except Exception as error:
+        _log.info("requests do not share batches: %s", error)
+        return False
+
+
+def _varied(tensor: Array) -> Array:
+    """Another row: of numbers that may be any, other ones; what may be an index stays."""
+    if tensor.dtype.kind != "f":
+        return tensor
+    return (tensor.astype(np.float64) * 0.75 + 0.125).astype(tensor.dtype)
+
+
+def _is_same(one: Array, other: Array) -> bool:
+    if one.shape != other.shape or one.dtype.kind not in "fc":
+        return bool(np.array_equal(one, other))
+    largest = float(np.nanmax(np.abs(other), initial=0.0))
+    return bool(np.allclose(one, other, rtol=0, atol=1e-3 * largest, equal_nan=True))

@@ -7,7 +7,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from modelport.core.errors import (
     CorruptModel,
@@ -27,6 +27,7 @@ __all__ = [
     "LoadOptions",
     "Model",
     "Runtime",
+    "Stoppable",
     "load",
     "prepare",
     "require_trust",
@@ -83,6 +84,14 @@ class Model(Protocol):
 
     def close(self) -> None:
         """Give memory and handles back; the model is not used afterwards."""
+
+
+@runtime_checkable
+class Stoppable(Protocol):
+    """A model whose runs can be stopped, where nobody wants the answer any more."""
+
+    def stoppable(self, batch: Batch) -> tuple[Callable[[], Batch], Callable[[], None]]:
+        """The run of `predict`, and what stops it, or keeps it from starting; it raises then."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -77,11 +78,23 @@ class OnnxModel:
 
     def predict(self, batch: Batch) -> Batch:
         """Run the graph."""
+        return self._run(batch, None)
+
+    def stoppable(self, batch: Batch) -> tuple[Callable[[], Batch], Callable[[], None]]:
+        """The run of the graph, and what stops it between two of its nodes."""
+        options = ort.RunOptions()
+
+        def stop() -> None:
+            options.terminate = True
+
+        return partial(self._run, batch, options), stop
+
+    def _run(self, batch: Batch, options: ort.RunOptions | None) -> Batch:
         feed = dict(batch)
         for name in self._texts:
             feed[name] = decode_text(name, feed[name])
         try:
-            values = self._session.run(self._outputs, feed)
+            values = self._session.run(self._outputs, feed, options)
         except ort.capi.onnxruntime_pybind11_state.InvalidArgument as error:
             raise InvalidInput(f"the model does not take this input: {_reason(error)}") from error
         outputs = dict(zip(self._outputs, values, strict=True))

@@ -1,0 +1,305 @@
+"""When a version runs, and with which waiting jobs: a state machine on its caller's clock.
+
+It never waits while its model is idle: batches form from what arrives while one runs. How many rows
+a batch takes, and how many runs at once are worth it, it reads from the measured t(n); there is
+nothing that must be set. Only where an objective for the latency is given may it hold a batch back,
+and only if that raises the throughput and every member still meets objective and deadline.
+
+Nothing here reads a clock, starts a thread or does I/O: the same code runs in production, in tests
+and in simulation (`benchmarks/simulate.py`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from modelport.core.errors import DeadlineExceeded, Overloaded
+from modelport.engine.cost import CostModel, grid
+from modelport.engine.queue import Job, Queue
+
+__all__ = ["BatchRun", "Batcher", "Limits"]
+
+_MANY = 16
+"""Jobs that may always wait, however long one takes: their number bounds nothing but memory."""
+_LOOK_AGAIN = 16
+"""Each so many-th batch tries the next larger size, in case the machine has changed."""
+_TRY_AGAIN = 64
+"""The same for one more run at once where that was no gain."""
+_GAIN = 1.02
+"""How much more throughput is worth one more run at once, or a wait."""
+_SAFE = 0.8
+"""The part of an objective that is planned for; the rest is for what cannot be foreseen."""
+_ARRIVALS = 0.1
+"""Weight of the last gap between arrivals in their mean."""
+
+P = TypeVar("P")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Bounds that are never passed; none has to be set."""
+
+    rows: int = 1024
+    """Most rows of a batch; a job that has more runs alone."""
+    at_once: int = 1
+    """Most runs at the same time."""
+    merges: bool = True
+    """Whether jobs may share a batch at all."""
+    objective_s: float | None = None
+    """The seconds within which nearly all are to be answered; None: throughput, and no waiting."""
+    queue_s: float = 5.0
+    """Predicted seconds of work of one caller's share that may wait."""
+    queue_jobs: int = 1024
+    """Most jobs that wait, for their memory."""
+
+
+class BatchRun(Generic[P]):
+    """A batch that runs, or ran."""
+
+    __slots__ = ("area", "expected_s", "jobs", "row_class", "rows", "started")
+
+    def __init__(self, jobs: list[Job[P]], started: float, expected_s: float, area: float) -> None:
+        self.jobs = jobs
+        self.rows = sum(job.rows for job in jobs)
+        self.row_class = jobs[0].row_class
+        self.started = started
+        self.expected_s = expected_s
+        """0 where nothing is known."""
+        self.area = area
+
+
+class Batcher(Generic[P]):
+    """The scheduler of one version."""
+
+    def __init__(
+        self, cost: CostModel, limits: Limits, late: Callable[[Job[P], Exception], None]
+    ) -> None:
+        """
+        Args:
+            cost: what its runs take.
+            limits: its bounds.
+            late: hears of each job that was dropped because its deadline passed.
+        """
+        self.cost = cost
+        self.limits = limits
+        self.queue: Queue[P] = Queue()
+        self.wake_at: float | None = None
+        """When `next` is to be asked again, though nothing arrives or ends: only where a batch is
+        held back for an objective."""
+        self._late = late
+        self._running: list[BatchRun[P]] = []
+        self._area = self._area_at = 0.0  # runs at once, summed over time
+        self._batches = self._refusals = 0
+        self._gap_s = math.inf
+        self._last = -math.inf
+
+    @property
+    def running(self) -> int:
+        """Runs in the air."""
+        return len(self._running)
+
+    def wait_s(self, flow: tuple[str, str], now: float) -> float:
+        """Predicted seconds before the next job of a flow would start."""
+        wait = self.queue.wait_s(flow)
+        if len(self._running) < self.limits.at_once:
+            return wait
+        ends = min(run.started + run.expected_s for run in self._running)
+        return wait + max(0.0, ends - now)
+
+    def backlog_s(self, now: float) -> float:
+        """Predicted seconds until all that waits and runs is done."""
+        left = (max(0.0, run.started + run.expected_s - now) for run in self._running)
+        return self.queue.cost_s + max(left, default=0.0)
+
+    def check_room(self, flow: tuple[str, str], now: float) -> None:
+        """Refuse the next job of a flow if too much waits, before any work is spent on it.
+
+        Raises:
+            Overloaded: says when there is room.
+        """
+        jobs, limits = self.queue.jobs, self.limits
+        if jobs < min(_MANY, limits.queue_jobs):
+            return
+        wait = self.wait_s(flow, now)
+        if wait > limits.queue_s:
+            raise Overloaded(
+                f"{jobs} requests wait already, and a further one would do so for about"
+                f" {wait:.2g} seconds; try again later",
+                retry_after_s=round(wait - limits.queue_s + 0.05, 2),
+            )
+        if jobs >= limits.queue_jobs:
+            raise Overloaded(
+                f"{jobs} requests wait already; try again later", retry_after_s=max(1.0, wait)
+            )
+
+    def submit(self, job: Job[P], now: float) -> None:
+        """Let a job wait for its turn.
+
+        Raises:
+            Overloaded: too much waits, or it could not be answered before its deadline.
+        """
+        self.check_room(job.flow, now)
+        if job.deadline is not None and self._running:
+            takes = self.cost.seconds(job.rows, job.row_class)
+            wait = self.wait_s(job.flow, now)
+            if wait > 0 and now + wait + takes > job.deadline:
+                raise Overloaded(
+                    f"an answer would take {wait + takes:.2g} seconds, and the request's deadline"
+                    f" comes after {max(job.deadline - now, 0):.2g}",
+                    retry_after_s=round(now + wait + takes - job.deadline + 0.05, 2),
+                )
+        job.arrived = now
+        job.cost_s = job.rows * self._seconds_per_row(job)
+        self.queue.push(job)
+        self._note_arrival(now)
+
+    def _note_arrival(self, now: float) -> None:
+        gap, self._last = now - self._last, now
+        known = self._gap_s
+        self._gap_s = known + _ARRIVALS * (gap - known) if known < math.inf else gap
+
+    def _seconds_per_row(self, job: Job[P]) -> float:
+        at_once = max(1, len(self._running))
+        curve = self.cost.curve(job.row_class, at_once)
+        if curve and self.limits.merges:
+            best = curve.best(self.limits.rows)
+            return curve.seconds(best) / best / at_once
+        return self.cost.seconds(job.rows, job.row_class) / job.rows / at_once
+
+    def cancel(self, job: Job[P]) -> None:
+        """Nobody waits for this job any more; nothing happens if it is not waiting."""
+        if job.is_waiting:
+            self.queue.drop(job)
+
+    def next(self, now: float) -> BatchRun[P] | None:
+        """The batch to run now; None where there is none, or none yet (`wake_at`)."""
+        self.wake_at = None
+        while (first := self.queue.first()) is not None:
+            if first.deadline is not None and now >= first.deadline:
+                self._drop_late(first)
+                continue
+            if not self._has_slot(first):
+                return None
+            target, hold_s = self._plan(first, now)
+            if hold_s > 0:
+                self.wake_at = now + hold_s
+                return None
+            return self._start(self._gather(first, target, now), now)
+        return None
+
+    def _drop_late(self, job: Job[P]) -> None:
+        self.queue.drop(job)
+        self._late(job, DeadlineExceeded("the deadline passed before the model was asked"))
+
+    def _has_slot(self, first: Job[P]) -> bool:
+        """Whether one more run is worth it: always where none runs."""
+        running = len(self._running)
+        if not running:
+            return True
+        if running >= self.limits.at_once:
+            return False
+        more = self.cost.curve(first.row_class, running + 1)
+        if not more:
+            return True
+        now = self.cost.curve(first.row_class, running)
+        size = min(self.queue.rows, more.best(self.limits.rows))
+        gain = (running + 1) * more.rows_per_s(size) / (running * now.rows_per_s(size))
+        if gain >= _GAIN:
+            return True
+        self._refusals += 1
+        return self._refusals % _TRY_AGAIN == 0
+
+    def _plan(self, first: Job[P], now: float) -> tuple[int, float]:
+        """How many rows the next batch takes at most, and the seconds to wait for more."""
+        limits = self.limits
+        if not limits.merges:
+            return first.rows, 0.0
+        curve = self.cost.curve(first.row_class, len(self._running) + 1)
+        within = math.inf
+        if limits.objective_s is not None:
+            within = max(0.0, _SAFE * limits.objective_s - (now - first.arrived))
+        best = curve.best(limits.rows, within)
+        self._batches += 1
+        if best >= curve.largest or self._batches % _LOOK_AGAIN == 0:
+            best = self._larger(best, within)
+        if limits.objective_s is None or self._running or self.queue.rows >= best:
+            return best, 0.0
+        return best, self._hold_s(first, best, within)
+
+    def _larger(self, size: int, within_s: float) -> int:
+        """The next larger size, which is tried to see what it takes."""
+        larger = grid(2 * size if size < 4 else size + size // 2)
+        if within_s < math.inf and self.cost.seconds(larger) > within_s:
+            return size
+        return min(larger, self.limits.rows)
+
+    def _hold_s(self, first: Job[P], best: int, within_s: float) -> float:
+        """Seconds for which holding the batch back raises the throughput; 0 where none does."""
+        have, curve = self.queue.rows, self.cost.curve(first.row_class)
+        if not curve or not self._gap_s < curve.seconds(have) / have:
+            return 0.0  # what arrives is served at least as fast as it comes
+        rate, hold = _GAIN * curve.rows_per_s(have), 0.0
+        slack = min(
+            within_s, math.inf if first.deadline is None else first.deadline - first.arrived
+        )
+        for more in range(have + 1, best + 1):
+            waits, takes = (more - have) * self._gap_s, curve.seconds(more)
+            if waits + takes > slack:
+                break
+            if more / (waits + takes) > rate:
+                rate, hold = more / (waits + takes), waits
+        return hold
+
+    def _gather(self, first: Job[P], target: int, now: float) -> list[Job[P]]:
+        """The first job, and those that can run with it, in their turns."""
+        queue = self.queue
+        queue.take(first)
+        jobs, rows, slack = [first], first.rows, _slack(first, now)
+        while self.limits.merges and rows < target:
+            job = queue.first_of(first.kind)
+            if job is None or rows + job.rows > target:
+                break
+            left = _slack(job, now)
+            if left <= 0:
+                self._drop_late(job)
+                continue
+            slack = min(slack, left)
+            if slack < math.inf and self._takes(rows + job.rows, first.row_class) > slack:
+                break
+            queue.take(job)
+            jobs.append(job)
+            rows += job.rows
+        return jobs
+
+    def _takes(self, rows: int, row_class: int) -> float:
+        return self.cost.seconds(rows, row_class, len(self._running) + 1)
+
+    def _start(self, jobs: list[Job[P]], now: float) -> BatchRun[P]:
+        self._advance(now)
+        rows = sum(job.rows for job in jobs)
+        run = BatchRun(jobs, now, self._takes(rows, jobs[0].row_class), self._area)
+        self._running.append(run)
+        return run
+
+    def finished(self, run: BatchRun[P], now: float, *, learns: bool = True) -> None:
+        """A run ended; what it took is learnt, unless it says nothing of the model."""
+        self._advance(now)
+        self._running.remove(run)
+        took = now - run.started
+        if learns and took > 0:
+            at_once = (self._area - run.area) / took
+            if abs(at_once - round(at_once)) < 0.25:
+                self.cost.learn(
+                    run.rows, took, row_class=run.row_class, at_once=max(1, round(at_once))
+                )
+
+    def _advance(self, now: float) -> None:
+        self._area += len(self._running) * (now - self._area_at)
+        self._area_at = now
+
+
+def _slack(job: Job[P], now: float) -> float:
+    return math.inf if job.deadline is None else job.deadline - now

@@ -1,0 +1,172 @@
+"""What a run takes: t(n), the seconds of a batch of n rows, learnt from the runs themselves.
+
+One `Curve` holds t(n) for rows of one size; a `CostModel` holds a curve for each size of row and
+for each number of runs at once, because runs that share the cores slow each other down.
+"""
+
+from __future__ import annotations
+
+import bisect
+import math
+
+import msgspec
+
+__all__ = ["CostModel", "Curve", "Point", "Points", "grid", "row_class"]
+
+_MEMORY = 20
+"""Runs after which an old one has lost two thirds of its weight."""
+_OUTLIER = 3.0
+"""A run that takes more than so many times the usual (or less than its part) counts as that."""
+_GOOD_ENOUGH = 0.98
+"""Part of the best rows/s for which a smaller batch is preferred: it answers sooner."""
+
+
+class Point(msgspec.Struct, array_like=True):
+    """One measured size."""
+
+    rows: int
+    seconds: float
+    runs: int
+    """How many were measured, up to where older ones are forgotten."""
+
+
+class Points(msgspec.Struct, frozen=True):
+    """A curve as data."""
+
+    row_class: int
+    """Binary logarithm of the elements of a row, where rows differ in size; else 0."""
+    at_once: int
+    """Runs of the model at the same time, this one counted."""
+    points: list[Point]
+
+
+def grid(rows: int) -> int:
+    """The size, of 1, 2, 3, 4, 6, 8, 12, 16, 24 and so on, that is nearest as a ratio."""
+    if rows <= 4:
+        return max(rows, 1)
+    power = 1 << (rows.bit_length() - 1)
+    sizes = (power, power + power // 2, 2 * power)
+    return min(sizes, key=lambda size: max(size / rows, rows / size))
+
+
+def row_class(elements: int, rows: int) -> int:
+    """The class of rows of that size: classes are an octave wide."""
+    return max(0, math.ceil(math.log2(max(elements, 1) / max(rows, 1))))
+
+
+class Curve:
+    """t(n) for one kind of row: measured at some sizes, and between them on a straight line."""
+
+    def __init__(self, points: list[Point] | None = None) -> None:
+        self._points = {point.rows: point for point in points or ()}
+        self._sizes = sorted(self._points)
+
+    def __bool__(self) -> bool:
+        return bool(self._sizes)
+
+    @property
+    def points(self) -> list[Point]:
+        """What was measured, by size."""
+        return [self._points[size] for size in self._sizes]
+
+    @property
+    def largest(self) -> int:
+        """The largest size that was measured; 0 where none was."""
+        return self._sizes[-1] if self._sizes else 0
+
+    def learn(self, rows: int, seconds: float) -> None:
+        """Take in one run; a single slow one (a page fault, a neighbour) moves little."""
+        size = grid(rows)
+        if size != rows:
+            known = self.seconds(rows)
+            seconds *= self.seconds(size) / known if known else size / rows
+        point = self._points.get(size)
+        if point is None:
+            self._points[size] = Point(size, seconds, 1)
+            bisect.insort(self._sizes, size)
+            return
+        point.runs = min(point.runs + 1, _MEMORY)
+        if point.runs > 3:
+            seconds = min(max(seconds, point.seconds / _OUTLIER), point.seconds * _OUTLIER)
+        elif point.runs == 2:
+            seconds = min(seconds, point.seconds)  # the first run pays for what is set up once
+            point.seconds = seconds
+        point.seconds += (seconds - point.seconds) / point.runs
+
+    def seconds(self, rows: int) -> float:
+        """The predicted seconds of a batch; 0 where nothing was measured.
+
+        Beyond what was measured, more rows take in proportion more, which promises no gain.
+        """
+        sizes = self._sizes
+        if not sizes:
+            return 0.0
+        at = bisect.bisect_left(sizes, rows)
+        if at == len(sizes):
+            last = self._points[sizes[-1]]
+            return last.seconds * rows / last.rows
+        above = self._points[sizes[at]]
+        if above.rows == rows or at == 0:
+            return above.seconds
+        below = self._points[sizes[at - 1]]
+        part = (rows - below.rows) / (above.rows - below.rows)
+        return below.seconds + part * (above.seconds - below.seconds)
+
+    def best(self, limit: int, within_s: float = math.inf) -> int:
+        """The smallest size that gets all but 2 % of the best rows/s; 1 where nothing is known.
+
+        Args:
+            limit: the largest size allowed.
+            within_s: the longest run allowed; a single row is always allowed.
+        """
+        allowed = [p for p in self.points if p.rows <= limit and p.seconds <= within_s]
+        if not allowed:
+            return 1
+        best = max(p.rows / p.seconds for p in allowed)
+        return next(p.rows for p in allowed if p.rows / p.seconds >= _GOOD_ENOUGH * best)
+
+    def rows_per_s(self, rows: int) -> float:
+        """The predicted rows/s of batches of that size; infinity where nothing was measured."""
+        seconds = self.seconds(rows)
+        return rows / seconds if seconds else math.inf
+
+
+class CostModel:
+    """The curves of one version in one placement."""
+
+    def __init__(self, curves: list[Points] | None = None) -> None:
+        """
+        Args:
+            curves: what was learnt before, as `data` gave it.
+        """
+        self._curves = {(c.row_class, c.at_once): Curve(c.points) for c in curves or ()}
+        self.is_changed = False
+        """Whether anything was learnt that is not kept yet; whoever keeps it sets it back."""
+
+    def learn(self, rows: int, seconds: float, *, row_class: int = 0, at_once: int = 1) -> None:
+        """Take in one run that was alone, or one of several at once."""
+        self._curves.setdefault((row_class, at_once), Curve()).learn(rows, seconds)
+        self.is_changed = True
+
+    def curve(self, row_class: int = 0, at_once: int = 1) -> Curve:
+        """What was measured for exactly this; an empty curve where nothing was."""
+        return self._curves.get((row_class, at_once)) or Curve()
+
+    def seconds(self, rows: int, row_class: int = 0, at_once: int = 1) -> float:
+        """The predicted seconds of a run, from the nearest that is known; 0 where nothing is."""
+        known = self._curves.get((row_class, at_once))
+        if known:
+            return known.seconds(rows)
+        if not self._curves:
+            return 0.0
+        near = min(
+            self._curves, key=lambda key: (abs(key[0] - row_class), abs(key[1] - at_once), key)
+        )
+        return self._curves[near].seconds(rows) * 2.0 ** (row_class - near[0])
+
+    def data(self) -> list[Points]:
+        """Everything, for keeping and for showing."""
+        return [
+            Points(row_class, at_once, curve.points)
+            for (row_class, at_once), curve in sorted(self._curves.items())
+        ]
