@@ -1,0 +1,121 @@
+"""What a run takes, as it is learnt."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelport.engine.cost import CostModel, Curve, grid, row_class
+
+
+def curve(**seconds: float) -> Curve:
+    """A curve that has seen `n8=0.1`, a run of 8 rows in 0.1 s, often."""
+    made = Curve()
+    for name, value in seconds.items():
+        for _ in range(10):
+            made.learn(int(name[1:]), value)
+    return made
+
+
+@given(st.integers(1, 100_000))
+def test_the_grid_is_at_most_a_quarter_away(rows: int) -> None:
+    assert max(grid(rows) / rows, rows / grid(rows)) <= 1.25
+    assert grid(grid(rows)) == grid(rows)
+
+
+def test_nothing_is_predicted_where_nothing_was_measured() -> None:
+    assert (Curve().seconds(5), Curve().best(100), Curve().largest) == (0.0, 1, 0)
+    assert Curve().rows_per_s(5) == math.inf
+    assert CostModel().seconds(5) == 0.0
+
+
+def test_between_two_sizes_lies_a_line_and_beyond_them_no_gain() -> None:
+    made = curve(n1=0.1, n8=0.17)
+    assert made.seconds(1) == pytest.approx(0.1)
+    assert made.seconds(4) == pytest.approx(0.13)
+    assert made.seconds(16) == pytest.approx(0.34)
+    assert curve(n8=0.2).seconds(2) == pytest.approx(0.2)  # below, not less than what is known
+
+
+def test_the_smallest_size_with_nearly_all_of_the_throughput_is_best() -> None:
+    made = curve(n1=0.010, n2=0.015, n4=0.025, n8=0.0405, n16=0.081, n32=0.17)
+    assert made.best(1000) == 8
+    assert made.best(4) == 4
+    assert made.best(1000, within_s=0.03) == 4
+    assert made.best(1000, within_s=0.001) == 1
+
+
+def test_a_single_slow_run_moves_little_and_a_slower_machine_is_noticed() -> None:
+    made = curve(n1=0.01)
+    for _ in range(10):
+        made.learn(1, 0.01)
+    made.learn(1, 5.0)
+    assert made.seconds(1) < 0.0115
+    for _ in range(100):
+        made.learn(1, 0.02)
+    assert made.seconds(1) == pytest.approx(0.02, rel=0.02)
+
+
+def test_the_first_run_which_pays_for_what_is_set_up_once_is_soon_forgotten() -> None:
+    made = Curve()
+    for seconds in (3.0, 0.01, 0.01):
+        made.learn(1, seconds)
+    assert made.seconds(1) == pytest.approx(0.01)
+
+
+def test_a_size_off_the_grid_teaches_the_nearest_one_on_it() -> None:
+    made = Curve()
+    made.learn(5, 0.05)
+    assert [(p.rows, p.seconds) for p in made.points] == [(6, pytest.approx(0.06))]
+    made = curve(n4=0.04, n8=0.06)
+    for _ in range(100):
+        made.learn(5, 0.05)
+    assert made.seconds(5) == pytest.approx(0.05, rel=0.05)
+
+
+@given(st.lists(st.tuples(st.integers(1, 300), st.floats(1e-6, 10)), min_size=1, max_size=60))
+def test_predictions_stay_within_what_was_measured(runs: list[tuple[int, float]]) -> None:
+    made = Curve()
+    for rows, seconds in runs:
+        made.learn(rows, seconds)
+    for rows in (1, 2, 5, 100, 300):
+        assert 0 < made.seconds(rows) < math.inf
+    assert 1 <= made.best(64) <= 64
+    assert sorted(p.rows for p in made.points) == [p.rows for p in made.points]
+
+
+def test_rows_of_another_size_are_predicted_from_the_nearest_known() -> None:
+    cost = CostModel()
+    cost.learn(1, 0.01, row_class=5)
+    assert cost.seconds(1, 5) == pytest.approx(0.01)
+    assert cost.seconds(1, 7) == pytest.approx(0.04)
+    assert cost.seconds(2, 4) == pytest.approx(0.01)
+
+
+def test_runs_at_once_are_known_apart() -> None:
+    cost = CostModel()
+    cost.learn(4, 0.01)
+    assert cost.seconds(4, at_once=2) == pytest.approx(0.01)
+    cost.learn(4, 0.02, at_once=2)
+    assert cost.seconds(4, at_once=2) == pytest.approx(0.02)
+    assert cost.seconds(4) == pytest.approx(0.01)
+    assert not cost.curve(at_once=3)
+
+
+def test_what_was_learnt_can_be_kept() -> None:
+    cost = CostModel()
+    for rows in (1, 2, 8):
+        cost.learn(rows, 0.01 * rows, row_class=3, at_once=2)
+    assert cost.is_changed
+    again = CostModel(cost.data())
+    assert again.data() == cost.data()
+    assert again.seconds(8, 3, 2) == pytest.approx(0.08)
+    assert not again.is_changed
+
+
+def test_the_class_of_a_row_is_an_octave_of_its_elements() -> None:
+    assert [row_class(n, 1) for n in (0, 1, 2, 3, 4, 5, 32, 33)] == [0, 0, 1, 2, 2, 3, 5, 6]
+    assert row_class(64, 2) == 5

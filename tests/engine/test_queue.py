@@ -1,0 +1,148 @@
+"""Whose turn it is."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from modelport.engine.queue import Job, Queue
+
+
+def job(name: Any, cost_s: float = 1.0, **facts: Any) -> Job[Any]:
+    made: Job[Any] = Job(name, **facts)
+    made.cost_s = cost_s
+    return made
+
+
+def filled(*jobs: Job[Any]) -> Queue[Any]:
+    queue: Queue[Any] = Queue()
+    for one in jobs:
+        queue.push(one)
+    return queue
+
+
+def taken(queue: Queue[Any], count: int = 10_000) -> list[Any]:
+    """Who is taken, in turn."""
+    names: list[Any] = []
+    while len(names) < count and (first := queue.first()) is not None:
+        queue.take(first)
+        names.append(first.payload)
+    return names
+
+
+def test_one_caller_is_served_in_the_order_of_arrival() -> None:
+    assert taken(filled(*(job(n) for n in range(50)))) == list(range(50))
+
+
+def test_a_caller_who_sends_little_does_not_wait_behind_one_who_sends_much() -> None:
+    queue = filled(*(job(("much", n), caller="much") for n in range(100)))
+    queue.push(job("little", caller="little"))
+    assert taken(queue).index("little") <= 1
+
+
+def test_callers_share_by_the_work_that_they_ask_for_and_not_by_requests() -> None:
+    large = [job("large", 4.0, caller="a") for _ in range(100)]
+    small = [job("small", 1.0, caller="b") for _ in range(400)]
+    counts = Counter(taken(filled(*large, *small), 250))
+    assert counts["small"] == pytest.approx(4 * counts["large"], rel=0.05)
+
+
+def test_priorities_share_by_their_weights_and_none_starves() -> None:
+    jobs = [job(p, priority=p) for p in ("low", "normal", "high") for _ in range(1000)]
+    counts = Counter(taken(filled(*jobs), 210))
+    assert counts == {"high": 160, "normal": 40, "low": 10}
+
+
+def test_who_was_idle_has_saved_nothing_up() -> None:
+    queue = filled(*(job("a", caller="a") for _ in range(200)))
+    taken(queue, 100)
+    for _ in range(100):
+        queue.push(job("b", caller="b"))
+    assert abs(Counter(taken(queue, 100))["b"] - 50) <= 1
+
+
+def test_work_that_was_dropped_is_not_charged() -> None:
+    queue = filled(*(job("b", caller="b") for _ in range(10)))
+    dropped = [job("a", 50.0, caller="a") for _ in range(5)]
+    for one in dropped:
+        queue.push(one)
+    for one in dropped:
+        queue.drop(one)
+    queue.push(job("a", caller="a"))
+    assert "a" in taken(queue, 2)
+
+
+def test_the_wait_of_a_caller_is_that_of_its_share() -> None:
+    queue = filled(*(job(n, 1.0, caller="a") for n in range(10)))
+    assert queue.wait_s(("normal", "a")) == 10
+    assert queue.wait_s(("normal", "b")) == 0
+    queue.push(job("x", 1.0, caller="b"))
+    assert queue.wait_s(("normal", "b")) == 2  # its own second, at half the speed
+    assert queue.wait_s(("normal", "a")) == 11
+
+
+def test_jobs_of_one_kind_are_found_in_their_turns() -> None:
+    queue = filled(job(1, kind="a"), job(2, kind="b"), job(3, kind="a"))
+    first = queue.first()
+    assert first is not None
+    queue.take(first)
+    following = queue.first_of("a")
+    assert following is not None
+    assert following.payload == 3
+    queue.take(following)
+    assert queue.first_of("a") is None
+    assert queue.first_of("c") is None
+    assert taken(queue) == [2]
+
+
+@settings(max_examples=200)
+@given(st.integers(0, 2**32))
+def test_nothing_is_lost_or_taken_twice_and_the_sums_are_right(seed: int) -> None:
+    chance = random.Random(seed)
+    queue: Queue[int] = Queue()
+    waiting: dict[int, Job[int]] = {}
+    taken_or_dropped: set[int] = set()
+    for number in range(600):
+        action = chance.random()
+        if action < 0.5:
+            one = job(
+                number,
+                chance.choice((0.0, 0.1, 3.0)),
+                rows=chance.randint(1, 5),
+                kind=chance.randint(0, 3),
+                caller=str(chance.randint(0, 5)),
+                priority=chance.choice(("low", "normal", "high")),
+            )
+            queue.push(one)
+            waiting[number] = one
+        elif waiting and action < 0.75:
+            first = queue.first()
+            assert first is not None
+            queue.take(first)
+            assert waiting.pop(first.payload) is first
+            taken_or_dropped.add(first.payload)
+        elif waiting:
+            dropped = waiting.pop(chance.choice(list(waiting)))
+            queue.drop(dropped)
+            taken_or_dropped.add(dropped.payload)
+        assert queue.jobs == len(waiting)
+        assert queue.rows == sum(one.rows for one in waiting.values())
+        assert queue.cost_s == pytest.approx(sum(o.cost_s for o in waiting.values()), abs=1e-6)
+        assert {one.payload for one in queue} == set(waiting)
+        assert len(queue._all) <= 2 * queue.jobs + 66  # what is gone takes no memory for long
+    assert set(taken(queue)) == set(waiting)
+    assert not taken_or_dropped & set(waiting)
+
+
+def test_callers_who_have_left_are_forgotten() -> None:
+    queue = filled(*(job("stays", 1e6, caller="stays") for _ in range(100)))
+    for number in range(5000):
+        one = job(number, 1e-6, caller=str(number))
+        queue.push(one)
+        queue.drop(one)
+    assert len(queue._flows) < 3000
