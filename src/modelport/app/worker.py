@@ -58,6 +58,8 @@ __all__ = ["main"]
 
 _log = logging.getLogger(__name__)
 _BACKLOG = 2048
+_KEEP_COSTS_S = 30.0
+"""What was learnt of runs since is lost where the process is killed."""
 _ACCEPT_S = 0.05
 """How long connections that the kernel has completed are still taken while draining."""
 
@@ -128,7 +130,9 @@ class _Worker:
         listener = listening(self._spec.host, self._spec.port, _BACKLOG)
         serving = asyncio.create_task(self._server.serve(sockets=[listener]))
         following = asyncio.create_task(self._follow(loading))
+        keeping = asyncio.create_task(self._keep_costs())
         await self._stop.wait()
+        keeping.cancel()
         following.cancel()
         loading.cancel()
         await self._drain(listener, serving)
@@ -140,6 +144,7 @@ class _Worker:
             threads=self._threads(),
             trusted=snapshot.trusted,
             cache_dir=Path(self._spec.state) / "cache",
+            cost_dir=Path(self._spec.state) / "cost",
             load_s=settings.inference.load_s,
         )
         memory = memory_of(settings.memory, self._spec.workers)
@@ -202,6 +207,11 @@ class _Worker:
         gc.collect()
         gc.freeze()
 
+    async def _keep_costs(self) -> None:
+        while True:
+            await asyncio.sleep(_KEEP_COSTS_S)
+            await asyncio.to_thread(self._engine.keep_costs)
+
     def _lost(self) -> Version | None:
         """A version that was served before and failed here; None where there is none."""
         failed = (v for v in self._engine.versions if v.state is State.FAILED)
@@ -262,6 +272,7 @@ class _Worker:
         await asyncio.sleep(_ACCEPT_S)
         self._server.should_exit = True
         await serving
+        self._engine.keep_costs()
         self._engine.close()
 
 

@@ -112,7 +112,7 @@ class Curve:
         part = (rows - below.rows) / (above.rows - below.rows)
         return below.seconds + part * (above.seconds - below.seconds)
 
-    def best(self, limit: int, within_s: float = math.inf) -> int:
+    def best(self, limit: float = math.inf, within_s: float = math.inf) -> int:
         """The smallest size that gets all but 2 % of the best rows/s; 1 where nothing is known.
 
         Args:

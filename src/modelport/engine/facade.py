@@ -52,7 +52,7 @@ class Engine:
             told: hears of each version before it is loaded, and then that none is.
         """
         self._limits = limits or Limits()
-        self._threads = settings.threads
+        self._settings = settings
         self._models: dict[str, dict[str, Version]] = {}
         self._aliases: Mapping[str, Mapping[str, str]] = {}
         # A picture that takes long is not to keep the models of others waiting.
@@ -246,10 +246,15 @@ class Engine:
         lane = self._lanes.get(version)
         if lane is None:
             blocks = loaded.description.execution == "blocking"
-            at_once = 1 if blocks else self._threads
+            at_once = 1 if blocks else self._settings.threads
             limits = replace(self._limits, merges=version.merges, at_once=at_once)
             lane = self._lanes[version] = Lane(version.name, version.cost, limits)
         return lane
+
+    def keep_costs(self) -> None:
+        """Write down what was learnt of the runs; writes files, and may be called in a thread."""
+        for version in self.versions:
+            version.keep_cost(self._settings)
 
     def close(self) -> None:
         """Drop what waits and give memory back."""

@@ -15,6 +15,7 @@ from enum import Enum
 from modelport.core.errors import LoadError, ModelportError, NotReady
 from modelport.core.tensors import Batch
 from modelport.engine.cost import CostModel, row_class
+from modelport.engine.cost_files import Kept, keep, known
 from modelport.engine.opening import Described, LoadedModel, Settings, open_version
 from modelport.engine.warming import Warmed, by_elements, by_rows, size_measure, warm_up
 from modelport.repository.layout import Source
@@ -152,6 +153,8 @@ class Version:
             self._check_same(loaded)
             self._moves_to(State.WARMING)
             self.size_of = size_measure(loaded.view.signature)
+            if not self.cost.data():
+                self.cost = known(settings.cost_dir, loaded.digest, "inline", settings.threads)
             self._take_in(warm_up(loaded, self.size_of))
             if attempt != self._attempt:
                 self._close(loaded.model)
@@ -181,6 +184,21 @@ class Version:
         if self.size_of is by_rows:
             return 0
         return row_class(by_elements(inputs, rows), rows)
+
+    def keep_cost(self, settings: Settings) -> None:
+        """Write down what was learnt of its runs, if anything was; may be called in a thread."""
+        if not self.cost.is_changed or self.described is None:
+            return
+        self.cost.is_changed = False
+        what = Kept(
+            model=self.name,
+            version=self.version,
+            digest=self.described.digest,
+            placement="inline",
+            threads=settings.threads,
+            curves=self.cost.data(),
+        )
+        keep(settings.cost_dir, what)
 
     def _moves_to(self, state: State) -> None:
         stands_by = self.state is State.STANDBY and state is not State.READY

@@ -37,6 +37,8 @@ class Settings:
     threads: int = 1
     trusted: frozenset[str] = frozenset()
     cache_dir: Path | None = None
+    cost_dir: Path | None = None
+    """Where it is kept what runs take; None: nowhere."""
     load_s: float = 300.0
     """Seconds after which a load counts as hanging."""
 
