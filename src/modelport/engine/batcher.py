@@ -93,6 +93,8 @@ class Batcher(Generic[P]):
         self._running: list[BatchRun[P]] = []
         self._area = self._area_at = 0.0  # runs at once, summed over time
         self._batches = self._refusals = 0
+        self._per_row: dict[int, float] = {}
+        """By class of row; found out anew after each run."""
         self._gap_s = math.inf
         self._last = -math.inf
 
@@ -143,14 +145,7 @@ class Batcher(Generic[P]):
         """
         self.check_room(job.flow, now)
         if job.deadline is not None and self._running:
-            takes = self.cost.seconds(job.rows, job.row_class)
-            wait = self.wait_s(job.flow, now)
-            if wait > 0 and now + wait + takes > job.deadline:
-                raise Overloaded(
-                    f"an answer would take {wait + takes:.2g} seconds, and the request's deadline"
-                    f" comes after {max(job.deadline - now, 0):.2g}",
-                    retry_after_s=round(now + wait + takes - job.deadline + 0.05, 2),
-                )
+            self._check_deadline(job, job.deadline, now)
         job.arrived = now
         job.cost_s = job.rows * self._seconds_per_row(job)
         self.queue.push(job)
@@ -161,7 +156,29 @@ class Batcher(Generic[P]):
         known = self._gap_s
         self._gap_s = known + _ARRIVALS * (gap - known) if known < math.inf else gap
 
+    def _check_deadline(self, job: Job[P], deadline: float, now: float) -> None:
+        most = self.queue.cost_s + max(run.expected_s for run in self._running)
+        takes = self.cost.seconds(job.rows, job.row_class)
+        if now + most + takes <= deadline:
+            return  # whatever is before it
+        late = now + self.wait_s(job.flow, now) + takes - deadline
+        if late > 0:
+            raise Overloaded(
+                f"an answer would take about {deadline - now + late:.2g} seconds, and the"
+                f" request's deadline comes after {max(deadline - now, 0):.2g}",
+                retry_after_s=round(late + 0.05, 2),
+            )
+
     def _seconds_per_row(self, job: Job[P]) -> float:
+        """What a row takes of the model's time, in batches as they are formed under load."""
+        if not self.limits.merges:
+            return self._predicted(job)
+        known = self._per_row.get(job.row_class)
+        if known is None:
+            known = self._per_row[job.row_class] = self._predicted(job)
+        return known
+
+    def _predicted(self, job: Job[P]) -> float:
         at_once = max(1, len(self._running))
         curve = self.cost.curve(job.row_class, at_once)
         if curve and self.limits.merges:
@@ -288,6 +305,7 @@ class Batcher(Generic[P]):
         """A run ended; what it took is learnt, unless it says nothing of the model."""
         self._advance(now)
         self._running.remove(run)
+        self._per_row.clear()
         took = now - run.started
         if learns and took > 0:
             at_once = (self._area - run.area) / took
