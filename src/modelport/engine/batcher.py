@@ -240,7 +240,7 @@ class Batcher(Generic[P]):
             within = max(0.0, _SAFE * limits.objective_s - (now - first.arrived))
         best = curve.best(limits.rows, within)
         self._batches += 1
-        if best >= curve.largest or self._batches % _LOOK_AGAIN == 0:
+        if curve.is_rising or self._batches % _LOOK_AGAIN == 0:
             best = self._larger(best, within)
         if limits.objective_s is None or self._running or self.queue.rows >= best:
             return best, 0.0
