@@ -24,6 +24,7 @@ import uvloop
 
 from modelport import __version__
 from modelport.app.budget import memory_of
+from modelport.app.caching import cache_of, cache_report
 from modelport.app.link import ControlLink
 from modelport.app.sockets import listening, refuse_new_connections
 from modelport.app.spec import (
@@ -143,18 +144,20 @@ class _Worker:
     def _wire(self, snapshot: Snapshot) -> None:
         """Put the parts together; nothing is loaded yet."""
         settings = self._settings
+        self._cache = cache_of(settings.caching)
         load_settings = LoadSettings(
             threads=self._threads(),
             trusted=snapshot.trusted,
             cache_dir=Path(self._spec.state) / "cache",
             cost_dir=Path(self._spec.state) / "cost",
             load_s=settings.inference.load_s,
+            caches=self._cache is not None,
         )
         memory = memory_of(settings.memory, self._spec.workers)
         if memory.is_bounded or memory.lazy:
             one_heap()
         limits = Limits(queue_jobs=settings.inference.queue_limit)
-        self._engine = Engine((), load_settings, limits, memory, self._tell_loading)
+        self._engine = Engine((), load_settings, limits, memory, self._tell_loading, self._cache)
         self._route(snapshot)
         routes = api_routes(
             engine=self._engine,
@@ -265,7 +268,8 @@ class _Worker:
             return Report()
         open_now = len(self._server.server_state.connections)
         memory = [_memory(version) for version in self._engine.versions]
-        return Report(list(self._metrics.values()), self._rejected, open_now, memory)
+        models = list(self._metrics.values())
+        return Report(models, self._rejected, open_now, memory, cache_report(self._cache))
 
     async def _drain(self, listener: socket.socket, serving: asyncio.Task[None]) -> None:
         """Answer all that was accepted, then end: not ready, no new connections, no old ones."""
@@ -277,6 +281,8 @@ class _Worker:
         await serving
         self._engine.keep_costs()
         self._engine.close()
+        if self._cache is not None:
+            await self._cache.close()
 
 
 class _Server(uvicorn.Server):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from modelport.core.errors import ConfigError, InvalidInput, ModelportError, NotReady
 from modelport.core.semantics import Semantics
 from modelport.core.tensors import Batch
+from modelport.engine.cache.identity import Identity, identity_of
 from modelport.engine.configured import configured, declared
 from modelport.repository import integrity
 from modelport.repository.layout import Source
@@ -41,6 +42,8 @@ class Settings:
     """Where it is kept what runs take; None: nowhere."""
     load_s: float = 300.0
     """Seconds after which a load counts as hanging."""
+    caches: bool = False
+    """Whether there is a response cache, for which versions are told apart."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +68,8 @@ class LoadedModel(Described):
     model: Model
     prepare: Preparer | None = None
     """Turns what a person gives into tensors; None where people give tensors only."""
+    identity: Identity | None = None
+    """What its answers are stored under; None where they are not."""
 
     def prepared(self, inputs: Batch) -> Prepared:
         """The tensors of a request, whether it has them already or has sources in their place.
@@ -113,6 +118,9 @@ def open_version(source: Source, settings: Settings) -> LoadedModel:
         folder = path if path.is_dir() else path.parent
         loaded = _understood(model, description, options.digest, toml, folder)
         _check_examples(toml_path.name, toml, loaded)
+        if settings.caches:
+            identity = identity_of(source, toml, description, options.digest)
+            loaded = replace(loaded, identity=identity)
     except ModelportError:
         model.close()
         raise
