@@ -59,7 +59,7 @@ class Limits:
 class BatchRun(Generic[P]):
     """A batch that runs, or ran."""
 
-    __slots__ = ("area", "expected_s", "jobs", "row_class", "rows", "started")
+    __slots__ = ("alone", "area", "expected_s", "jobs", "row_class", "rows", "started")
 
     def __init__(self, jobs: list[Job[P]], started: float, expected_s: float, area: float) -> None:
         self.jobs = jobs
@@ -69,6 +69,8 @@ class BatchRun(Generic[P]):
         self.expected_s = expected_s
         """0 where nothing is known."""
         self.area = area
+        self.alone = False
+        """Whether nothing else ran or waited when it started, so that all cores are free."""
 
 
 class Batcher(Generic[P]):
@@ -240,7 +242,7 @@ class Batcher(Generic[P]):
             within = max(0.0, _SAFE * limits.objective_s - (now - first.arrived))
         best = curve.best(limits.rows, within)
         self._batches += 1
-        if best >= curve.largest or self._batches % _LOOK_AGAIN == 0:
+        if curve.is_rising or self._batches % _LOOK_AGAIN == 0:
             best = self._larger(best, within)
         if limits.objective_s is None or self._running or self.queue.rows >= best:
             return best, 0.0
@@ -298,6 +300,7 @@ class Batcher(Generic[P]):
         self._advance(now)
         rows = sum(job.rows for job in jobs)
         run = BatchRun(jobs, now, self._takes(rows, jobs[0].row_class), self._area)
+        run.alone = not self._running and not self.queue.jobs
         self._running.append(run)
         return run
 
