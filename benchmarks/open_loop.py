@@ -382,7 +382,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--timeout", type=float, default=5.0, help="seconds that anybody waits")
     given = parser.parse_args(arguments)
     headers = {"Content-Type": "application/json"}
-    headers |= dict((part.strip() for part in text.split(":", 1)) for text in given.header)
+    for text in given.header:
+        name, _, value = text.partition(":")
+        headers[name.strip()] = value.strip()
     plan = Plan(given.rate, given.seconds, given.connections, given.timeout)
     _raise_file_limit()
     load = run(given.url, request_bytes(given.url, given.body.read_bytes(), headers), plan)
