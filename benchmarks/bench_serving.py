@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -126,5 +127,11 @@ def _default_output(options: Options, commit: str) -> Path:
     return ROOT / "benchmarks" / "results" / f"{kind}-{moment}-{commit[:10]}.json"
 
 
+def _end(number: int, _: object) -> None:
+    sys.exit(128 + number)
+
+
 if __name__ == "__main__":
+    # As an interrupt does: leave by the way that ends the server which is being measured.
+    signal.signal(signal.SIGTERM, _end)
     sys.exit(main())
