@@ -43,6 +43,8 @@ from modelport.engine.batcher import Limits
 from modelport.engine.facade import Engine
 from modelport.engine.lifecycle import State, Version
 from modelport.engine.opening import Settings as LoadSettings
+from modelport.engine.placement import Placing
+from modelport.engine.remote import EngineLink
 from modelport.guard.policy import Policy
 from modelport.http.api import api_routes
 from modelport.http.connection import Connection
@@ -141,6 +143,7 @@ class _Worker:
             trusted=snapshot.trusted,
             cache_dir=Path(self._spec.state) / "cache",
             load_s=settings.inference.load_s,
+            placing=self._placing(),
         )
         memory = memory_of(settings.memory, self._spec.workers)
         if memory.is_bounded or memory.lazy:
@@ -178,6 +181,15 @@ class _Worker:
         )
         config.load()
         self._server = _Server(config)
+
+    def _placing(self) -> Placing | None:
+        """How models are placed; the connection to the engine process is made when one is there."""
+        if not self._spec.engine:
+            return None
+        inference = self._settings.inference
+        link = EngineLink(self._spec.engine, inference.queue_limit)
+        self._sharing = asyncio.create_task(link.run())
+        return Placing(open=link.open, workers=self._spec.workers, wanted=inference.placement)
 
     def _threads(self) -> int:
         wanted = self._settings.inference.threads
