@@ -41,7 +41,7 @@ def test_between_two_sizes_lies_a_line_and_beyond_them_no_gain() -> None:
 
 
 def test_the_smallest_size_with_nearly_all_of_the_throughput_is_best() -> None:
-    made = curve(n1=0.010, n2=0.015, n4=0.025, n8=0.0405, n16=0.081, n32=0.17)
+    made = curve(n1=0.010, n2=0.015, n4=0.025, n8=0.0405, n16=0.0805, n32=0.17)
     assert made.best(1000) == 8
     assert made.best(4) == 4
     assert made.best(1000, within_s=0.03) == 4

@@ -22,6 +22,9 @@ from modelport.monitor.logs import configure_logging
 
 __all__ = ["main"]
 
+_KEEP_COSTS_S = 30.0
+"""As in a worker."""
+
 
 def main() -> None:
     """Entry of the process; its arguments are two file descriptors."""
@@ -47,13 +50,15 @@ async def _run(spec: Spec, life: socket.socket, listener: socket.socket) -> None
             threads=threads,
             trusted=spec.trusted,
             cache_dir=Path(spec.state) / "cache",
+            cost_dir=Path(spec.state) / "cost",
             load_s=inference.load_s,
+            place="shared",
         ),
         Lanes(threads, Limits(queue_jobs=inference.queue_limit * spec.workers)),
         told,
         {(source.name, source.version): source for source in spec.fatal},
     )
-    accepting = asyncio.create_task(_accept(host, listener))
+    tasks = [asyncio.create_task(work) for work in (_accept(host, listener), _keep_costs(host))]
     await _end(life)
     # Workers that drain still ask, and leave when everything is answered.
     drain_s = spec.settings.server.drain_delay_s + spec.settings.server.drain_s
@@ -62,8 +67,16 @@ async def _run(spec: Spec, life: socket.socket, listener: socket.socket) -> None
             await host.left.wait()
     except TimeoutError:
         pass
-    accepting.cancel()
+    for task in tasks:
+        task.cancel()
+    host.keep_costs()
     host.close()
+
+
+async def _keep_costs(host: Host) -> None:
+    while True:
+        await asyncio.sleep(_KEEP_COSTS_S)
+        await asyncio.to_thread(host.keep_costs)
 
 
 async def _accept(host: Host, listener: socket.socket) -> None:

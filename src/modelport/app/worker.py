@@ -24,6 +24,7 @@ import uvloop
 
 from modelport import __version__
 from modelport.app.budget import memory_of
+from modelport.app.caching import cache_of, cache_report
 from modelport.app.link import ControlLink
 from modelport.app.sockets import listening, refuse_new_connections
 from modelport.app.spec import (
@@ -40,6 +41,7 @@ from modelport.control.messages import Snapshot, VersionState
 from modelport.core.errors import ModelportError
 from modelport.core.settings import Settings
 from modelport.engine.batcher import Limits
+from modelport.engine.cost_files import known_s
 from modelport.engine.facade import Engine
 from modelport.engine.lifecycle import State, Version
 from modelport.engine.opening import Settings as LoadSettings
@@ -60,6 +62,10 @@ __all__ = ["main"]
 
 _log = logging.getLogger(__name__)
 _BACKLOG = 2048
+_SWITCH_S = 0.0005
+"""A thread whose run has ended waits so long for the event loop to let it go on, and not 5 ms."""
+_KEEP_COSTS_S = 30.0
+"""What was learnt of runs since is lost where the process is killed."""
 _ACCEPT_S = 0.05
 """How long connections that the kernel has completed are still taken while draining."""
 
@@ -68,6 +74,7 @@ def main() -> None:
     """Entry of the process; its argument is a file descriptor."""
     spec, life = receive_spec(int(sys.argv[1]))
     configure_logging()
+    sys.setswitchinterval(_SWITCH_S)
     _raise_file_limit()
     runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
     runner.run(_Worker(spec, life).run())
@@ -130,7 +137,9 @@ class _Worker:
         listener = listening(self._spec.host, self._spec.port, _BACKLOG)
         serving = asyncio.create_task(self._server.serve(sockets=[listener]))
         following = asyncio.create_task(self._follow(loading))
+        keeping = asyncio.create_task(self._keep_costs())
         await self._stop.wait()
+        keeping.cancel()
         following.cancel()
         loading.cancel()
         await self._drain(listener, serving)
@@ -138,18 +147,21 @@ class _Worker:
     def _wire(self, snapshot: Snapshot) -> None:
         """Put the parts together; nothing is loaded yet."""
         settings = self._settings
+        self._cache = cache_of(settings.caching)
         load_settings = LoadSettings(
             threads=self._threads(),
             trusted=snapshot.trusted,
             cache_dir=Path(self._spec.state) / "cache",
+            cost_dir=Path(self._spec.state) / "cost",
             load_s=settings.inference.load_s,
+            caches=self._cache is not None,
             placing=self._placing(),
         )
         memory = memory_of(settings.memory, self._spec.workers)
         if memory.is_bounded or memory.lazy:
             one_heap()
         limits = Limits(queue_jobs=settings.inference.queue_limit)
-        self._engine = Engine((), load_settings, limits, memory, self._tell_loading)
+        self._engine = Engine((), load_settings, limits, memory, self._tell_loading, self._cache)
         self._route(snapshot)
         routes = api_routes(
             engine=self._engine,
@@ -189,7 +201,14 @@ class _Worker:
         inference = self._settings.inference
         link = EngineLink(self._spec.engine, inference.queue_limit)
         self._sharing = asyncio.create_task(link.run())
-        return Placing(open=link.open, workers=self._spec.workers, wanted=inference.placement)
+        costs = Path(self._spec.state) / "cost"
+        threads = self._threads()
+        return Placing(
+            open=link.open,
+            workers=self._spec.workers,
+            wanted=inference.placement,
+            known_s=lambda digest: known_s(costs, digest, "inline", threads),
+        )
 
     def _threads(self) -> int:
         wanted = self._settings.inference.threads
@@ -213,6 +232,11 @@ class _Worker:
         # What was imported and loaded stays for good: no collection needs to look at it again.
         gc.collect()
         gc.freeze()
+
+    async def _keep_costs(self) -> None:
+        while True:
+            await asyncio.sleep(_KEEP_COSTS_S)
+            await asyncio.to_thread(self._engine.keep_costs)
 
     def _lost(self) -> Version | None:
         """A version that was served before and failed here; None where there is none."""
@@ -264,7 +288,8 @@ class _Worker:
             return Report()
         open_now = len(self._server.server_state.connections)
         memory = [_memory(version) for version in self._engine.versions]
-        return Report(list(self._metrics.values()), self._rejected, open_now, memory)
+        models = list(self._metrics.values())
+        return Report(models, self._rejected, open_now, memory, cache_report(self._cache))
 
     async def _drain(self, listener: socket.socket, serving: asyncio.Task[None]) -> None:
         """Answer all that was accepted, then end: not ready, no new connections, no old ones."""
@@ -274,7 +299,10 @@ class _Worker:
         await asyncio.sleep(_ACCEPT_S)
         self._server.should_exit = True
         await serving
+        self._engine.keep_costs()
         self._engine.close()
+        if self._cache is not None:
+            await self._cache.close()
 
 
 class _Server(uvicorn.Server):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,7 @@ from modelport.cli.output import out, print_table
 from modelport.cli.trust import trusted
 
 if TYPE_CHECKING:
+    from modelport.engine.cost_files import Kept
     from modelport.repository.store import Manifest
 
 __all__ = ["COMMANDS", "alias", "models", "push", "remove", "rollback", "versions"]
@@ -70,8 +72,17 @@ def push(
         out(f"{made.name} has version {made.version}{moved}  ({digest})")
 
 
-def models(repository: _Repository = _MODELS, as_json: _Json = False) -> None:
+def models(
+    repository: _Repository = _MODELS,
+    cost: Annotated[
+        bool, typer.Option("--cost", help="Show what runs take, as servers here measured it.")
+    ] = False,
+    as_json: _Json = False,
+) -> None:
     """List the models of the repository, and how their versions stand in servers that run."""
+    if cost:
+        _print_costs(as_json)
+        return
     from modelport.app.publishing import served_states
     from modelport.repository.store import Repository
 
@@ -111,6 +122,43 @@ def models(repository: _Repository = _MODELS, as_json: _Json = False) -> None:
         for version in row["served"]:
             if version["reason"] is not None:
                 out(f"\n{row['name']} version {version['version']}: {version['reason']}")
+
+
+def _print_costs(as_json: bool) -> None:
+    import msgspec
+
+    from modelport.app.spec import state_folder
+    from modelport.engine.cost_files import kept
+
+    found = kept(state_folder() / "cost")
+    if as_json:
+        _print(msgspec.to_builtins(found))
+        return
+    print_table(
+        ("model", "version", "placement", "elements", "at once", "rows", "ms", "rows/s", ""),
+        [row for each in found for row in _cost_rows(each)],
+        empty="Nothing was measured yet: a server learns it while it answers requests.",
+    )
+
+
+def _cost_rows(kept: Kept) -> Iterator[tuple[str, ...]]:
+    from modelport.engine.cost import Curve
+
+    where = kept.placement if kept.threads == 1 else f"{kept.placement}, {kept.threads} threads"
+    for points in kept.curves:
+        best = Curve(points.points).best()
+        for point in points.points:
+            yield (
+                kept.model,
+                kept.version,
+                where,
+                f"{2**points.row_class:,}" if points.row_class else "",
+                str(points.at_once),
+                str(point.rows),
+                f"{point.seconds * 1e3:.3g}",
+                f"{point.rows / point.seconds:,.0f}",
+                "best" if point.rows == best else "",
+            )
 
 
 def versions(name: _Name, repository: _Repository = _MODELS, as_json: _Json = False) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal, TypeAlias
 
 __all__ = [
+    "Caching",
     "Fetching",
     "HttpLimits",
     "Inference",
@@ -35,9 +36,10 @@ def option(default: Any, help: str, **metadata: Any) -> Any:
         default: its value where nobody sets it.
         help: one sentence for people.
         metadata: `file_only=True` keeps it off the command line; `least` and `most` are the
-            smallest and the largest number allowed.
+            smallest and the largest number allowed; `secret=True` keeps it from being shown.
     """
-    return field(default=default, metadata={"help": help, **metadata})
+    shown = not metadata.get("secret", False)
+    return field(default=default, repr=shown, metadata={"help": help, **metadata})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +135,25 @@ class Memory:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Caching:
+    """Whether answers are stored, to be given again to the same input."""
+
+    cache: str = option(
+        "off",
+        "Where: off, memory, which is each worker's own, or the address of a Redis that workers and"
+        " machines share (redis://, rediss://, unix://). Programs are cached where their model.toml"
+        " says so.",
+        secret=True,
+    )
+    cache_bytes: int = option(
+        128 * _MIB, "Largest memory for answers in each worker, with cache = memory.", least=65536
+    )
+    cache_ttl_s: float = option(
+        3600.0, "Seconds that an answer is stored at most.", least=0.001, most=31536000
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class HttpLimits:
     """What one connection and one request may take."""
 
@@ -186,6 +207,7 @@ class Settings:
     security: Security = Security()
     inference: Inference = Inference()
     memory: Memory = Memory()
+    caching: Caching = Caching()
     http: HttpLimits = HttpLimits()
     fetching: Fetching = Fetching()
 

@@ -59,7 +59,7 @@ class Limits:
 class BatchRun(Generic[P]):
     """A batch that runs, or ran."""
 
-    __slots__ = ("area", "expected_s", "jobs", "row_class", "rows", "started")
+    __slots__ = ("alone", "area", "expected_s", "jobs", "row_class", "rows", "started")
 
     def __init__(self, jobs: list[Job[P]], started: float, expected_s: float, area: float) -> None:
         self.jobs = jobs
@@ -69,6 +69,8 @@ class BatchRun(Generic[P]):
         self.expected_s = expected_s
         """0 where nothing is known."""
         self.area = area
+        self.alone = False
+        """Whether nothing else ran or waited when it started, so that all cores are free."""
 
 
 class Batcher(Generic[P]):
@@ -93,6 +95,8 @@ class Batcher(Generic[P]):
         self._running: list[BatchRun[P]] = []
         self._area = self._area_at = 0.0  # runs at once, summed over time
         self._batches = self._refusals = 0
+        self._per_row: dict[int, float] = {}
+        """By class of row; found out anew after each run."""
         self._gap_s = math.inf
         self._last = -math.inf
 
@@ -143,14 +147,7 @@ class Batcher(Generic[P]):
         """
         self.check_room(job.flow, now)
         if job.deadline is not None and self._running:
-            takes = self.cost.seconds(job.rows, job.row_class)
-            wait = self.wait_s(job.flow, now)
-            if wait > 0 and now + wait + takes > job.deadline:
-                raise Overloaded(
-                    f"an answer would take {wait + takes:.2g} seconds, and the request's deadline"
-                    f" comes after {max(job.deadline - now, 0):.2g}",
-                    retry_after_s=round(now + wait + takes - job.deadline + 0.05, 2),
-                )
+            self._check_deadline(job, job.deadline, now)
         job.arrived = now
         job.cost_s = job.rows * self._seconds_per_row(job)
         self.queue.push(job)
@@ -161,7 +158,29 @@ class Batcher(Generic[P]):
         known = self._gap_s
         self._gap_s = known + _ARRIVALS * (gap - known) if known < math.inf else gap
 
+    def _check_deadline(self, job: Job[P], deadline: float, now: float) -> None:
+        most = self.queue.cost_s + max(run.expected_s for run in self._running)
+        takes = self.cost.seconds(job.rows, job.row_class)
+        if now + most + takes <= deadline:
+            return  # whatever is before it
+        late = now + self.wait_s(job.flow, now) + takes - deadline
+        if late > 0:
+            raise Overloaded(
+                f"an answer would take about {deadline - now + late:.2g} seconds, and the"
+                f" request's deadline comes after {max(deadline - now, 0):.2g}",
+                retry_after_s=round(late + 0.05, 2),
+            )
+
     def _seconds_per_row(self, job: Job[P]) -> float:
+        """What a row takes of the model's time, in batches as they are formed under load."""
+        if not self.limits.merges:
+            return self._predicted(job)
+        known = self._per_row.get(job.row_class)
+        if known is None:
+            known = self._per_row[job.row_class] = self._predicted(job)
+        return known
+
+    def _predicted(self, job: Job[P]) -> float:
         at_once = max(1, len(self._running))
         curve = self.cost.curve(job.row_class, at_once)
         if curve and self.limits.merges:
@@ -223,7 +242,7 @@ class Batcher(Generic[P]):
             within = max(0.0, _SAFE * limits.objective_s - (now - first.arrived))
         best = curve.best(limits.rows, within)
         self._batches += 1
-        if best >= curve.largest or self._batches % _LOOK_AGAIN == 0:
+        if curve.is_rising or self._batches % _LOOK_AGAIN == 0:
             best = self._larger(best, within)
         if limits.objective_s is None or self._running or self.queue.rows >= best:
             return best, 0.0
@@ -281,6 +300,7 @@ class Batcher(Generic[P]):
         self._advance(now)
         rows = sum(job.rows for job in jobs)
         run = BatchRun(jobs, now, self._takes(rows, jobs[0].row_class), self._area)
+        run.alone = not self._running and not self.queue.jobs
         self._running.append(run)
         return run
 
@@ -288,6 +308,7 @@ class Batcher(Generic[P]):
         """A run ended; what it took is learnt, unless it says nothing of the model."""
         self._advance(now)
         self._running.remove(run)
+        self._per_row.clear()
         took = now - run.started
         if learns and took > 0:
             at_once = (self._area - run.area) / took

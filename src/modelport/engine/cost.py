@@ -15,9 +15,11 @@ __all__ = ["CostModel", "Curve", "Point", "Points", "grid", "row_class"]
 
 _MEMORY = 20
 """Runs after which an old one has lost two thirds of its weight."""
+_SURE = 3
+"""Runs that are more than chance."""
 _OUTLIER = 3.0
 """A run that takes more than so many times the usual (or less than its part) counts as that."""
-_GOOD_ENOUGH = 0.98
+_GOOD_ENOUGH = 0.97
 """Part of the best rows/s for which a smaller batch is preferred: it answers sooner."""
 
 
@@ -74,6 +76,14 @@ class Curve:
         """The largest size that was measured; 0 where none was."""
         return self._sizes[-1] if self._sizes else 0
 
+    @property
+    def is_rising(self) -> bool:
+        """Whether the largest size is the best for sure, so that a larger one may be better."""
+        if not self._sizes:
+            return True
+        last = self._points[self._sizes[-1]]
+        return last.runs >= _SURE and self.best() == last.rows
+
     def learn(self, rows: int, seconds: float) -> None:
         """Take in one run; a single slow one (a page fault, a neighbour) moves little."""
         size = grid(rows)
@@ -86,7 +96,7 @@ class Curve:
             bisect.insort(self._sizes, size)
             return
         point.runs = min(point.runs + 1, _MEMORY)
-        if point.runs > 3:
+        if point.runs > _SURE:
             seconds = min(max(seconds, point.seconds / _OUTLIER), point.seconds * _OUTLIER)
         elif point.runs == 2:
             seconds = min(seconds, point.seconds)  # the first run pays for what is set up once
@@ -112,8 +122,8 @@ class Curve:
         part = (rows - below.rows) / (above.rows - below.rows)
         return below.seconds + part * (above.seconds - below.seconds)
 
-    def best(self, limit: int, within_s: float = math.inf) -> int:
-        """The smallest size that gets all but 2 % of the best rows/s; 1 where nothing is known.
+    def best(self, limit: float = math.inf, within_s: float = math.inf) -> int:
+        """The smallest size that gets all but 3 % of the best rows/s; 1 where nothing is known.
 
         Args:
             limit: the largest size allowed.

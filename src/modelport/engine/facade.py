@@ -16,6 +16,7 @@ from modelport.core.errors import DeadlineExceeded, ModelFailed, ModelNotFound
 from modelport.core.messages import InferRequest, InferResponse
 from modelport.core.tensors import Batch
 from modelport.engine.batcher import Limits
+from modelport.engine.cache.cache import Asked, Cache
 from modelport.engine.executor import HAND_OVER_S, Run, Threads, run_in_place
 from modelport.engine.lanes import Lanes
 from modelport.engine.lifecycle import State, Version
@@ -42,6 +43,7 @@ class Engine:
         limits: Limits | None = None,
         memory: Memory | None = None,
         told: Told = lambda version: None,
+        cache: Cache | None = None,
     ) -> None:
         """
         Args:
@@ -50,8 +52,11 @@ class Engine:
             limits: the bounds of each version's queue and batches.
             memory: how much the models may take; by default all is loaded, and stays.
             told: hears of each version before it is loaded, and then that none is.
+            cache: where answers are stored; by default nowhere.
         """
+        self._cache = cache
         self._limits = limits or Limits()
+        self._settings = settings
         self._models: dict[str, dict[str, Version]] = {}
         self._aliases: Mapping[str, Mapping[str, str]] = {}
         # A picture that takes long is not to keep the models of others waiting.
@@ -187,6 +192,8 @@ class Engine:
             except ModelFailed as error:
                 raise _logged(version, error) from error
             return _response(version, request, rows, run, size, run[1])
+        if self._cache is not None and loaded.identity is not None:
+            return self._cached(self._cache, version, loaded, request, rows, size)
         return self._elsewhere(version, loaded, request, rows, size)
 
     async def _prepared(
@@ -209,6 +216,42 @@ class Engine:
             msgspec.structs.replace(request, inputs=inputs, frames=frames, is_checked=False),
         )
         return response if isinstance(response, InferResponse) else await response
+
+    def _cached(
+        self,
+        cache: Cache,
+        version: Version,
+        loaded: LoadedModel,
+        request: InferRequest,
+        rows: int,
+        size: int,
+    ) -> InferResponse | Awaitable[InferResponse]:
+        assert loaded.identity is not None
+        asked = Asked(
+            model=version.name,
+            version=version.version,
+            identity=loaded.identity,
+            request=request,
+            rows=rows,
+            seconds=version.seconds_per_unit * size,
+        )
+        run = partial(self._elsewhere, version, loaded, request, rows, size)
+        answer = cache.answer(asked, run)
+        if not isinstance(answer, InferResponse):
+            return self._looked_up(answer, version, request)
+        version.last_used = time.monotonic()
+        return answer
+
+    async def _looked_up(
+        self, answer: Awaitable[InferResponse], version: Version, request: InferRequest
+    ) -> InferResponse:
+        version.in_flight += 1
+        try:
+            response = await _in_time(answer, version, request)
+        finally:
+            self._residency.let_go(version)
+        version.last_used = time.monotonic()
+        return response
 
     async def _elsewhere(
         self,
@@ -234,6 +277,11 @@ class Engine:
         if isinstance(loaded.model, RemoteModel):
             return await loaded.model.run(request, rows)
         return await self._lanes.run(version, loaded, request, rows)
+
+    def keep_costs(self) -> None:
+        """Write down what was learnt of the runs; writes files, and may be called in a thread."""
+        for version in self.versions:
+            version.keep_cost(self._settings)
 
     def close(self) -> None:
         """Drop what waits and give memory back."""

@@ -104,6 +104,11 @@ class Host:
         self.left.clear()
         await accepted(sock, link.frames)
 
+    def keep_costs(self) -> None:
+        """Write down what was learnt of the runs; writes files, and may be called in a thread."""
+        for held in list(self._models.values()):
+            held.version.keep_cost(self._settings)
+
     def close(self) -> None:
         """Drop what waits, and give memory back."""
         self._lanes.close()

@@ -23,7 +23,7 @@ from modelport.engine.executor import Run, failed
 from modelport.engine.merging import Padding, join, kind_of, part
 from modelport.engine.opening import LoadedModel
 from modelport.engine.queue import Job
-from modelport.runtimes.base import Stoppable
+from modelport.runtimes.base import Controllable
 
 __all__ = ["Lane"]
 
@@ -180,7 +180,7 @@ class Lane:
 
     def _one(self, run: BatchRun[_Ticket]) -> BatchRun[_Ticket] | None:
         tickets = [job.payload for job in run.jobs]
-        results = list(self._answers(tickets))
+        results = list(self._answers(tickets, run.alone))
         with self._lock:
             now = time.monotonic()
             self._batcher.finished(run, now, learns=_ran_whole(run, results))
@@ -188,14 +188,14 @@ class Lane:
         self._call(_deliver, results)
         return following
 
-    def _answers(self, tickets: Sequence[_Ticket]) -> Iterator[_Result]:
+    def _answers(self, tickets: Sequence[_Ticket], alone: bool) -> Iterator[_Result]:
         """Each ticket's answer, its own error where it is to blame for one."""
         tickets = [ticket for ticket in tickets if not ticket.is_given_up]
         if not tickets:
             return
         started = time.monotonic()
         try:
-            parts = self._attempt(tickets)
+            parts = self._attempt(tickets, alone)
         except BaseException as error:  # a model that wants to end the process ends its own run
             if all(ticket.is_given_up for ticket in tickets):
                 return
@@ -209,15 +209,15 @@ class Lane:
                 type(error).__name__,
             )
             middle = len(tickets) // 2
-            yield from self._answers(tickets[:middle])
-            yield from self._answers(tickets[middle:])
+            yield from self._answers(tickets[:middle], alone)
+            yield from self._answers(tickets[middle:], alone)
             return
         ended = time.monotonic()
         rows = sum(ticket.rows for ticket in tickets)
         for ticket, outputs in zip(tickets, parts, strict=True):
             yield ticket, (outputs, started, ended, rows)
 
-    def _attempt(self, tickets: Sequence[_Ticket]) -> list[Batch]:
+    def _attempt(self, tickets: Sequence[_Ticket], alone: bool) -> list[Batch]:
         """One call of the model; raises as it does."""
         signature = tickets[0].loaded.description.signature
         requests = [ticket.request.inputs for ticket in tickets]
@@ -225,17 +225,17 @@ class Lane:
             if ticket.began is not None:
                 ticket.began()
         batch, self.padded = join(signature, requests, self._padding)
-        outputs = self._predict(tickets, batch)
+        outputs = self._predict(tickets, batch, alone)
         if len(tickets) == 1 and not self._batcher.limits.merges:
             return [outputs]
         rows = [ticket.rows for ticket in tickets]
         return part(signature, outputs, requests, rows, self._padding)
 
-    def _predict(self, tickets: Sequence[_Ticket], batch: Batch) -> Batch:
+    def _predict(self, tickets: Sequence[_Ticket], batch: Batch, alone: bool) -> Batch:
         model = tickets[0].loaded.model
-        if not isinstance(model, Stoppable):
+        if not isinstance(model, Controllable):
             return model.predict(batch)  # type: ignore[return-value]  # not awaitable: by execution
-        run, stop = model.stoppable(batch)
+        run, stop = model.controlled(batch, alone=alone)
         attempt = _Attempt(tickets, stop)
         with self._lock:
             for ticket in tickets:

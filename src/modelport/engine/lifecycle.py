@@ -15,6 +15,7 @@ from enum import Enum
 from modelport.core.errors import LoadError, ModelportError, NotReady
 from modelport.core.tensors import Batch
 from modelport.engine.cost import CostModel, row_class
+from modelport.engine.cost_files import Kept, keep, known
 from modelport.engine.opening import Described, LoadedModel, Settings
 from modelport.engine.placing import open_placed, placed
 from modelport.engine.remote import RemoteModel
@@ -178,6 +179,9 @@ class Version:
         if isinstance(loaded.model, RemoteModel):  # warm already
             self.seconds_per_unit = loaded.model.seconds_per_unit
             return loaded
+        if not self.cost.data():
+            place, threads = settings.place, settings.threads
+            self.cost = known(settings.cost_dir, loaded.digest, place, threads)
         warmed = warm_up(loaded, self.size_of)
         self._take_in(warmed)
         seconds = warmed.runs[0][2] if warmed.runs else None
@@ -193,6 +197,21 @@ class Version:
         if self.size_of is by_rows:
             return 0
         return row_class(by_elements(inputs, rows), rows)
+
+    def keep_cost(self, settings: Settings) -> None:
+        """Write down what was learnt of its runs, if anything was; may be called in a thread."""
+        if not self.cost.is_changed or self.described is None:
+            return
+        self.cost.is_changed = False
+        what = Kept(
+            model=self.name,
+            version=self.version,
+            digest=self.described.digest,
+            placement=settings.place,
+            threads=settings.threads,
+            curves=self.cost.data(),
+        )
+        keep(settings.cost_dir, what)
 
     def _moves_to(self, state: State) -> None:
         stands_by = self.state is State.STANDBY and state is not State.READY

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Literal
 
 from modelport.core.errors import ConfigError, InvalidInput, ModelportError, NotReady
 from modelport.core.semantics import Semantics
 from modelport.core.tensors import Batch
+from modelport.engine.cache.identity import Identity, identity_of
 from modelport.engine.configured import configured, declared
 from modelport.engine.placement import Opened, Placing
 from modelport.repository import integrity
@@ -38,10 +40,16 @@ class Settings:
     threads: int = 1
     trusted: frozenset[str] = frozenset()
     cache_dir: Path | None = None
+    cost_dir: Path | None = None
+    """Where it is kept what runs take; None: nowhere."""
     load_s: float = 300.0
     """Seconds after which a load counts as hanging."""
+    place: Literal["inline", "shared"] = "inline"
+    """What this process is: a worker, or the engine process."""
     placing: Placing | None = None
-    """Where versions run; None: all here."""
+    """How a worker's versions are placed; None: all here."""
+    caches: bool = False
+    """Whether there is a response cache, for which versions are told apart."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +74,8 @@ class LoadedModel(Described):
     model: Model
     prepare: Preparer | None = None
     """Turns what a person gives into tensors; None where people give tensors only."""
+    identity: Identity | None = None
+    """What its answers are stored under; None where they are not."""
 
     def prepared(self, inputs: Batch) -> Prepared:
         """The tensors of a request, whether it has them already or has sources in their place.
@@ -93,15 +103,16 @@ def open_version(source: Source, settings: Settings) -> LoadedModel:
     """
     if source.problem:
         raise NotReady(source.problem, retry_after_s=_LATER_S)
-    return _understood(source, _open_here(source, settings))
+    return _understood(source, _open_here(source, settings), settings)
 
 
-def open_shared(source: Source, placing: Placing) -> LoadedModel:
+def open_shared(source: Source, placing: Placing, settings: Settings) -> LoadedModel:
     """Have a version loaded in the engine process, and read its owner's words; raises as
     `open_version`."""
     if source.problem:
         raise NotReady(source.problem, retry_after_s=_LATER_S)
-    return _understood(source, placing.open(source))
+    loaded = _understood(source, placing.open(source), settings)
+    return replace(loaded, description=replace(loaded.description, execution="remote"))
 
 
 def _open_here(source: Source, settings: Settings) -> Opened:
@@ -129,7 +140,7 @@ def _open_here(source: Source, settings: Settings) -> Opened:
     return Opened(model, description, options.digest)
 
 
-def _understood(source: Source, opened: Opened) -> LoadedModel:
+def _understood(source: Source, opened: Opened, settings: Settings) -> LoadedModel:
     """The model with what its tensors mean to people."""
     path, toml_path = Path(source.path), Path(source.toml)
     try:
@@ -137,6 +148,9 @@ def _understood(source: Source, opened: Opened) -> LoadedModel:
         folder = path if path.is_dir() else path.parent
         loaded = _described(opened, toml, folder)
         _check_examples(toml_path.name, toml, loaded)
+        if settings.caches:
+            identity = identity_of(source, toml, opened.description, opened.digest)
+            loaded = replace(loaded, identity=identity)
     except ModelportError:
         opened.model.close()
         raise

@@ -19,7 +19,7 @@ def open_placed(source: Source, settings: Settings) -> LoadedModel:
     placing = settings.placing
     if placing is None or source.problem or not placing.before(source):
         return open_version(source, settings)
-    shared = open_shared(source, placing)
+    shared = open_shared(source, placing, settings)
     assert isinstance(shared.model, RemoteModel)
     if placing.after(source, shared.model.execution, shared.digest, None):
         return shared
@@ -43,7 +43,7 @@ def placed(
     if placing is None or not placing.after(source, execution, loaded.digest, seconds):
         return loaded
     try:
-        shared = open_shared(source, placing)
+        shared = open_shared(source, placing, settings)
     except ModelportError as error:
         _log.warning("model '%s' stays in each worker: %s", source.name, error)
         return loaded

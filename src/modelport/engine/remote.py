@@ -17,11 +17,12 @@ from dataclasses import replace
 from modelport.core.errors import NotReady
 from modelport.core.messages import InferRequest
 from modelport.core.tensors import Batch
+from modelport.engine.cache.digest import digest_of
 from modelport.engine.exchange import Failed, Loaded
 from modelport.engine.executor import Run
 from modelport.engine.placement import Opened
 from modelport.engine.session import Lost, Session, connect
-from modelport.engine.suspects import Suspects, Verdict, digest_of
+from modelport.engine.suspects import Suspects, Verdict
 from modelport.repository.layout import Source
 
 __all__ = ["EngineLink", "RemoteModel"]
@@ -74,6 +75,10 @@ class RemoteModel:
         rows = self.description.signature.check(batch)
         outputs, *_ = await self.run(InferRequest(inputs=batch), rows)
         return outputs
+
+    def digest_of(self, request: InferRequest) -> bytes:
+        """What tells a request from others; empty where nothing does."""
+        return digest_of(self.digest.encode(), request) or b""
 
     def close(self) -> None:
         """Tell the engine process that this worker needs it no longer; called in any thread."""
@@ -148,7 +153,7 @@ class EngineLink:
             self._release(key)
             raise
         model = RemoteModel(self, key, loaded)
-        return Opened(model, model.description, loaded.digest)
+        return Opened(model, loaded.description, loaded.digest)
 
     def release(self, key: int) -> None:
         """A model is needed no longer; called in any thread."""
@@ -223,7 +228,7 @@ class EngineLink:
         suspects = self._suspects
         digest, alone = b"", False
         if suspects:
-            digest = digest_of(model.digest, request.inputs)
+            digest = model.digest_of(request)
             alone = suspects.must_be_alone(digest)
         for _ in range(_SENDS):
             session = await self._ready(model, request.deadline)
@@ -232,7 +237,7 @@ class EngineLink:
             except Lost as lost:
                 if not lost.had_begun:
                     continue
-                digest = digest or digest_of(model.digest, request.inputs)
+                digest = digest or model.digest_of(request)
                 self._mark(digest, Verdict.GUILTY if alone else Verdict.SUSPECT)
                 alone = suspects.must_be_alone(digest)
                 if model.execution != "compute":

@@ -6,15 +6,13 @@ it is guilty and refused; if not, it is cleared.
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections import OrderedDict
 from enum import IntEnum
 
 from modelport.core.errors import InvalidInput
-from modelport.core.tensors import Batch, to_raw
 
-__all__ = ["Suspects", "Verdict", "digest_of"]
+__all__ = ["Suspects", "Verdict"]
 
 _MOST = 4096
 _KEPT_S = 2 * 3600.0
@@ -58,7 +56,7 @@ class Suspects:
 
     def mark(self, digest: bytes, verdict: Verdict) -> None:
         """Know it from now on; who is guilty stays so."""
-        if self[digest] is Verdict.GUILTY:
+        if not digest or self[digest] is Verdict.GUILTY:
             return
         self._known.pop(digest, None)
         if verdict is not Verdict.CLEARED:
@@ -79,13 +77,3 @@ class Suspects:
                 " the model cannot take them"
             )
         return verdict is Verdict.SUSPECT
-
-
-def digest_of(version: str, inputs: Batch) -> bytes:
-    """128 bits that stand for a version's digest and what it is asked."""
-    found = hashlib.blake2b(version.encode(), digest_size=16)
-    for name in sorted(inputs):
-        tensor = inputs[name]
-        found.update(f"\0{name}\0{tensor.dtype.str}\0{tensor.shape}\0".encode())
-        found.update(to_raw(tensor))
-    return found.digest()

@@ -23,11 +23,11 @@ from modelport.core.tensors import Batch
 from modelport.runtimes.formats import Format, format_of, known_formats
 
 __all__ = [
+    "Controllable",
     "Description",
     "LoadOptions",
     "Model",
     "Runtime",
-    "Stoppable",
     "load",
     "prepare",
     "require_trust",
@@ -88,11 +88,18 @@ class Model(Protocol):
 
 
 @runtime_checkable
-class Stoppable(Protocol):
-    """A model whose runs can be stopped, where nobody wants the answer any more."""
+class Controllable(Protocol):
+    """A model whose runs can be stopped, and may leave the other cores to runs beside them."""
 
-    def stoppable(self, batch: Batch) -> tuple[Callable[[], Batch], Callable[[], None]]:
-        """The run of `predict`, and what stops it, or keeps it from starting; it raises then."""
+    def controlled(
+        self, batch: Batch, *, alone: bool
+    ) -> tuple[Callable[[], Batch], Callable[[], None]]:
+        """The run of `predict`, and what stops it, or keeps it from starting; it raises then.
+
+        Args:
+            batch: the inputs.
+            alone: whether nothing else of the model runs or waits, so that all cores are free.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)

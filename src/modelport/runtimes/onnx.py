@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -20,10 +21,12 @@ from modelport.core.semantics import InputMeaning, OutputMeaning, Semantics
 from modelport.core.signature import Shape, Signature, TensorSpec
 from modelport.core.tensors import Array, Batch, DType, bytes_tensor, decode_text
 from modelport.runtimes._onnx_external import check_external_data
+from modelport.runtimes._onnx_packed import is_worth_packing, packed
 from modelport.runtimes.base import Description, LoadOptions, Runtime
 
 __all__ = ["RUNTIME", "OnnxModel", "open_session"]
 
+_log = logging.getLogger(__name__)
 _DTYPES = {
     "tensor(bool)": DType.BOOL,
     "tensor(uint8)": DType.UINT8,
@@ -51,13 +54,34 @@ _SMALLEST = (
 """A model of one `Identity`: `x` FP32 [?] → `y`, opset 15."""
 
 
-def open_session(model: Path | bytes, threads: int) -> ort.InferenceSession:
-    """An ONNX Runtime session on `threads` CPU threads that sleeps when it has nothing to do."""
+def open_session(
+    model: Path | bytes,
+    threads: int,
+    *,
+    is_optimised: bool = False,
+    keep: Mapping[str, str] | None = None,
+    keep_as: Path | None = None,
+) -> ort.InferenceSession:
+    """An ONNX Runtime session on `threads` CPU threads that sleeps when it has nothing to do.
+
+    Args:
+        model: the file, or its content.
+        threads: for one run.
+        is_optimised: whether the file holds what an earlier session has optimised.
+        keep: settings for keeping what is made of the model.
+        keep_as: where it is kept.
+    """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if is_optimised:
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    for name, value in (keep or {}).items():
+        options.add_session_config_entry(name, value)
+    if keep_as is not None:
+        options.optimized_model_filepath = str(keep_as)
     source = str(model) if isinstance(model, Path) else model
     return ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
 
@@ -65,8 +89,16 @@ def open_session(model: Path | bytes, threads: int) -> ort.InferenceSession:
 class OnnxModel:
     """A session with its signature; text goes in and comes out as UTF-8."""
 
-    def __init__(self, session: ort.InferenceSession) -> None:
+    def __init__(
+        self, session: ort.InferenceSession, beside: ort.InferenceSession | None = None
+    ) -> None:
+        """
+        Args:
+            session: runs the graph, with all the threads it is given.
+            beside: the same on one thread, for runs beside others; None: `session` does all.
+        """
         self._session = session
+        self._beside = beside or session
         self._outputs = [node.name for node in session.get_outputs()]
         self._texts = tuple(n.name for n in session.get_inputs() if n.type == "tensor(string)")
         inputs = tuple(_spec(n.name, n.type, n.shape) for n in session.get_inputs())
@@ -78,23 +110,27 @@ class OnnxModel:
 
     def predict(self, batch: Batch) -> Batch:
         """Run the graph."""
-        return self._run(batch, None)
+        return self._run(self._beside, batch, None)
 
-    def stoppable(self, batch: Batch) -> tuple[Callable[[], Batch], Callable[[], None]]:
+    def controlled(
+        self, batch: Batch, *, alone: bool
+    ) -> tuple[Callable[[], Batch], Callable[[], None]]:
         """The run of the graph, and what stops it between two of its nodes."""
         options = ort.RunOptions()
 
         def stop() -> None:
             options.terminate = True
 
-        return partial(self._run, batch, options), stop
+        return partial(self._run, self._session if alone else self._beside, batch, options), stop
 
-    def _run(self, batch: Batch, options: ort.RunOptions | None) -> Batch:
+    def _run(
+        self, session: ort.InferenceSession, batch: Batch, options: ort.RunOptions | None
+    ) -> Batch:
         feed = dict(batch)
         for name in self._texts:
             feed[name] = decode_text(name, feed[name])
         try:
-            values = self._session.run(self._outputs, feed, options)
+            values = session.run(self._outputs, feed, options)
         except ort.capi.onnxruntime_pybind11_state.InvalidArgument as error:
             raise InvalidInput(f"the model does not take this input: {_reason(error)}") from error
         outputs = dict(zip(self._outputs, values, strict=True))
@@ -102,7 +138,8 @@ class OnnxModel:
 
     def close(self) -> None:
         """Give the session's memory back, once the last run in the air has ended."""
-        vars(self).pop("_session", None)
+        for name in ("_session", "_beside"):
+            vars(self).pop(name, None)
 
     def _tidy(self, outputs: dict[str, Array]) -> Batch:
         for name, value in outputs.items():
@@ -118,11 +155,56 @@ class OnnxModel:
 def _load(path: Path, options: LoadOptions) -> OnnxModel:
     check_external_data(path)
     try:
-        session = open_session(path, options.threads)
+        sessions = _sessions(path, options)
     except Exception as error:
         reason = _reason(error).replace(str(path), path.name).replace(f"{path.parent}/", "")
         raise CorruptModel(f"'{path.name}' is not a usable ONNX file: {reason}") from error
-    return OnnxModel(session)
+    return OnnxModel(*sessions)
+
+
+def _sessions(path: Path, options: LoadOptions) -> list[ort.InferenceSession]:
+    """One with all threads; where the weights are shared between them, another one with one."""
+    kept = _packed(path, options) if is_worth_packing(path) else None
+    if kept is None:
+        return [open_session(path, options.threads)]
+    threads = [options.threads] if options.threads == 1 else [options.threads, 1]
+    return [open_session(kept, number, is_optimised=True) for number in threads]
+
+
+def _packed(path: Path, options: LoadOptions) -> Path | None:
+    """The model as it runs here, with its weights laid out, kept for all processes."""
+
+    def keep(model: Path, weights: Path, name: str) -> bool:
+        settings = {
+            "session.optimized_model_external_initializers_file_name": name,
+            "session.optimized_model_external_initializers_min_size_in_bytes": "1024",
+            "session.save_external_prepacked_constant_initializers": "1",
+        }
+        original = open_session(path, 1, keep=settings, keep_as=model)
+        return weights.exists() and _is_same(original, open_session(model, 1, is_optimised=True))
+
+    return packed(path, options, ort.__version__, keep)
+
+
+def _is_same(one: ort.InferenceSession, other: ort.InferenceSession) -> bool:
+    """Whether two sessions have the same face, and the same answer to a row of ones."""
+    if _face(one) != _face(other):
+        return False
+    row = {
+        node.name: _one_row(_spec(node.name, node.type, node.shape)) for node in one.get_inputs()
+    }
+    try:
+        answers = zip(one.run(None, row), other.run(None, row), strict=True)
+        return all(np.array_equal(a, b, equal_nan=a.dtype.kind == "f") for a, b in answers)
+    except Exception as error:  # not every model takes such a row
+        _log.info("a model is not kept as it runs here, as it was not tried: %s", _reason(error))
+        return False
+
+
+def _face(session: ort.InferenceSession) -> object:
+    nodes = [(n.name, n.type, n.shape) for n in (*session.get_inputs(), *session.get_outputs())]
+    meta = session.get_modelmeta()
+    return nodes, meta.custom_metadata_map, meta.description
 
 
 def _prepare() -> None:
