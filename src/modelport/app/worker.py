@@ -41,9 +41,12 @@ from modelport.control.messages import Snapshot, VersionState
 from modelport.core.errors import ModelportError
 from modelport.core.settings import Settings
 from modelport.engine.batcher import Limits
+from modelport.engine.cost_files import known_s
 from modelport.engine.facade import Engine
 from modelport.engine.lifecycle import State, Version
 from modelport.engine.opening import Settings as LoadSettings
+from modelport.engine.placement import Placing
+from modelport.engine.remote import EngineLink
 from modelport.guard.policy import Policy
 from modelport.http.api import api_routes
 from modelport.http.connection import Connection
@@ -152,6 +155,7 @@ class _Worker:
             cost_dir=Path(self._spec.state) / "cost",
             load_s=settings.inference.load_s,
             caches=self._cache is not None,
+            placing=self._placing(),
         )
         memory = memory_of(settings.memory, self._spec.workers)
         if memory.is_bounded or memory.lazy:
@@ -189,6 +193,22 @@ class _Worker:
         )
         config.load()
         self._server = _Server(config)
+
+    def _placing(self) -> Placing | None:
+        """How models are placed; the connection to the engine process is made when one is there."""
+        if not self._spec.engine:
+            return None
+        inference = self._settings.inference
+        link = EngineLink(self._spec.engine, inference.queue_limit)
+        self._sharing = asyncio.create_task(link.run())
+        costs = Path(self._spec.state) / "cost"
+        threads = self._threads()
+        return Placing(
+            open=link.open,
+            workers=self._spec.workers,
+            wanted=inference.placement,
+            known_s=lambda digest: known_s(costs, digest, "inline", threads),
+        )
 
     def _threads(self) -> int:
         wanted = self._settings.inference.threads

@@ -7,7 +7,7 @@ are derived from these classes. A field's name is unique over all groups.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 __all__ = [
     "Caching",
@@ -15,11 +15,15 @@ __all__ = [
     "HttpLimits",
     "Inference",
     "Memory",
+    "Placement",
     "Security",
     "Server",
     "Settings",
     "option",
 ]
+
+Placement: TypeAlias = Literal["auto", "inline", "shared"]
+"""A copy of a model in each worker, or one in the engine process for all of them."""
 
 _MIB = 1024 * 1024
 _GIB = 1024 * _MIB
@@ -55,6 +59,12 @@ class Server:
         "Seconds between turning not ready and closing the port, for load balancers to notice.",
         least=0,
     )
+    watchdog_s: float = option(
+        30.0,
+        "Seconds after which a process is replaced that makes no progress though it uses a CPU; one"
+        " that does nothing at all is replaced after two. 0 replaces none.",
+        least=0,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +91,8 @@ class Inference:
 
     threads: int = option(
         0,
-        "CPU threads for one inference in each worker; 0 shares the CPUs among the workers.",
+        "CPU threads for one inference; 0 shares the CPUs among the workers, and gives a shared"
+        " model all of them.",
         least=0,
         most=1024,
     )
@@ -93,6 +104,11 @@ class Inference:
         300.0,
         "Seconds after which a version that a running server loads counts as hanging.",
         least=0.1,
+    )
+    placement: Literal["auto", "inline", "shared"] = option(
+        "auto",
+        "Where models run: 'inline' is a copy in each worker, 'shared' one in an engine process for"
+        " all of them; 'auto' shares what is large or takes long.",
     )
 
 

@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import Awaitable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -18,11 +17,12 @@ from modelport.core.messages import InferRequest, InferResponse
 from modelport.core.tensors import Batch
 from modelport.engine.batcher import Limits
 from modelport.engine.cache.cache import Asked, Cache
-from modelport.engine.executor import HAND_OVER_S, Run, Threads, run_async, run_in_place
-from modelport.engine.lane import Lane
+from modelport.engine.executor import HAND_OVER_S, Run, Threads, run_in_place
+from modelport.engine.lanes import Lanes
 from modelport.engine.lifecycle import State, Version
 from modelport.engine.memory import Memory
 from modelport.engine.opening import Described, LoadedModel, Settings
+from modelport.engine.remote import RemoteModel
 from modelport.engine.residency import Residency, Told
 from modelport.repository.aliases import DEFAULT, LATEST
 from modelport.repository.layout import Source, latest
@@ -61,8 +61,8 @@ class Engine:
         self._aliases: Mapping[str, Mapping[str, str]] = {}
         # A picture that takes long is not to keep the models of others waiting.
         self._preparing = Threads(settings.threads, self._limits.queue_jobs, "prepare")
-        self._lanes: dict[Version, Lane] = {}
-        self._residency = Residency(memory or Memory(), settings, told, self._drop_lane)
+        self._lanes = Lanes(settings.threads, self._limits)
+        self._residency = Residency(memory or Memory(), settings, told, self._lanes.drop)
         self.route(sources, {})
 
     @property
@@ -97,11 +97,6 @@ class Engine:
             self._models.setdefault(source.name, {})[source.version] = version
         for gone in present.values():
             self._residency.retire(gone)
-
-    def _drop_lane(self, version: Version) -> None:
-        lane = self._lanes.pop(version, None)
-        if lane is not None:
-            lane.close()
 
     async def load(self, *, again: bool = False) -> None:
         """Load and warm each version that is new, one after the other, off the event loop.
@@ -279,19 +274,9 @@ class Engine:
     async def _run(
         self, version: Version, loaded: LoadedModel, request: InferRequest, rows: int
     ) -> Run:
-        if loaded.description.execution == "async":
-            return await run_async(loaded.model, request.inputs, request.deadline)
-        row_class = version.row_class(request.inputs, rows)
-        return await self._lane(version, loaded).run(loaded, request, rows, row_class)
-
-    def _lane(self, version: Version, loaded: LoadedModel) -> Lane:
-        lane = self._lanes.get(version)
-        if lane is None:
-            blocks = loaded.description.execution == "blocking"
-            at_once = 1 if blocks else self._settings.threads
-            limits = replace(self._limits, merges=version.merges, at_once=at_once)
-            lane = self._lanes[version] = Lane(version.name, version.cost, limits)
-        return lane
+        if isinstance(loaded.model, RemoteModel):
+            return await loaded.model.run(request, rows)
+        return await self._lanes.run(version, loaded, request, rows)
 
     def keep_costs(self) -> None:
         """Write down what was learnt of the runs; writes files, and may be called in a thread."""
@@ -302,8 +287,7 @@ class Engine:
         """Drop what waits and give memory back."""
         self._residency.close()
         self._preparing.close()
-        for lane in self._lanes.values():
-            lane.close()
+        self._lanes.close()
         for version in self.versions:
             version.close()
 
@@ -354,7 +338,8 @@ def _learn(version: Version, seconds: float) -> None:
 
 
 def _logged(version: Version, error: ModelFailed) -> ModelFailed:
-    _log.error(
-        "model '%s' version %s raised", version.name, version.version, exc_info=error.__cause__
-    )
+    if error.__cause__ is not None:  # else the engine process, where it was raised, has said so
+        _log.error(
+            "model '%s' version %s raised", version.name, version.version, exc_info=error.__cause__
+        )
     return error

@@ -21,6 +21,7 @@ from modelport.core.semantics import (
     Source,
     Text,
 )
+from modelport.core.settings import Placement
 from modelport.core.tensors import DType
 from modelport.kit.tables import check_keys, read_table, read_value, tables
 from modelport.semantics.meant import INPUT_KEYS, OUTPUT_KEYS, SOURCE_KEYS
@@ -89,6 +90,8 @@ class ModelToml(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
     description: str | None = None
     attribute: str | None = None
     """The class or function of a program that is served; no consent to run it."""
+    placement: Placement | None = None
+    """Where it runs: a copy in each worker, or one in the engine process; None is as set."""
     cache: bool | None = None
     """Whether answers may be stored, where the server has a cache; None leaves it to the format."""
     inputs: dict[str, InputTable] = {}
@@ -106,7 +109,13 @@ SOURCES: dict[str, type[Source]] = {
     "category": Category,
     "number": Number,
 }
-_VALUES: dict[str, type] = {"title": str, "description": str, "attribute": str, "cache": bool}
+_VALUES: dict[str, Any] = {
+    "title": str,
+    "description": str,
+    "attribute": str,
+    "cache": bool,
+    "placement": Placement,
+}
 _GROUPS = ("inputs", "outputs", "examples")
 
 
