@@ -24,11 +24,12 @@ from modelport.core.tensors import Array, DType, bytes_tensor, from_raw, to_raw
 from modelport.engine.facade import Engine
 from modelport.engine.opening import Described
 from modelport.guard.policy import Permission
-from modelport.http.bodies import NOT_JSON, media_type, not_json, time_allowed
+from modelport.http.bodies import NOT_JSON, media_type, not_json
 from modelport.http.inference import TEXT_BYTES, Codec, inference, packed, unpacked
 from modelport.http.oip_data import decode_data, encode_data
 from modelport.http.plain import MetricsOf
 from modelport.http.routes import Route
+from modelport.http.terms import Terms, terms_of
 from modelport.http.wire import JSON, Handler, Head, Reply, reply
 from modelport.semantics.files import file_bytes
 
@@ -78,16 +79,16 @@ def infer_routes(
         metrics = metrics_of(version.name, version.version, "oip")
         head.failed = metrics.failed
         _check_media(head)
-        length, seconds = _header_length(head), time_allowed(head, timeout_s)
+        length, terms = _header_length(head), terms_of(head, timeout_s)
 
         def codec_of(described: Described) -> Codec[WireRequest]:
-            codec = unpacked(head, _codec(described, length, seconds), max_body_bytes)
+            codec = unpacked(head, _codec(described, length, terms), max_body_bytes)
             return packed(head, codec)
 
         def again() -> Handler:
             return prepare(head, params)
 
-        return inference(engine, version, codec_of, metrics, seconds, again)
+        return inference(engine, version, codec_of, metrics, terms, again)
 
     paths = ("/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer")
     return [
@@ -117,7 +118,9 @@ def _header_length(head: Head) -> int | None:
     return int(value)
 
 
-def _codec(described: Described, header_length: int | None, timeout_s: float) -> Codec[WireRequest]:
+def _codec(described: Described, header_length: int | None, terms: Terms) -> Codec[WireRequest]:
+    timeout_s = terms.timeout_s
+
     def refine(request: InferRequest, wire: WireRequest) -> None:
         if wire.outputs:
             request.outputs = _output_names(wire.outputs)
