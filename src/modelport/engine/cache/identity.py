@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 import msgspec
 
-from modelport import __version__
 from modelport.repository import integrity
 from modelport.repository.layout import Source
 from modelport.repository.store import read_manifest
@@ -46,7 +46,13 @@ def identity_of(
     if toml.cache is False or (toml.cache is None and description.execution != "compute"):
         return None
     facts = [
-        *(__version__, description.runtime, source.name, source.version, source.attribute or ""),
+        *(
+            metadata.version("modelport"),
+            description.runtime,
+            source.name,
+            source.version,
+            source.attribute or "",
+        ),
         *_files(source, digest),
         *(_content(path) for path in (source.toml, source.config)),
     ]
