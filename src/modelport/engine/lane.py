@@ -185,6 +185,8 @@ class Lane:
             now = time.monotonic()
             self._batcher.finished(run, now, learns=_ran_whole(run, results))
             following = self._batcher.next(now)
+        for ticket in tickets:
+            del ticket.loaded  # who awaits the answer holds the model, and lets go of it last
         self._call(_deliver, results)
         return following
 

@@ -293,11 +293,12 @@ class Version:
         return loaded
 
     def _when_free(self, loaded: LoadedModel, then: Callable[[], None]) -> None:
-        def give_back(model: Model) -> None:
-            self._close(model)
+        def give_back(held: list[Model]) -> None:
+            self._close(held[0])
+            held.clear()  # whoever is told may want its memory back at once
             then()
 
-        weakref.finalize(loaded, give_back, loaded.model).atexit = False
+        weakref.finalize(loaded, give_back, [loaded.model]).atexit = False
 
     def close(self) -> None:
         """Give the model's memory back now."""
