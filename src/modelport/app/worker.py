@@ -154,7 +154,7 @@ class _Worker:
             cache_dir=Path(self._spec.state) / "cache",
             cost_dir=Path(self._spec.state) / "cost",
             load_s=settings.inference.load_s,
-            caches=self._cache is not None,
+            stored_by="" if self._cache is None else f"modelport {__version__}",
             placing=self._placing(),
         )
         memory = memory_of(settings.memory, self._spec.workers)
