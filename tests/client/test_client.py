@@ -52,6 +52,14 @@ def test_a_priority_is_said_in_a_header_and_else_left_to_the_key(server, connect
     assert said == [None, "low", "high"]
 
 
+def test_parameters_are_sent_beside_the_tensors(server, connect):
+    server.will(Response(200, json=NO_OUTPUTS))
+    connect(server.url).infer("iris", {"x": np.zeros(3)}, parameters={"top": 3})
+    (asked,) = server.asked
+    sent = msgspec.json.decode(asked.body[: int(asked.headers["inference-header-content-length"])])
+    assert sent["parameters"] == {"top": 3, "binary_data_output": True}
+
+
 @pytest.mark.parametrize("name", ["", ".", ".."])
 def test_a_name_that_would_change_the_path_is_refused(server, connect, name):
     with pytest.raises(InvalidInput, match="no name of a model"):

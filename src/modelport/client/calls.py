@@ -15,7 +15,7 @@ import msgspec
 from modelport.client import oip, plain
 from modelport.client.answers import Reply, decode_json
 from modelport.core.errors import InvalidInput
-from modelport.core.messages import Priority
+from modelport.core.messages import Parameter, Priority
 from modelport.core.tensors import Array, Batch
 
 __all__ = [
@@ -84,10 +84,11 @@ def infer(
     inputs: Batch,
     version: str | int | None,
     outputs: Iterable[str],
+    parameters: Mapping[str, Parameter] | None = None,
     priority: Priority | None = None,
 ) -> Call[dict[str, Array]]:
     """An inference on named tensors, as the Open Inference Protocol has it."""
-    body = oip.encode(inputs, outputs)
+    body = oip.encode(inputs, outputs, parameters or {})
     headers = {
         "Content-Type": "application/octet-stream",
         oip.HEADER_LENGTH: str(body.header_length),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -12,7 +12,7 @@ from modelport.client.calls import Call, ModelState
 from modelport.client.flow import Rules, answer, holds
 from modelport.client.target import resolve
 from modelport.client.transport import AsyncTransport, Transport
-from modelport.core.messages import Priority
+from modelport.core.messages import Parameter, Priority
 from modelport.core.tensors import Array, Batch
 
 __all__ = ["AsyncClient", "Client"]
@@ -84,6 +84,7 @@ class Client:
         *,
         version: str | int | None = None,
         outputs: Iterable[str] = (),
+        parameters: Mapping[str, Parameter] | None = None,
         priority: Priority | None = None,
         timeout_s: float | None = None,
     ) -> dict[str, Array]:
@@ -96,10 +97,13 @@ class Client:
             inputs: arrays of the dtypes that the model takes; nothing is converted.
             version: a version or an alias; None leaves the choice to the server.
             outputs: the outputs wanted, in order; empty means all.
+            parameters: what else is said to a model that takes parameters; others ignore it.
             priority: its share where others wait too; None is that of the key.
             timeout_s: in place of the client's.
         """
-        return self._ask(calls.infer(model, inputs, version, outputs, priority), timeout_s)
+        return self._ask(
+            calls.infer(model, inputs, version, outputs, parameters, priority), timeout_s
+        )
 
     def models(self, *, timeout_s: float | None = None) -> list[ModelState]:
         """Every model that the caller may see, with its state."""
@@ -189,11 +193,14 @@ class AsyncClient:
         *,
         version: str | int | None = None,
         outputs: Iterable[str] = (),
+        parameters: Mapping[str, Parameter] | None = None,
         priority: Priority | None = None,
         timeout_s: float | None = None,
     ) -> dict[str, Array]:
         """As `Client.infer`."""
-        return await self._ask(calls.infer(model, inputs, version, outputs, priority), timeout_s)
+        return await self._ask(
+            calls.infer(model, inputs, version, outputs, parameters, priority), timeout_s
+        )
 
     async def models(self, *, timeout_s: float | None = None) -> list[ModelState]:
         """As `Client.models`."""

@@ -25,6 +25,7 @@ from modelport.engine.opening import Described, LoadedModel, Settings
 from modelport.engine.residency import Residency, Told
 from modelport.repository.aliases import DEFAULT, LATEST
 from modelport.repository.layout import Source, latest
+from modelport.runtimes.base import given
 
 __all__ = ["Engine"]
 
@@ -189,7 +190,10 @@ class Engine:
         quick = version.seconds_per_unit * size < HAND_OVER_S
         if quick and loaded.description.execution == "compute":
             try:
-                run = run_in_place(loaded.model, request.inputs, request.deadline)
+                model = loaded.model
+                if request.parameters:
+                    model = given(model, request.parameters)
+                run = run_in_place(model, request.inputs, request.deadline)
             except ModelFailed as error:
                 raise _logged(version, error) from error
             return _response(version, request, rows, run, size, run[1])
@@ -238,7 +242,8 @@ class Engine:
         self, version: Version, loaded: LoadedModel, request: InferRequest, rows: int
     ) -> Run:
         if loaded.description.execution == "async":
-            return await run_async(loaded.model, request.inputs, request.deadline)
+            model = given(loaded.model, request.parameters)
+            return await run_async(model, request.inputs, request.deadline)
         row_class = version.row_class(request.inputs, rows)
         return await self._lane(version, loaded).run(loaded, request, rows, row_class)
 

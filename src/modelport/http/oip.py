@@ -27,7 +27,7 @@ from modelport.guard.policy import Permission, prioritise
 from modelport.http.bodies import NOT_JSON, media_type, not_json
 from modelport.http.inference import TEXT_BYTES, Codec, inference, packed, unpacked
 from modelport.http.oip_data import decode_data, encode_data
-from modelport.http.oip_parameters import flag, priority_of, timeout_of
+from modelport.http.oip_parameters import flag, own_parameters, priority_of, timeout_of
 from modelport.http.plain import MetricsOf
 from modelport.http.routes import Route
 from modelport.http.terms import Terms, terms_of
@@ -126,7 +126,8 @@ def _codec(described: Described, header_length: int | None, terms: Terms) -> Cod
         if wire.outputs:
             request.outputs = _output_names(wire.outputs)
         if wire.parameters:
-            request.parameters = wire.parameters
+            if described.description.takes_parameters:
+                request.parameters = own_parameters(wire.parameters)
             assert request.deadline is not None
             request.deadline -= timeout_s - timeout_of(wire.parameters, timeout_s)
             asked = priority_of(wire.parameters)

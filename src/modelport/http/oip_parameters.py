@@ -10,12 +10,31 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from modelport.core.errors import InvalidInput
-from modelport.core.messages import Priority
+from modelport.core.messages import Parameter, Priority
 
-__all__ = ["flag", "priority_of", "timeout_of"]
+__all__ = ["flag", "own_parameters", "priority_of", "timeout_of"]
 
 _BY_NUMBER: tuple[Priority | None, ...] = (None, "high", "normal", "low")
 """Triton's numbers: 0 is the default, 1 the highest; it has as many as the model's owner says."""
+_SEQUENCE = ("sequence_id", "sequence_start", "sequence_end")
+_OF_THE_PROTOCOL = frozenset(("binary_data_output", "headers", "priority", "timeout", *_SEQUENCE))
+"""Those that Triton keeps from a model, too."""
+
+
+def own_parameters(parameters: Mapping[str, Any]) -> dict[str, Parameter]:
+    """The parameters that are for the model.
+
+    Raises:
+        InvalidInput: one is no text, number or truth value.
+    """
+    own = {name: value for name, value in parameters.items() if name not in _OF_THE_PROTOCOL}
+    for name, value in own.items():
+        if not isinstance(value, bool | int | float | str):
+            raise InvalidInput(
+                f"the parameter '{name[:80]}' is a text, a number, true or false, and"
+                f" {str(value)[:40]!r} came"
+            )
+    return own
 
 
 def flag(parameters: Mapping[str, Any] | None, name: str, default: bool) -> bool:
