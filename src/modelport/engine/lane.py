@@ -23,7 +23,7 @@ from modelport.engine.executor import Run, failed
 from modelport.engine.merging import Padding, join, kind_of, part
 from modelport.engine.opening import LoadedModel
 from modelport.engine.queue import Job
-from modelport.runtimes.base import Controllable
+from modelport.runtimes.base import Controllable, given
 
 __all__ = ["Lane"]
 
@@ -119,7 +119,7 @@ class Lane:
         job = Job(
             ticket,
             rows=rows,
-            kind=kind_of(request.inputs, self._padding),
+            kind=kind_of(request, self._padding),
             row_class=row_class,
             deadline=request.deadline,
             caller=request.caller,
@@ -234,7 +234,7 @@ class Lane:
         return part(signature, outputs, requests, rows, self._padding)
 
     def _predict(self, tickets: Sequence[_Ticket], batch: Batch, alone: bool) -> Batch:
-        model = tickets[0].loaded.model
+        model = given(tickets[0].loaded.model, tickets[0].request.parameters)
         if not isinstance(model, Controllable):
             return model.predict(batch)  # type: ignore[return-value]  # not awaitable: by execution
         run, stop = model.controlled(batch, alone=alone)

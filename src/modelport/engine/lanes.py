@@ -11,6 +11,7 @@ from modelport.engine.executor import Run, run_async
 from modelport.engine.lane import Lane
 from modelport.engine.lifecycle import Version
 from modelport.engine.opening import LoadedModel
+from modelport.runtimes.base import given
 
 __all__ = ["Lanes"]
 
@@ -48,7 +49,8 @@ class Lanes:
         if loaded.description.execution == "async":
             if began is not None:
                 began()
-            return await run_async(loaded.model, request.inputs, request.deadline)
+            model = given(loaded.model, request.parameters)
+            return await run_async(model, request.inputs, request.deadline)
         row_class = version.row_class(request.inputs, rows)
         return await self._lane(version, loaded).run(loaded, request, rows, row_class, began)
 
