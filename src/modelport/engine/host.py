@@ -33,6 +33,7 @@ from modelport.engine.lanes import Lanes
 from modelport.engine.lifecycle import Version
 from modelport.engine.opening import LoadedModel, Settings
 from modelport.engine.residency import Told, load_measured
+from modelport.engine.running import RunningRequest, watch_runs
 from modelport.engine.solo import Solo
 from modelport.kit.arena import Arena, Window
 from modelport.kit.frames import Frames, accepted, swap
@@ -81,6 +82,7 @@ class Host:
         self._links: set[_Link] = set()
         self._changing = asyncio.Lock()
         self._solo = Solo()
+        self._running: set[RunningRequest] = set()
         self.left = asyncio.Event()
         """Set while no worker is connected."""
         self.left.set()
@@ -147,25 +149,34 @@ class Host:
             other.frames.send(marked)
 
     async def run(
-        self, held: _Held, request: InferRequest, rows: int, alone: bool, began: Callable[[], None]
+        self, held: _Held, request: InferRequest, alone: bool, began: RunningRequest
     ) -> Run:
         """One request's run; raises as `Lanes.run`.
 
         Args:
             held: what runs.
             request: what is asked; its inputs fit the signature.
-            rows: how many rows it has.
             alone: whether nothing else may run meanwhile.
             began: called before each run that it is part of, in any thread.
         """
         await self._solo.enter(alone)
+        self._running.add(began)
         try:
             loaded = self._loaded(held)
             self._tell_soon(held)
-            return await self._lanes.run(held.version, loaded, request, rows, began)
+            return await self._lanes.run(held.version, loaded, request, began.rows, began)
         finally:
+            self._running.discard(began)
             self._solo.leave(alone)
             self._tell_soon(held)
+
+    async def watch(self, end: Callable[[str], None]) -> None:
+        """Look for runs that hang; ends when cancelled.
+
+        Args:
+            end: ends the process; takes the reason.
+        """
+        await watch_runs(self._running, self._settings.load_s, end)
 
     def _loaded(self, held: _Held) -> LoadedModel:
         loaded = held.version.resident
@@ -284,8 +295,9 @@ class _Link:
         try:
             if held is None:
                 raise NotReady("the model is not loaded here", retry_after_s=1)
-            began = partial(self._arena.memory.__setitem__, asked.id, 1)
-            run = await self._host.run(held, request, asked.rows, asked.alone, began)
+            mark = partial(self._arena.memory.__setitem__, asked.id, 1)
+            began = RunningRequest(held.version, request, asked.rows, mark)
+            run = await self._host.run(held, request, asked.alone, began)
             outputs, started, ended, batch_rows = run
             chosen = {name: outputs[name] for name in asked.outputs or outputs}
             tensors = self._tensors.pack(chosen)
