@@ -35,6 +35,7 @@ from modelport.engine.opening import LoadedModel, Settings
 from modelport.engine.residency import Told, load_measured
 from modelport.engine.running import RunningRequest, watch_runs
 from modelport.engine.solo import Solo
+from modelport.engine.suspects import Suspects, Verdict
 from modelport.kit.arena import Arena, Window
 from modelport.kit.frames import Frames, accepted, swap
 from modelport.repository.layout import Source
@@ -82,10 +83,16 @@ class Host:
         self._links: set[_Link] = set()
         self._changing = asyncio.Lock()
         self._solo = Solo()
+        self._suspects = Suspects()
         self._running: set[RunningRequest] = set()
         self.left = asyncio.Event()
         """Set while no worker is connected."""
         self.left.set()
+
+    @property
+    def versions(self) -> list[Version]:
+        """Those that some worker needs."""
+        return [held.version for held in self._models.values()]
 
     async def serve(self, sock: socket.socket) -> None:
         """Take a worker's connection; returns once it is set up.
@@ -97,25 +104,31 @@ class Host:
         try:
             (theirs,) = await swap(sock, [arena.fd, self._board.fd], 1)
             link = _Link(self, arena, Window(theirs))
-        except (ConnectionError, ValueError) as error:
-            _log.warning("a worker's connection broke before it was used: %s", error)
+        except BaseException as error:
             arena.close()
             sock.close()
+            if not isinstance(error, ConnectionError | ValueError):
+                raise
+            _log.warning("a worker's connection broke before it was used: %s", error)
             return
         self._links.add(link)
         self.left.clear()
         await accepted(sock, link.frames)
+        for digest, verdict in self._suspects.items:
+            link.frames.send(Marked(digest, verdict))
 
     def keep_costs(self) -> None:
         """Write down what was learnt of the runs; writes files, and may be called in a thread."""
-        for held in list(self._models.values()):
-            held.version.keep_cost(self._settings)
+        for version in self.versions:
+            version.keep_cost(self._settings)
 
     def close(self) -> None:
-        """Drop what waits, and give memory back."""
+        """Leave the workers, drop what waits, and give memory back."""
+        for link in self._links:
+            link.frames.close()
         self._lanes.close()
-        for held in self._models.values():
-            held.version.close()
+        for version in self.versions:
+            version.close()
 
     # -- what workers ask for
 
@@ -144,7 +157,8 @@ class Host:
             self.left.set()
 
     def tell_others(self, link: _Link, marked: Marked) -> None:
-        """Hand on what one worker knows."""
+        """Hand on what one worker knows; to those that connect later, too."""
+        self._suspects.mark(marked.digest, Verdict(marked.verdict))
         for other in self._links - {link}:
             other.frames.send(marked)
 
