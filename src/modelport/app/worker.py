@@ -53,6 +53,7 @@ from modelport.http.connection import Connection
 from modelport.http.routes import Gate, Router
 from modelport.http.shared import Shared
 from modelport.kit.cpus import available_cpus
+from modelport.kit.heartbeat import beating
 from modelport.kit.memory import one_heap
 from modelport.monitor.logs import configure_logging
 from modelport.monitor.metrics import ModelMetrics, Report, VersionMemory
@@ -71,13 +72,14 @@ _ACCEPT_S = 0.05
 
 
 def main() -> None:
-    """Entry of the process; its argument is a file descriptor."""
+    """Entry of the process; its arguments are file descriptors: its life's, and where it beats."""
     spec, life = receive_spec(int(sys.argv[1]))
+    beats = int(sys.argv[2]) if len(sys.argv) > 2 else None
     configure_logging()
     sys.setswitchinterval(_SWITCH_S)
     _raise_file_limit()
     runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
-    runner.run(_Worker(spec, life).run())
+    runner.run(_Worker(spec, life, beats).run())
     # Closing the runner would wait for threads; everything owed is answered, and a model that
     # hangs, in a run or while it is loaded, must not keep the process.
     sys.stderr.flush()
@@ -87,9 +89,10 @@ def main() -> None:
 class _Worker:
     """The parts of one worker, and how they are wired."""
 
-    def __init__(self, spec: Spec, life: socket.socket) -> None:
+    def __init__(self, spec: Spec, life: socket.socket, beats: int | None) -> None:
         self._spec = spec
         self._life = life
+        self._beats = beats
         self._settings: Settings = spec.settings
         self._metrics: dict[tuple[str, str, str], ModelMetrics] = {}
         self._rejected: dict[str, int] = {}
@@ -105,6 +108,8 @@ class _Worker:
         self._link = ControlLink(
             self._spec.control, self._spec.index, self._report, self._on_snapshot
         )
+        if self._beats is not None:
+            self._beating = loop.create_task(beating(self._beats, self._spec.index))
         self._gate: Gate | None = None
         linked = loop.create_task(self._link.run())
         informed = loop.create_task(self._link.informed.wait())

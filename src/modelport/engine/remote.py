@@ -119,6 +119,13 @@ class EngineLink:
     async def run(self) -> None:
         """Keep the connection; ends when cancelled."""
         await self._wanted.wait()
+        try:
+            await self._keep()
+        finally:
+            if self._session is not None:
+                self._session.frames.close()
+
+    async def _keep(self) -> None:
         while True:
             try:
                 session = await connect(self._path, self._most, self)
@@ -126,13 +133,14 @@ class EngineLink:
                 _log.warning("the engine process cannot be reached: %s", error)
                 await asyncio.sleep(_AGAIN_S)
                 continue
+            if session.lost.is_set():
+                continue
             self._session = session
             for digest, verdict in self._suspects.items:
                 session.mark(digest, verdict)
             for key, handle in self._handles.items():
                 self._load(key, handle)
             await session.lost.wait()
-            self._on_lost()
 
     def open(self, source: Source) -> Opened:
         """Have a version loaded there; waits, and so is called in a thread.
@@ -211,7 +219,8 @@ class EngineLink:
         """Called by the session, with what another worker knows."""
         self._suspects.mark(digest, verdict)
 
-    def _on_lost(self) -> None:
+    def on_lost(self) -> None:
+        """Called by the session."""
         self._session = None
         for handle in self._handles.values():
             handle.ready.clear()
