@@ -131,6 +131,9 @@ def inference(
         loaded = version.resident
         if loaded is None:
             return again()(body) if version.is_retired else at_length.held(body, arrived, deadline)
+        door = version.door
+        if door is not None:
+            door(caller, priority)
         if len(body) > long_bytes:
             return at_length.whole(loaded, body, arrived, deadline)
         try:
