@@ -77,6 +77,14 @@ def test_work_that_was_dropped_is_not_charged() -> None:
     assert "a" in taken(queue, 2)
 
 
+def test_nobody_overtakes_an_earlier_request_of_the_same_caller_because_one_was_dropped() -> None:
+    large, second = job("large", 50.0), job("second")
+    queue = filled(large, second)
+    queue.drop(large)
+    queue.push(job("third"))
+    assert taken(queue) == ["second", "third"]
+
+
 def test_the_wait_of_a_caller_is_that_of_its_share() -> None:
     queue = filled(*(job(n, 1.0, caller="a") for n in range(10)))
     assert queue.wait_s(("normal", "a")) == 10
