@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from benchmarks.simulation.arrivals import SHAPES, Arrival, Closed, Load, Open
@@ -41,19 +41,19 @@ class Cell:
         """What a policy makes of it."""
         return summary(simulate(self.load, self.machine, make, self.seconds, seed), self.warm_s)
 
-    def sweep(self) -> Swept:
+    def sweep(self, settings: Sequence[tuple[int, float]] = SWEEP) -> Swept:
         """The best of all fixed sizes and waits, by the answers in time."""
-        tried = dict(self._tried())
+        tried = dict(self._tried(settings))
         name = max(tried, key=lambda name: tried[name].good_per_s)
         return Swept(name, tried[name], len(tried))
 
-    def _tried(self) -> Iterator[tuple[str, Summary]]:
+    def _tried(self, settings: Sequence[tuple[int, float]]) -> Iterator[tuple[str, Summary]]:
         cell = self
         if isinstance(self.load, Closed):  # what learns nothing needs no long warm-up
             left_s = 0.9 * self.warm_s
             cell = replace(self, warm_s=self.warm_s - left_s, seconds=self.seconds - left_s)
         for instances in range(1, self.machine.at_once + 1):
-            for size, wait_s in SWEEP:
+            for size, wait_s in settings:
                 yield _title(size, wait_s, instances), cell.run(fixed(size, wait_s, instances))
 
 
