@@ -65,6 +65,8 @@ class Described:
     check_limits: Callable[[Batch], None] | None
     """Refuses values outside their ranges and choices; None where there are none."""
     answer: AnswerOf
+    count_rows: Callable[[Batch], int]
+    """Refuses tensors that do not fit the signature, and counts their rows; as its `check`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,6 +173,7 @@ def _described(opened: Opened, toml: ModelToml, folder: Path) -> LoadedModel:
         decode_json=json_decoder(view),
         check_limits=limits(view),
         answer=plain_answer(view),
+        count_rows=view.signature.checker(),
         prepare=Preparer(parts, signature) if parts else None,
     )
 
