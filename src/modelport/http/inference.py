@@ -123,7 +123,7 @@ def inference(
     long_bytes, long_elements, written = codec.long_bytes, codec.long_elements, codec.written
     row = _row_elements(version.described.view.signature)
     at_length = _AtLength(engine, version, codec, metrics, terms)
-    timeout_s, caller = terms.timeout_s, terms.principal.name
+    timeout_s, caller, priority = terms.timeout_s, terms.principal.name, terms.priority
 
     def handle(body: bytes) -> Reply | Awaitable[Reply]:
         arrived = clock()
@@ -131,6 +131,9 @@ def inference(
         loaded = version.resident
         if loaded is None:
             return again()(body) if version.is_retired else at_length.held(body, arrived, deadline)
+        door = version.door
+        if door is not None:
+            door(caller, priority)
         if len(body) > long_bytes:
             return at_length.whole(loaded, body, arrived, deadline)
         try:
@@ -138,7 +141,11 @@ def inference(
         except NOT_JSON as error:
             raise not_json(error, body) from error
         request = InferRequest(
-            inputs=inputs, is_checked=is_checked, deadline=deadline, caller=caller
+            inputs=inputs,
+            is_checked=is_checked,
+            deadline=deadline,
+            caller=caller,
+            priority=priority,
         )
         if refine is not None:
             refine(request, asked)
@@ -220,6 +227,7 @@ class _AtLength(Generic[A]):
             is_checked=self._codec.checks_limits,
             deadline=deadline,
             caller=self._terms.principal.name,
+            priority=self._terms.priority,
         )
         if self._codec.refine is not None:
             self._codec.refine(request, asked)
