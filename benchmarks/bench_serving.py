@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -102,8 +103,9 @@ def _take_turn(
     trial = Trial(number, workload, SERVERS[name], machine.cores(), bin_)
     try:
         life = trial.run(options.connections, options.seconds, factors)
-    except BenchError as error:
-        samples.failures.append(Failure(number, workload.name, name, str(error)))
+    except (BenchError, OSError) as error:
+        reason = str(error) if isinstance(error, BenchError) else repr(error)
+        samples.failures.append(Failure(number, workload.name, name, reason))
         return
     samples.starts.append(life.start)
     samples.cells.extend(life.cells)
@@ -126,5 +128,11 @@ def _default_output(options: Options, commit: str) -> Path:
     return ROOT / "benchmarks" / "results" / f"{kind}-{moment}-{commit[:10]}.json"
 
 
+def _end(number: int, _: object) -> None:
+    sys.exit(128 + number)
+
+
 if __name__ == "__main__":
+    # As an interrupt does: leave by the way that ends the server which is being measured.
+    signal.signal(signal.SIGTERM, _end)
     sys.exit(main())

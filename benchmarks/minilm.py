@@ -193,7 +193,8 @@ def _attend(w: Doubles, name: str, x: NDArray[np.float64]) -> NDArray[np.float64
     scores = query @ key.transpose(0, 2, 1) / math.sqrt(_HEAD)
     shares = np.exp(scores - scores.max(axis=-1, keepdims=True))
     shares = shares / shares.sum(axis=-1, keepdims=True)
-    return (shares @ value).transpose(1, 0, 2).reshape(len(x), _WIDTH)
+    joined: NDArray[np.float64] = (shares @ value).transpose(1, 0, 2).reshape(len(x), _WIDTH)
+    return joined
 
 
 def _affine(w: Doubles, name: str, x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -203,4 +204,5 @@ def _affine(w: Doubles, name: str, x: NDArray[np.float64]) -> NDArray[np.float64
 def _normalise(w: Doubles, name: str, x: NDArray[np.float64]) -> NDArray[np.float64]:
     centred = x - x.mean(axis=-1, keepdims=True)
     spread = np.sqrt((centred**2).mean(axis=-1, keepdims=True) + _EPSILON)
-    return centred / spread * w[name + "weight"] + w[name + "bias"]
+    scaled: NDArray[np.float64] = centred / spread * w[name + "weight"] + w[name + "bias"]
+    return scaled

@@ -27,8 +27,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from benchmarks.answers import Reader
+from benchmarks.open_plan import OpenLoad, Plan, latency
 
-__all__ = ["Latency", "OpenLoad", "Plan", "latency", "main", "request_bytes", "run"]
+__all__ = ["main", "request_bytes", "run"]
 
 _RECEIVE = 262144
 _BUSY_S = 0.00005
@@ -40,68 +41,6 @@ _RETRY_S = 0.02
 """After a refused connection the next is tried so much later."""
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What is sent: when, how often, on how many connections."""
-
-    rate: float
-    """Arrivals in each second, evenly spaced."""
-    seconds: float
-    connections: int = 1024
-    """At most; kept alive, opened where none is free; one request at a time on each."""
-    timeout_s: float = 5.0
-    """Nobody waits longer for an answer, counted from the planned moment."""
-
-    @property
-    def arrivals(self) -> int:
-        """How many requests there are."""
-        return max(1, round(self.rate * self.seconds))
-
-
-@dataclass(frozen=True)
-class Latency:
-    """Milliseconds from the planned moment to the end of the answer; 0 where there is none."""
-
-    count: int
-    p50_ms: float = 0.0
-    p90_ms: float = 0.0
-    p99_ms: float = 0.0
-    p999_ms: float = 0.0
-    max_ms: float = 0.0
-
-
-@dataclass(frozen=True)
-class OpenLoad:
-    """What became of each arrival: `arrivals` is the sum of `statuses` and `failures`."""
-
-    rate: float
-    seconds: float
-    connections: int
-    timeout_s: float
-    arrivals: int
-    statuses: dict[int, int]
-    failures: dict[str, int]
-    """`timeout`: sent and not answered in time; `unsent`: no connection was free in time; `reset`:
-    the server ended the connection; `broken`: what came is no HTTP."""
-    good: Latency
-    """Of the answers with status 200 to 299."""
-    refused: Latency
-    """Of the answers with any other status."""
-    good_per_second: list[int]
-    """By the second in which the answer came, after the start."""
-    late_p99_ms: float
-    """How late the generator looked at its arrivals: its own fault, and part of each latency."""
-    cpu_s: float
-    """User and system time of the generator, while it ran."""
-    wall_s: float
-
-    @property
-    def goodput(self) -> float:
-        """Good answers in each second while requests were due; those that came later count not."""
-        whole = max(1, int(self.seconds))
-        return sum(self.good_per_second[:whole]) / min(whole, self.seconds)
-
-
 def request_bytes(url: str, body: bytes, headers: Mapping[str, str]) -> bytes:
     """The POST as it goes over the wire."""
     parts = urlsplit(url)
@@ -109,18 +48,6 @@ def request_bytes(url: str, body: bytes, headers: Mapping[str, str]) -> bytes:
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
     return f"POST {target} HTTP/1.1\r\n{head}\r\n".encode() + body
-
-
-def latency(seconds: Sequence[float]) -> Latency:
-    """Percentiles by the nearest rank."""
-    if not seconds:
-        return Latency(0)
-    ordered = sorted(seconds)
-
-    def at(share: float) -> float:
-        return ordered[max(0, math.ceil(share * len(ordered)) - 1)] * 1e3
-
-    return Latency(len(ordered), at(0.5), at(0.9), at(0.99), at(0.999), ordered[-1] * 1e3)
 
 
 def run(url: str, request: bytes, plan: Plan) -> OpenLoad:
@@ -154,18 +81,21 @@ class _Tally:
     refused: array[float] = field(default_factory=lambda: array("d"))
     late: array[float] = field(default_factory=lambda: array("d"))
     good_per_second: list[int] = field(default_factory=list)
+    good_while_due: int = 0
     ended: int = 0
 
-    def answer(self, status: int, after_s: float, second: int) -> None:
+    def answer(self, status: int, after_s: float, at_s: float, due: bool) -> None:
         self.ended += 1
         self.statuses[status] = self.statuses.get(status, 0) + 1
         if not 200 <= status < 300:
             self.refused.append(after_s)
             return
         self.good.append(after_s)
+        second = max(0, int(at_s))
         while len(self.good_per_second) <= second:
             self.good_per_second.append(0)
         self.good_per_second[second] += 1
+        self.good_while_due += due
 
     def fail(self, kind: str) -> None:
         self.ended += 1
@@ -211,6 +141,7 @@ class _Generator:
             good=latency(tally.good),
             refused=latency(tally.refused),
             good_per_second=tally.good_per_second,
+            good_while_due=tally.good_while_due,
             late_p99_ms=latency(tally.late).p99_ms,
             cpu_s=cpu_s,
             wall_s=wall_s,
@@ -305,8 +236,9 @@ class _Generator:
     def _complete(self, line: _Line) -> None:
         if line.due:
             moment = time.monotonic()
-            after_s, second = moment - line.due, int(moment - self._start)
-            self._tally.answer(line.reader.status, after_s, max(0, second))
+            at_s = moment - self._start
+            due = at_s <= self._plan.seconds
+            self._tally.answer(line.reader.status, moment - line.due, at_s, due)
             line.due = 0.0
             if not line.reader.closes and line.unsent is None:
                 self._free(line)
@@ -382,7 +314,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--timeout", type=float, default=5.0, help="seconds that anybody waits")
     given = parser.parse_args(arguments)
     headers = {"Content-Type": "application/json"}
-    headers |= dict((part.strip() for part in text.split(":", 1)) for text in given.header)
+    for text in given.header:
+        name, _, value = text.partition(":")
+        headers[name.strip()] = value.strip()
     plan = Plan(given.rate, given.seconds, given.connections, given.timeout)
     _raise_file_limit()
     load = run(given.url, request_bytes(given.url, given.body.read_bytes(), headers), plan)

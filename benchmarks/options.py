@@ -84,7 +84,7 @@ def _options(given: argparse.Namespace) -> Options:
     open_loop = given.open_loop
     if open_loop is None:
         open_loop = ("transformer",) if peers and not smoke else ()
-    batches = _BATCHES if peers else (1,)
+    batches: tuple[int, ...] = _BATCHES if peers else (1,)
     if smoke:
         batches = _SMOKE_BATCHES if peers else ()
     return Options(

@@ -142,8 +142,8 @@ def limits(bare: Sequence[Bare]) -> dict[str, Limit]:
         key = (loop.workload, loop.processes, loop.threads, loop.batch)
         groups.setdefault(key, []).append(loop.rows_per_s)
     best: dict[str, Limit] = {}
-    for (workload, *shape), values in groups.items():
-        limit = Limit(*shape, spread(values))
+    for (workload, processes, threads, batch), values in groups.items():
+        limit = Limit(processes, threads, batch, spread(values))
         if workload not in best or limit.rows_per_s.median > best[workload].rows_per_s.median:
             best[workload] = limit
     return best

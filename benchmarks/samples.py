@@ -6,7 +6,7 @@ import statistics
 from dataclasses import dataclass, field
 
 from benchmarks.measure import Memory
-from benchmarks.open_loop import OpenLoad
+from benchmarks.open_plan import OpenLoad
 
 __all__ = ["Bare", "Cell", "Failure", "Open", "Samples", "Start"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.calls import Call
 from benchmarks.errors import BenchError
-from benchmarks.open_loop import Latency, OpenLoad
+from benchmarks.open_plan import Latency, OpenLoad
 from benchmarks.workloads import ROOT
 
 __all__ = ["FACTORS", "parse", "push"]

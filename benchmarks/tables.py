@@ -125,9 +125,9 @@ def open_table(opens: Sequence[Open]) -> Table:
     columns = ("workload", "server", "rate ÷", "rate/s", "goodput %", "p50 ms", "p99 ms")
     table = _table("open loop", *columns, "refused %", "in ms (p99)", "lost %", "generator cores")
     for (workload, server, factor), seen in of_opens(opens).items():
-        row = (shown(seen["rate"]), percent(seen["goodput"]))
-        row += (shown(seen["good_p50_ms"]), shown(seen["good_p99_ms"]), percent(seen["refused"]))
-        row += (shown(seen["refused_p99_ms"]), percent(seen["failed"]))
+        row = [shown(seen["rate"]), percent(seen["goodput"])]
+        row += [shown(seen["good_p50_ms"]), shown(seen["good_p99_ms"]), percent(seen["refused"])]
+        row += [shown(seen["refused_p99_ms"]), percent(seen["failed"])]
         table.add_row(workload, server, number(factor), *row, shown(seen["generator_cpu"]))
     return table
 

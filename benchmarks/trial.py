@@ -14,7 +14,7 @@ from benchmarks import load, measure, sweep
 from benchmarks.calls import Call, ask
 from benchmarks.errors import ServerFailed
 from benchmarks.load import Load
-from benchmarks.open_loop import OpenLoad
+from benchmarks.open_plan import OpenLoad
 from benchmarks.process import first_answer, free_port, started, tail
 from benchmarks.samples import Cell, Open, Start
 from benchmarks.servers import Place, Server

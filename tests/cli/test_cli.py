@@ -128,9 +128,20 @@ def test_keys_are_listed_without_their_secret(cli) -> None:
     made = json.loads(cli("keys", "create", "--role", "infer", "--name", "shop", "--json").stdout)
     listed = cli("keys", "list", "--json").stdout
     assert json.loads(listed)[0]["id"] == made["id"]
+    assert json.loads(listed)[0]["priority"] == made["priority"] == "normal"
     assert made["key"].rpartition("_")[2] not in listed
     assert cli("keys", "revoke", made["id"]).returncode == 0
     assert json.loads(cli("keys", "list", "--json").stdout) == []
+
+
+def test_a_key_has_a_priority_and_the_list_shows_it(cli) -> None:
+    assert cli("keys", "create", "--role", "infer", "--priority", "low").returncode == 0
+    header, row = cli("keys", "list").stdout.splitlines()[-2:]
+    assert "priority" in header
+    assert "low" in row
+    wrong = cli("keys", "create", "--role", "infer", "--priority", "urgent")
+    assert wrong.returncode == 2
+    assert "'low', 'normal', 'high'" in wrong.stderr
 
 
 def test_revoking_the_last_key_warns_that_none_is_needed_any_more(cli) -> None:

@@ -17,6 +17,7 @@ from modelport.core.errors import Internal, InvalidInput, ModelNotFound
 from modelport.core.tensors import DType
 
 PREDICTED = {"prediction": 1.8}
+NO_OUTPUTS = {"outputs": []}
 
 
 def test_a_prediction_is_plain_json_both_ways(server, connect):
@@ -39,6 +40,24 @@ def test_a_prediction_is_plain_json_both_ways(server, connect):
 def test_names_are_percent_encoded_into_the_path(server, connect, model, version, path):
     connect(f"{server.url}/team/").predict(model, [1], version=version)
     assert server.asked[0].path == f"/team{path}"
+
+
+def test_a_priority_is_said_in_a_header_and_else_left_to_the_key(server, connect):
+    server.will(*(Response(200, json=PREDICTED) for _ in range(2)), Response(200, json=NO_OUTPUTS))
+    client = connect(server.url)
+    client.predict("iris", [1])
+    client.predict("iris", [1], priority="low")
+    client.infer("iris", {"x": np.zeros(3)}, priority="high")
+    said = [asked.headers.get("x-priority") for asked in server.asked]
+    assert said == [None, "low", "high"]
+
+
+def test_parameters_are_sent_beside_the_tensors(server, connect):
+    server.will(Response(200, json=NO_OUTPUTS))
+    connect(server.url).infer("iris", {"x": np.zeros(3)}, parameters={"top": 3})
+    (asked,) = server.asked
+    sent = msgspec.json.decode(asked.body[: int(asked.headers["inference-header-content-length"])])
+    assert sent["parameters"] == {"top": 3, "binary_data_output": True}
 
 
 @pytest.mark.parametrize("name", ["", ".", ".."])

@@ -69,12 +69,13 @@ def desk(tmp_path: Path) -> Iterator[Callable[[], Desk]]:
 
 def test_a_key_is_made_shown_once_and_listed_without_its_secret(desk: Callable[[], Desk]) -> None:
     one = desk()
-    created = one.do("keys.create", {"role": "infer", "name": "phone"})
+    created = one.do("keys.create", {"role": "infer", "name": "phone", "priority": "low"})
     assert (created["role"], created["name"]) == ("infer", "phone")
     assert recognise(created["key"], one.store.keys()) is not None
     assert one.told == 1
     (listed,) = one.do("keys.list")
-    assert set(listed) == {"id", "role", "name", "created"}
+    assert set(listed) == {"id", "role", "name", "created", "priority"}
+    assert listed["priority"] == created["priority"] == "low"
     assert listed["id"] == created["id"]
     assert created["key"].split("_", 2)[2] not in json.dumps(listed)
     assert one.told == 1

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from modelport.control.state import StateStore, admin_token
 from modelport.core.errors import ConfigError, NotFound
-from modelport.guard.auth import recognise
+from modelport.guard.auth import new_key, recognise
 from modelport.kit.storage import private_folder
 
 PROGRAM = """
@@ -63,6 +66,49 @@ def test_the_database_holds_no_secret(store: Callable[[], StateStore], tmp_path:
     files = [path for path in (tmp_path / "state").iterdir() if path.is_file()]
     assert files
     assert all(secret not in path.read_bytes() for path in files)
+
+
+def test_a_key_keeps_its_priority(store: Callable[[], StateStore]) -> None:
+    _, record = store().create_key("infer", "batch jobs", "low")
+    assert record.priority == "low"
+    assert store().keys()[record.id].priority == "low"
+
+
+def test_a_store_of_an_older_version_is_taken_over_with_its_keys(
+    store: Callable[[], StateStore], tmp_path: Path
+) -> None:
+    (tmp_path / "state").mkdir()
+    key, record = new_key("infer", "old", "2026-01-01")
+    with contextlib.closing(sqlite3.connect(tmp_path / "state" / "state.db")) as old:
+        old.execute(
+            "CREATE TABLE keys (id VARCHAR NOT NULL PRIMARY KEY, role VARCHAR NOT NULL,"
+            " hash VARCHAR NOT NULL, name VARCHAR NOT NULL, created VARCHAR NOT NULL)"
+        )
+        old.execute(
+            "INSERT INTO keys VALUES (?, ?, ?, ?, ?)",
+            (record.id, record.role, record.hash, record.name, record.created),
+        )
+        old.commit()
+    found = store().keys()
+    assert found == {record.id: record}
+    assert recognise(key, found) == record
+    assert record.priority == "normal"
+    one = store()
+    _, made = one.create_key("infer", "new", "high")
+    assert {key.name: key.priority for key in one.keys().values()} == {
+        "old": "normal",
+        made.name: "high",
+    }
+
+
+def test_processes_that_take_over_an_older_store_at_once_agree(tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "state.db")) as old:
+        old.execute("CREATE TABLE keys (id VARCHAR PRIMARY KEY, role, hash, name, created)")
+    with ThreadPoolExecutor(8) as pool:
+        stores = list(pool.map(StateStore, [tmp_path] * 8))
+    for one in stores:
+        one.create_key("infer", "x", "low")
+        one.close()
 
 
 def test_a_revoked_key_is_gone_and_cannot_be_revoked_again(

@@ -7,7 +7,7 @@ import dataclasses
 import logging
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from modelport.core.errors import (
     NotReady,
     Overloaded,
 )
-from modelport.core.messages import InferRequest, InferResponse
+from modelport.core.messages import InferRequest, InferResponse, Parameter
 from modelport.core.signature import Signature, TensorSpec
 from modelport.core.tensors import DType
 from modelport.engine.batcher import Limits
@@ -31,6 +31,7 @@ from modelport.engine.lifecycle import State, Version
 from modelport.engine.opening import LoadedModel, Settings
 from modelport.engine.residency import Told
 from modelport.repository.layout import Source
+from modelport.runtimes.base import Model
 
 Served = Callable[..., tuple[Version, LoadedModel]]
 Sources = Callable[..., Source]
@@ -555,3 +556,33 @@ def test_a_version_that_was_never_loaded_goes_at_once(
     version = made.find("m")
     made.route([], {})
     assert version.state is State.UNLOADED
+
+
+@pytest.mark.parametrize("execution", ["compute", "blocking", "async"])
+def test_parameters_reach_the_model_wherever_it_runs(
+    engine: Callable[..., Engine], served: Served, execution: str
+) -> None:
+    async def later(x: Any) -> Any:
+        return x
+
+    version, loaded = served(later if execution == "async" else lambda x: x, execution)
+    seen: list[Mapping[str, Parameter]] = []
+
+    class Taking:
+        description = loaded.model.description
+        predict = loaded.model.predict
+
+        def given(self, parameters: Mapping[str, Parameter]) -> Model:
+            seen.append(parameters)
+            return loaded.model
+
+    taking = dataclasses.replace(loaded, model=Taking())
+    one = engine()
+
+    async def main() -> None:
+        for said in ({}, {"top": 3}):
+            response = await answered(one.infer(version, taking, request(1, parameters=said)))
+            assert response.outputs["y"].tolist() == [1]
+
+    asyncio.run(main())
+    assert seen == [{"top": 3}]

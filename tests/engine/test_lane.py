@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import random
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import onnx
@@ -19,7 +20,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from modelport.core.errors import DeadlineExceeded, InvalidInput, ModelFailed, Overloaded
-from modelport.core.messages import InferRequest
+from modelport.core.messages import InferRequest, Parameter
 from modelport.core.signature import Signature, TensorSpec
 from modelport.core.tensors import Batch, DType
 from modelport.engine.batcher import Limits
@@ -367,3 +368,53 @@ def test_an_input_that_the_runtime_refuses_is_the_callers_fault_and_only_theirs(
     results = asyncio.run(main())
     assert [type(r) for r in results if isinstance(r, Exception)] == [InvalidInput]
     assert type(results[7]) is InvalidInput
+
+
+class Telling(Doubling):
+    """Multiplies by a parameter; notes with which parameters it ran, and how many rows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.description = Description(runtime="test", signature=FREE, takes_parameters=True)
+        self.ran: list[tuple[dict[str, Any], int]] = []
+
+    def given(self, parameters: Mapping[str, Parameter]) -> Telling:
+        other = copy.copy(self)
+        other.by = dict(parameters)
+        return other
+
+    by: ClassVar[dict[str, Any]] = {}
+
+    def predict(self, batch: Batch) -> Batch:
+        doubled = super().predict(batch)
+        self.ran.append((self.by, len(batch["x"])))
+        return {"y": doubled["y"] * float(self.by.get("by", 1))}
+
+
+def test_requests_with_different_parameters_never_share_a_batch() -> None:
+    model = Telling()
+    model.gate.clear()
+    said: list[dict[str, Any]] = [{"by": n} for n in (1, True, 2, 2, 1.0, 1)]
+
+    async def main() -> list[Any]:
+        async with open_lane(model) as run:
+            first = asyncio.create_task(run(asked([[1, 2]])))
+            await started(model)
+            rest = [asyncio.create_task(run(asked([[1, 2]], parameters=each))) for each in said]
+            await asyncio.sleep(0.02)
+            model.gate.set()
+            return await settled([first, *rest])
+
+    runs = asyncio.run(main())
+    assert [outputs["y"].tolist() for outputs, *_ in runs[1:]] == [
+        [[2.0 * each["by"], 4.0 * each["by"]]] for each in said
+    ]
+    assert model.ran[0] == ({}, 1)
+    together = [(*by.items(), type(by["by"]), rows) for by, rows in model.ran[1:]]
+    assert set(together) == {
+        (("by", 1), int, 2),
+        (("by", True), bool, 1),
+        (("by", 2), int, 2),
+        (("by", 1.0), float, 1),
+    }
+    assert len(together) == 4

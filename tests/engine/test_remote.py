@@ -90,7 +90,7 @@ class Sharing:
 
     async def worker(self, *sources: Source, most: int = 64, **placing: Any) -> Engine:
         """The engine of a worker that has loaded these."""
-        link = EngineLink(self.path, most)
+        link = EngineLink(self.path, Limits(queue_jobs=most))
         task = asyncio.create_task(link.run())
         self.tasks.insert(0, task)
         made = Placing(open=link.open, **{"workers": 2, "wanted": "shared", **placing})
@@ -317,14 +317,15 @@ def test_what_is_given_up_is_dropped_and_its_number_comes_back(tmp_path: Path) -
 def test_the_board_says_what_waits(tmp_path: Path) -> None:
     async def work(shared: Sharing) -> None:
         engine = await shared.worker(shared.slow())
-        assert remote(engine).backlog_s == 0
+        assert remote(engine).backlog == (0, 0, 0)
         await ask(engine, [[1.0]])
         tasks = [asyncio.create_task(ask(engine, [[1.0]])) for _ in range(4)]
         await asyncio.sleep(0.1)
-        assert 0.3 < remote(engine).backlog_s < 2
+        assert 0.3 < remote(engine).backlog.seconds < 2
+        assert remote(engine).backlog[1:] == (3, 1)
         await asyncio.gather(*tasks)
         await asyncio.sleep(0.01)
-        assert remote(engine).backlog_s == 0
+        assert remote(engine).backlog == (0, 0, 0)
 
     sharing(tmp_path, work)
 

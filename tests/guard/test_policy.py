@@ -5,12 +5,22 @@ from __future__ import annotations
 import pytest
 
 from modelport.core.errors import Forbidden, Unauthenticated
+from modelport.core.messages import Priority
 from modelport.guard.auth import KeyRecord, new_key
-from modelport.guard.policy import Caller, Permission, Policy, Principal, admit, permit
+from modelport.guard.policy import (
+    Caller,
+    Permission,
+    Policy,
+    Principal,
+    admit,
+    permit,
+    prioritise,
+)
 
 INFER, INFER_RECORD = new_key("infer", "app")
 ADMIN, ADMIN_RECORD = new_key("admin", "admin token")
 STRANGER, _ = new_key("infer")
+PRIORITIES: tuple[Priority, ...] = ("low", "normal", "high")
 
 
 def policy(*records: KeyRecord, **settings: object) -> Policy:
@@ -108,7 +118,7 @@ def test_as_soon_as_there_are_keys_this_machine_needs_one_too() -> None:
 
 @pytest.mark.parametrize("caller", [local(**bearer(INFER)), remote(**bearer(INFER))])
 def test_a_key_is_known_by_its_id_and_role_from_anywhere(caller: Caller) -> None:
-    assert admit(CLOSED, caller) == Principal(INFER_RECORD.id, "infer")
+    assert admit(CLOSED, caller) == Principal(INFER_RECORD.id, "infer", "normal", "normal")
 
 
 def test_a_key_is_enough_under_any_host_name() -> None:
@@ -138,6 +148,32 @@ def test_a_revoked_key_is_refused() -> None:
     assert admit(CLOSED, local(**bearer(INFER)))
     with pytest.raises(Unauthenticated):
         admit(policy(ADMIN_RECORD), local(**bearer(INFER)))
+
+
+def test_without_keys_callers_have_the_priority_that_they_ask_for() -> None:
+    principal = admit(OPEN, local())
+    assert prioritise(principal, None) == "normal"
+    assert [prioritise(principal, asked) for asked in PRIORITIES] == [*PRIORITIES]
+
+
+@pytest.mark.parametrize("own", PRIORITIES)
+def test_a_keys_priority_is_that_of_its_requests_and_their_highest(own: Priority) -> None:
+    key, record = new_key("infer", priority=own)
+    principal = admit(policy(ADMIN_RECORD, record), local(**bearer(key)))
+    assert prioritise(principal, None) == own
+    for asked in PRIORITIES:
+        if PRIORITIES.index(asked) <= PRIORITIES.index(own):
+            assert prioritise(principal, asked) == asked
+        else:
+            with pytest.raises(Forbidden, match=f"'{own}' at most, and '{asked}'") as error:
+                prioritise(principal, asked)
+            assert error.value.detail == {"highest": own}
+
+
+def test_the_admin_token_may_ask_for_any_priority() -> None:
+    principal = admit(CLOSED, local(**bearer(ADMIN)))
+    assert prioritise(principal, None) == "normal"
+    assert prioritise(principal, "high") == "high"
 
 
 def test_the_scheme_is_known_in_any_case_and_spaces_do_not_matter() -> None:

@@ -136,6 +136,17 @@ def test_a_key_to_infer_opens_all_but_admin(server: Served) -> None:
     assert server.asked == []
 
 
+def test_the_gate_says_who_is_calling(server: Served) -> None:
+    def caller(policy: Policy, *headers: tuple[bytes, bytes]) -> str:
+        server.gate.policy = policy
+        head = Head(b"POST", b"/models/linear/predict", ((b"host", b"localhost"), *headers))
+        server.gate.resolve(head)
+        return head.principal.name
+
+    assert caller(ADMIN_ONLY) == "local"
+    assert caller(CLOSED, (b"authorization", b"Bearer " + INFER.encode())) == _INFER.id
+
+
 def test_a_key_of_an_admin_opens_everything(server: Served) -> None:
     for policy in (ADMIN_ONLY, CLOSED):
         server.decides(policy)

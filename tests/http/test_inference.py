@@ -19,11 +19,14 @@ from modelport.core.tensors import Batch
 from modelport.engine.batcher import Limits
 from modelport.engine.facade import Engine
 from modelport.engine.opening import Settings
+from modelport.guard.policy import Principal
 from modelport.http.inference import Codec, inference, packed, unpacked
+from modelport.http.terms import Terms
 from modelport.http.wire import Handler, Head, Reply
 from modelport.monitor.metrics import ModelMetrics
 from tests.http.serving import LINEAR
 
+ASKER = Principal("0123", "infer")
 LIMIT = 100 * 1024 * 1024
 LARGE = gzip.compress(bytes(LIMIT), 1)
 GZIP = Head(b"POST", b"/", ((b"content-encoding", b"gzip"), (b"accept-encoding", b"gzip")))
@@ -72,9 +75,8 @@ def handler(engine: Engine) -> Callable[..., Handler]:
     def make(codec: Codec[Any], timeout_s: float = 60.0) -> Handler:
         metrics = ModelMetrics("linear", "1", "test")
         version = engine.find("linear")
-        return inference(
-            engine, version, lambda known: codec, metrics, timeout_s, lambda: make(codec)
-        )
+        terms = Terms(principal=ASKER, timeout_s=timeout_s)
+        return inference(engine, version, lambda known: codec, metrics, terms, lambda: make(codec))
 
     return make
 
@@ -88,6 +90,7 @@ def test_a_short_body_is_answered_where_it_arrives(handler: Callable[..., Handle
     traced = Traced()
     assert handler(traced.codec)(b"x" * 10) == (b"", b"10")
     assert traced.decoded_in == traced.encoded_in == [threading.current_thread().name]
+    assert traced.requests[0].caller == ASKER.name
 
 
 def test_a_long_body_is_decoded_in_a_thread(handler: Callable[..., Handler]) -> None:
@@ -95,6 +98,7 @@ def test_a_long_body_is_decoded_in_a_thread(handler: Callable[..., Handler]) -> 
     assert asyncio.run(answered(handler(traced.codec), b"x" * 11)) == (b"", b"11")
     assert traced.decoded_in[0].startswith("modelport-codec")
     assert traced.encoded_in == [threading.current_thread().name]
+    assert traced.requests[0].caller == ASKER.name
 
 
 def test_a_long_answer_is_encoded_in_a_thread(handler: Callable[..., Handler]) -> None:

@@ -19,7 +19,7 @@ from modelport.core.tensors import DType, bytes_tensor, to_raw
 from modelport.http.oip_data import encode_data
 from modelport.http.wire import Head
 from tests.http.models import flowers, graph, identity, logarithm, sums, written
-from tests.http.serving import LINEAR, Answer, Served, serving
+from tests.http.serving import LINEAR, Answer, Served, serving, source
 
 WIDE = 50_000
 """The length of a row that is large in every form."""
@@ -380,3 +380,40 @@ def test_requests_are_counted_apart_from_plain_ones(server: Served) -> None:
     assert counted.errors.get("INVALID_INPUT", 0) == before[0].get("INVALID_INPUT", 0) + 1
     assert counted.errors.get("UNSUPPORTED_MEDIA", 0) == before[0].get("UNSUPPORTED_MEDIA", 0) + 1
     assert server.metrics_of("fp32", "plain").requests == 0
+
+
+SAYING = """
+def say(x: float, parameters: dict) -> str:
+    return str(sorted(parameters.items()))
+"""
+
+
+@pytest.fixture(scope="module")
+def saying(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder: Path = tmp_path_factory.mktemp("saying")
+    (folder / "say.py").write_text(SAYING)
+    with serving([LINEAR, source(folder / "say.py", attribute="say")]) as server:
+        yield server
+
+
+def test_parameters_of_a_request_reach_a_model_that_takes_some(saying: Served) -> None:
+    own = {"top": 3, "loud": True, "tone": "warm", "heat": 0.5}
+    of_the_protocol = {"timeout": 10**6, "priority": 2, "sequence_id": 7, "sequence_start": True}
+    request = {"inputs": [tensor([1], shape=(1, 1))], "parameters": {**own, **of_the_protocol}}
+    (said,) = outputs(infer(saying, "say", request))["output"]["data"]
+    assert said == str(sorted(own.items()))
+    request = {"inputs": [tensor([1], shape=(1, 1))]}
+    assert outputs(infer(saying, "say", request))["output"]["data"] == ["[]"]
+    assert saying.post("/models/say/predict", '{"x": 1}').json == {"prediction": "[]"}
+
+
+@pytest.mark.parametrize("value", [None, [1], {"a": 1}])
+def test_a_parameter_that_is_no_single_value_is_refused_where_a_model_would_see_it(
+    saying: Served, value: object
+) -> None:
+    request = {"inputs": [tensor([1], shape=(1, 1))], "parameters": {"top": value}}
+    answer = infer(saying, "say", request)
+    assert answer.status == 400
+    assert "the parameter 'top' is a text, a number, true or false" in answer.json["error"]
+    request = {"inputs": [tensor([1, 2, 3])], "parameters": {"top": value}}
+    assert outputs(infer(saying, "linear", request))["y"]["data"] == [1.8]

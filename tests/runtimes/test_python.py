@@ -26,8 +26,9 @@ from modelport.core.errors import (
 from modelport.core.semantics import Field
 from modelport.core.signature import TensorSpec
 from modelport.core.tensors import DType, bytes_tensor
-from modelport.runtimes.base import LoadOptions, Model, load
+from modelport.runtimes.base import LoadOptions, Model, given, load
 from modelport.runtimes.python import RUNTIME
+from modelport.runtimes.renamed import Renamed
 
 F32, F64, I64, BOOL, BYTES = DType.FP32, DType.FP64, DType.INT64, DType.BOOL, DType.BYTES
 
@@ -605,3 +606,83 @@ def test_each_version_imports_its_own_neighbours_and_its_folder_stays_as_it_is(
         assert sorted(each.name for each in folder.iterdir()) == ["app.py", "beside.py"]
     assert sys.dont_write_bytecode is False
     assert [run(model, a=[0])["output"] for model in models] == [[1], [2]]
+
+
+# -- parameters of a request
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        "parameters",
+        "parameters=None",
+        "parameters: dict",
+        "parameters: dict[str, Any]",
+        "parameters: typing.Mapping[str, object]",
+        "parameters: collections.abc.Mapping[str, Any]",
+        "*, parameters: Any",
+    ],
+)
+def test_an_argument_named_parameters_gets_those_of_the_request(
+    program: Program, argument: str
+) -> None:
+    source = f"""
+    import collections.abc, typing
+    def f(x: float, {argument}) -> str:
+        return f"{{x}} {{sorted(parameters.items())}}"
+    """
+    model = program(source)
+    assert [spec.name for spec in model.description.signature.inputs] == ["x"]
+    assert model.description.takes_parameters
+    assert run(model, x=[1])["output"] == [b"1.0 []"]
+    asked = given(model, {"top": 3, "loud": True})
+    assert run(asked, x=[1, 2])["output"] == [
+        b"1.0 [('loud', True), ('top', 3)]",
+        b"2.0 [('loud', True), ('top', 3)]",
+    ]
+    assert run(model, x=[1])["output"] == [b"1.0 []"]
+
+
+def test_an_asynchronous_method_gets_parameters_of_its_own_to_change(program: Program) -> None:
+    source = """
+    class Model:
+        async def predict(
+            self, x: Annotated[NDArray[np.float64], (None,)], parameters: dict[str, Any]
+        ) -> NDArray[np.float64]:
+            return x * parameters.pop("by", 1)
+    """
+    model = program(source, "Model")
+    said = {"by": 2}
+    assert run(given(model, said), x=np.array([1.0, 2.0]))["output"] == [2, 4]
+    assert run(given(model, said), x=np.array([1.0, 2.0]))["output"] == [2, 4]
+    assert said == {"by": 2}
+
+
+def test_an_argument_named_parameters_that_is_a_tensor_stays_one(program: Program) -> None:
+    model = program("def f(parameters: float) -> float:\n    return parameters")
+    assert [spec.name for spec in model.description.signature.inputs] == ["parameters"]
+    assert not model.description.takes_parameters
+    assert run(given(model, {"a": 1}), parameters=[3])["output"] == [3]
+    declared = {"parameters": TensorSpec("parameters", F64, (None, 2))}
+    model = program(
+        "def f(parameters) -> NDArray[np.float64]:\n    return parameters[:, 0]",
+        declared_inputs=declared,
+    )
+    assert not model.description.takes_parameters
+
+
+def test_a_function_of_parameters_alone_has_no_inputs(program: Program) -> None:
+    with pytest.raises(UnsupportedModel, match="needs named arguments with type hints"):
+        program("def f(parameters: dict) -> float:\n    return 1.0")
+
+
+def test_a_model_that_takes_none_is_itself_whatever_is_said(program: Program) -> None:
+    model = program("def f(x: float) -> float:\n    return x")
+    assert given(model, {"a": 1}) is model
+
+
+def test_a_renamed_model_hands_parameters_on(program: Program) -> None:
+    model = program("def f(x: float, parameters) -> float:\n    return x * parameters['by']")
+    renamed = Renamed(model, {"x": TensorSpec("INPUT__0", F64, (None, 1))}, {})
+    assert renamed.description.takes_parameters
+    assert run(given(renamed, {"by": 3}), INPUT__0=[2])["output"] == [6]

@@ -34,13 +34,16 @@ _BACKLOG = 2048
 
 def main() -> None:
     """Serve from as many processes as there are to be workers."""
+    ends = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     children = []
     for _ in range(int(os.environ["BENCH_WORKERS"])):
         if (pid := os.fork()) == 0:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, ends)
             _work(int(os.environ["BENCH_PORT"]))
             os._exit(0)
         children.append(pid)
-    signal.sigwait({signal.SIGTERM, signal.SIGINT})
+    signal.sigwait(ends)
     for pid in children:
         os.kill(pid, signal.SIGTERM)
     for pid in children:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import numpy as np
 from mlserver import MLModel
 from mlserver.codecs import Base64Codec, NumpyCodec
 from mlserver.types import InferenceRequest, InferenceResponse, RequestInput
+from numpy.typing import NDArray
 
-from benchmarks.peers.handlers import Arrays, form_of, open_session, run
+from benchmarks.peers.handlers import form_of, open_session, run
 
 __all__ = ["BenchModel"]
 
@@ -32,8 +34,9 @@ class BenchModel(MLModel):  # type: ignore[misc]  # known in its own environment
             outputs=[NumpyCodec.encode_output(name, value) for name, value in named],
         )
 
-    def _array(self, given: RequestInput) -> Arrays:
+    def _array(self, given: RequestInput) -> NDArray[Any]:
         if given.datatype == "BYTES":
             pictures = Base64Codec.decode_input(given)
             return np.concatenate([self._form.decode(picture)[0] for picture in pictures])
-        return NumpyCodec.decode_input(given)
+        array: NDArray[Any] = NumpyCodec.decode_input(given)
+        return array

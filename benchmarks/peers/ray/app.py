@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 
 import ray
 from ray import serve
@@ -76,7 +77,9 @@ def main() -> None:
     else:
         application = options(Single).bind(workload, os.path.abspath(model))  # noqa: PTH100
     serve.run(application, route_prefix="/predict")
-    signal.sigwait({signal.SIGTERM, signal.SIGINT})
+    ended = threading.Event()
+    signal.signal(signal.SIGTERM, lambda number, frame: ended.set())
+    ended.wait()
     serve.shutdown()
     ray.shutdown()
 

@@ -13,15 +13,16 @@ from modelport.app.link import ask_control
 from modelport.app.spec import state_folder
 from modelport.control.state import StateStore
 from modelport.core.errors import NotReady
+from modelport.core.messages import Priority
 from modelport.guard.auth import KeyRecord, Role
 
 __all__ = ["all_keys", "create_key", "revoke_key", "tell_servers"]
 
 
-def create_key(role: Role, name: str) -> tuple[str, KeyRecord]:
+def create_key(role: Role, name: str, priority: Priority) -> tuple[str, KeyRecord]:
     """A new key, shown once, and its record; `tell_servers` makes it known."""
     with _store() as store:
-        return store.create_key(role, name)
+        return store.create_key(role, name, priority)
 
 
 def all_keys() -> list[KeyRecord]:

@@ -153,19 +153,19 @@ class _Worker:
         """Put the parts together; nothing is loaded yet."""
         settings = self._settings
         self._cache = cache_of(settings.caching)
+        limits = Limits(queue_jobs=settings.inference.queue_limit)
         load_settings = LoadSettings(
             threads=self._threads(),
             trusted=snapshot.trusted,
             cache_dir=Path(self._spec.state) / "cache",
             cost_dir=Path(self._spec.state) / "cost",
             load_s=settings.inference.load_s,
-            caches=self._cache is not None,
-            placing=self._placing(),
+            stored_by="" if self._cache is None else f"modelport {__version__}",
+            placing=self._placing(limits),
         )
         memory = memory_of(settings.memory, self._spec.workers)
         if memory.is_bounded or memory.lazy:
             one_heap()
-        limits = Limits(queue_jobs=settings.inference.queue_limit)
         self._engine = Engine((), load_settings, limits, memory, self._tell_loading, self._cache)
         self._route(snapshot)
         routes = api_routes(
@@ -199,12 +199,12 @@ class _Worker:
         config.load()
         self._server = _Server(config)
 
-    def _placing(self) -> Placing | None:
+    def _placing(self, limits: Limits) -> Placing | None:
         """How models are placed; the connection to the engine process is made when one is there."""
         if not self._spec.engine:
             return None
         inference = self._settings.inference
-        link = EngineLink(self._spec.engine, inference.queue_limit)
+        link = EngineLink(self._spec.engine, limits, self._spec.workers)
         self._sharing = asyncio.create_task(link.run())
         costs = Path(self._spec.state) / "cost"
         threads = self._threads()

@@ -11,9 +11,11 @@ import typer
 
 from modelport.cli.output import out, print_table
 
-__all__ = ["RoleName", "app"]
+__all__ = ["PriorityName", "RoleName", "app"]
 
 app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
+
+_FACTS = ("id", "role", "name", "priority")
 
 
 class RoleName(StrEnum):
@@ -23,18 +25,31 @@ class RoleName(StrEnum):
     admin = "admin"
 
 
+class PriorityName(StrEnum):
+    """The turns that a key's requests get, in proportion: 1, 4 or 16."""
+
+    low = "low"
+    normal = "normal"
+    high = "high"
+
+
 @app.command()
 def create(
     role: Annotated[RoleName, typer.Option(help="What the key may do.")],
     name: Annotated[str, typer.Option(help="Whose key it is, for the list.")] = "",
+    priority: Annotated[
+        PriorityName,
+        typer.Option(help="That of its requests, and the highest that they may ask for."),
+    ] = PriorityName.normal,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Make a key and print it, for the only time; from then on callers need one."""
     from modelport.app.keys import create_key, tell_servers
 
-    key, record = create_key(role.value, name)
+    key, record = create_key(role.value, name, priority.value)
     if as_json:
-        out(json.dumps({"key": key, "id": record.id, "role": record.role, "name": record.name}))
+        facts = {name: getattr(record, name) for name in _FACTS}
+        out(json.dumps({"key": key, **facts}))
     else:
         out(key)
         sys.stderr.write(
@@ -50,12 +65,12 @@ def list_keys(
     """List the keys, without their secrets."""
     from modelport.app.keys import all_keys
 
-    rows = [{"id": r.id, "role": r.role, "name": r.name, "created": r.created} for r in all_keys()]
+    columns = (*_FACTS, "created")
+    rows = [[getattr(record, column) for column in columns] for record in all_keys()]
     if as_json:
-        out(json.dumps(rows))
+        out(json.dumps([dict(zip(columns, row, strict=True)) for row in rows]))
         return
-    columns = ("id", "role", "name", "created")
-    print_table(columns, [[*row.values()] for row in rows], empty="There are no keys.")
+    print_table(columns, rows, empty="There are no keys.")
 
 
 @app.command()

@@ -15,6 +15,7 @@ import msgspec
 from modelport.client import oip, plain
 from modelport.client.answers import Reply, decode_json
 from modelport.core.errors import InvalidInput
+from modelport.core.messages import Parameter, Priority
 from modelport.core.tensors import Array, Batch
 
 __all__ = [
@@ -62,24 +63,36 @@ class ModelState(msgspec.Struct, frozen=True):
     """Why it is not ready."""
 
 
-def predict(model: str | None, data: object, version: str | int | None) -> Call[dict[str, object]]:
+def predict(
+    model: str | None,
+    data: object,
+    version: str | int | None,
+    priority: Priority | None = None,
+) -> Call[dict[str, object]]:
     """A prediction in plain JSON; without a model, of the only one served."""
     if model is None and version is not None:
         raise InvalidInput(f"version {version} of which model? Name the model as well")
     where = "" if model is None else f"/models/{_segment(model)}{_version(version)}"
     headers = {"Content-Type": "application/json", "Accept": "application/json"}
+    headers |= _asking(priority)
     request = Request("POST", f"{where}/predict", headers, plain.encode(data))
     return Call(request, _object)
 
 
 def infer(
-    model: str, inputs: Batch, version: str | int | None, outputs: Iterable[str]
+    model: str,
+    inputs: Batch,
+    version: str | int | None,
+    outputs: Iterable[str],
+    parameters: Mapping[str, Parameter] | None = None,
+    priority: Priority | None = None,
 ) -> Call[dict[str, Array]]:
     """An inference on named tensors, as the Open Inference Protocol has it."""
-    body = oip.encode(inputs, outputs)
+    body = oip.encode(inputs, outputs, parameters or {})
     headers = {
         "Content-Type": "application/octet-stream",
         oip.HEADER_LENGTH: str(body.header_length),
+        **_asking(priority),
     }
     path = f"/v2/models/{_segment(model)}{_version(version)}/infer"
     return Call(Request("POST", path, headers, body.content), oip.decode)
@@ -104,6 +117,10 @@ def ready(model: str | None) -> Call[None]:
     """Succeeds when the server, or one of its models, can answer inferences."""
     path = "/v2/health" if model is None else f"/v2/models/{_segment(model)}"
     return Call(Request("GET", f"{path}/ready"), _nothing)
+
+
+def _asking(priority: Priority | None) -> dict[str, str]:
+    return {} if priority is None else {"X-Priority": priority}
 
 
 def _object(reply: Reply) -> dict[str, object]:

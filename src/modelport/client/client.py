@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -12,6 +12,7 @@ from modelport.client.calls import Call, ModelState
 from modelport.client.flow import Rules, answer, holds
 from modelport.client.target import resolve
 from modelport.client.transport import AsyncTransport, Transport
+from modelport.core.messages import Parameter, Priority
 from modelport.core.tensors import Array, Batch
 
 __all__ = ["AsyncClient", "Client"]
@@ -61,6 +62,7 @@ class Client:
         data: object,
         *,
         version: str | int | None = None,
+        priority: Priority | None = None,
         timeout_s: float | None = None,
     ) -> dict[str, object]:
         """The model's answer to data as a person writes it.
@@ -70,9 +72,10 @@ class Client:
             data: a dict, a list of records, a list; numpy arrays may stand for lists, and a
                 pandas or polars DataFrame for records. NaN is sent as a missing value.
             version: a version or an alias; None leaves the choice to the server.
+            priority: its share where others wait too; None is that of the key.
             timeout_s: in place of the client's.
         """
-        return self._ask(calls.predict(model, data, version), timeout_s)
+        return self._ask(calls.predict(model, data, version, priority), timeout_s)
 
     def infer(
         self,
@@ -81,6 +84,8 @@ class Client:
         *,
         version: str | int | None = None,
         outputs: Iterable[str] = (),
+        parameters: Mapping[str, Parameter] | None = None,
+        priority: Priority | None = None,
         timeout_s: float | None = None,
     ) -> dict[str, Array]:
         """The model's output tensors for input tensors, bit for bit (Open Inference Protocol).
@@ -92,9 +97,13 @@ class Client:
             inputs: arrays of the dtypes that the model takes; nothing is converted.
             version: a version or an alias; None leaves the choice to the server.
             outputs: the outputs wanted, in order; empty means all.
+            parameters: what else is said to a model that takes parameters; others ignore it.
+            priority: its share where others wait too; None is that of the key.
             timeout_s: in place of the client's.
         """
-        return self._ask(calls.infer(model, inputs, version, outputs), timeout_s)
+        return self._ask(
+            calls.infer(model, inputs, version, outputs, parameters, priority), timeout_s
+        )
 
     def models(self, *, timeout_s: float | None = None) -> list[ModelState]:
         """Every model that the caller may see, with its state."""
@@ -171,10 +180,11 @@ class AsyncClient:
         data: object,
         *,
         version: str | int | None = None,
+        priority: Priority | None = None,
         timeout_s: float | None = None,
     ) -> dict[str, object]:
         """As `Client.predict`."""
-        return await self._ask(calls.predict(model, data, version), timeout_s)
+        return await self._ask(calls.predict(model, data, version, priority), timeout_s)
 
     async def infer(
         self,
@@ -183,10 +193,14 @@ class AsyncClient:
         *,
         version: str | int | None = None,
         outputs: Iterable[str] = (),
+        parameters: Mapping[str, Parameter] | None = None,
+        priority: Priority | None = None,
         timeout_s: float | None = None,
     ) -> dict[str, Array]:
         """As `Client.infer`."""
-        return await self._ask(calls.infer(model, inputs, version, outputs), timeout_s)
+        return await self._ask(
+            calls.infer(model, inputs, version, outputs, parameters, priority), timeout_s
+        )
 
     async def models(self, *, timeout_s: float | None = None) -> list[ModelState]:
         """As `Client.models`."""

@@ -6,7 +6,7 @@ Source: Open Inference Protocol v2, inference and the binary tensor data extensi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -14,6 +14,7 @@ import numpy as np
 
 from modelport.client.answers import Reply, decode_json, not_understood
 from modelport.core.errors import InvalidInput
+from modelport.core.messages import Parameter
 from modelport.core.tensors import Array, Batch, DType, bytes_tensor, from_raw, to_raw
 
 __all__ = ["HEADER_LENGTH", "TensorBody", "decode", "encode"]
@@ -45,7 +46,9 @@ class _Answer(msgspec.Struct):
     outputs: list[_Output]
 
 
-def encode(inputs: Batch, outputs: Iterable[str]) -> TensorBody:
+def encode(
+    inputs: Batch, outputs: Iterable[str], parameters: Mapping[str, Parameter]
+) -> TensorBody:
     """The request for these tensors, which asks for its answer in bytes too.
 
     Raises:
@@ -64,7 +67,10 @@ def encode(inputs: Batch, outputs: Iterable[str]) -> TensorBody:
                 "parameters": {"binary_data_size": len(raw)},
             }
         )
-    document: dict[str, object] = {"inputs": described, "parameters": {"binary_data_output": True}}
+    document: dict[str, object] = {
+        "inputs": described,
+        "parameters": {**parameters, "binary_data_output": True},
+    }
     if named := [{"name": name, "parameters": {"binary_data": True}} for name in outputs]:
         document["outputs"] = named
     header = msgspec.json.encode(document)

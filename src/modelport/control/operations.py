@@ -12,6 +12,7 @@ from modelport.control.hub import Operation
 from modelport.control.messages import VersionState
 from modelport.control.state import StateStore
 from modelport.core.errors import InvalidInput, LoadError, NotReady
+from modelport.core.messages import Priority
 from modelport.guard.auth import KeyRecord, Role
 
 __all__ = [
@@ -31,6 +32,7 @@ class NewKey(msgspec.Struct, forbid_unknown_fields=True):
 
     role: Role
     name: str = ""
+    priority: Priority = "normal"
 
 
 class KeyShown(msgspec.Struct):
@@ -40,6 +42,7 @@ class KeyShown(msgspec.Struct):
     role: Role
     name: str
     created: str
+    priority: Priority
 
 
 class KeyCreated(msgspec.Struct):
@@ -49,6 +52,7 @@ class KeyCreated(msgspec.Struct):
     id: str
     role: Role
     name: str
+    priority: Priority
 
 
 class KeyNamed(msgspec.Struct, forbid_unknown_fields=True):
@@ -124,9 +128,11 @@ class Operations:
     async def create_key(self, body: bytes) -> bytes:
         """Make a key; from now on, callers without one are refused."""
         wanted = _parsed(body, NewKey)
-        key, record = await asyncio.to_thread(self._store.create_key, wanted.role, wanted.name)
+        key, made = await asyncio.to_thread(
+            self._store.create_key, wanted.role, wanted.name, wanted.priority
+        )
         await self._changed()
-        return msgspec.json.encode(KeyCreated(key, record.id, record.role, record.name))
+        return msgspec.json.encode(KeyCreated(key, made.id, made.role, made.name, made.priority))
 
     async def revoke_key(self, body: bytes) -> bytes:
         """Forget a key; it stops working at once."""
@@ -171,7 +177,7 @@ class Operations:
 
 
 def _shown(record: KeyRecord) -> KeyShown:
-    return KeyShown(record.id, record.role, record.name, record.created)
+    return KeyShown(record.id, record.role, record.name, record.created, record.priority)
 
 
 def _parsed(body: bytes, kind: type[Any]) -> Any:

@@ -7,9 +7,11 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import sqlalchemy as sa
 
 from modelport.core.errors import ConfigError, NotFound
+from modelport.core.messages import Priority
 from modelport.guard.auth import KeyRecord, Role, new_key, record_of
 from modelport.kit.storage import private_folder
 
@@ -24,6 +26,7 @@ _KEYS = sa.Table(
     sa.Column("hash", sa.String, nullable=False),
     sa.Column("name", sa.String, nullable=False),
     sa.Column("created", sa.String, nullable=False),
+    sa.Column("priority", sa.String, nullable=False, server_default="normal"),
 )
 
 
@@ -41,9 +44,26 @@ class StateStore:
                 # In one statement: another process may be making the table at the same time. The
                 # journal stays SQLite's own: a change to WAL waits for nobody, and fails instead.
                 connection.execute(sa.schema.CreateTable(_KEYS, if_not_exists=True))
+            self._take_over()
         except sa.exc.DatabaseError as error:
             self.close()
             raise ConfigError(f"the state store '{path}' cannot be used: {error.orig}") from error
+
+    def _take_over(self) -> None:
+        """Give a table of an older version the columns that it lacks."""
+        for column in _KEYS.columns:
+            if column.name in self._columns():
+                continue
+            try:
+                with self._engine.begin() as connection:
+                    said = sa.schema.CreateColumn(column).compile(connection)
+                    connection.execute(sa.text(f"ALTER TABLE {_KEYS.name} ADD COLUMN {said}"))
+            except sa.exc.OperationalError:
+                if column.name not in self._columns():  # else another process was first
+                    raise
+
+    def _columns(self) -> set[str]:
+        return {column["name"] for column in sa.inspect(self._engine).get_columns(_KEYS.name)}
 
     def keys(self) -> dict[str, KeyRecord]:
         """Every key, by id, oldest first."""
@@ -51,7 +71,9 @@ class StateStore:
             rows = connection.execute(sa.select(_KEYS).order_by(_KEYS.c.created)).mappings()
             return {row["id"]: KeyRecord(**row) for row in rows}
 
-    def create_key(self, role: Role, name: str) -> tuple[str, KeyRecord]:
+    def create_key(
+        self, role: Role, name: str, priority: Priority = "normal"
+    ) -> tuple[str, KeyRecord]:
         """A new key, shown once, and its record.
 
         Raises:
@@ -62,13 +84,9 @@ class StateStore:
                 f"a key's name has at most {_LONGEST_NAME} characters, and this one {len(name)}"
             )
         created = datetime.now(UTC).isoformat(timespec="seconds")
-        key, record = new_key(role, name, created)
+        key, record = new_key(role, name, created, priority)
         with self._engine.begin() as connection:
-            connection.execute(
-                sa.insert(_KEYS).values(
-                    id=record.id, role=role, hash=record.hash, name=name, created=created
-                )
-            )
+            connection.execute(sa.insert(_KEYS).values(msgspec.structs.asdict(record)))
         return key, record
 
     def revoke_key(self, key_id: str) -> None:

@@ -50,7 +50,7 @@ class InferRequest(msgspec.Struct, kw_only=True):
     """Who asks; each caller has a fair share."""
     priority: Priority = "normal"
     parameters: Mapping[str, Parameter] = {}
-    """What the protocol lets a caller add; passed on, not interpreted."""
+    """What the protocol lets a caller add for the model; empty where the model takes none."""
 
 
 class InferResponse(msgspec.Struct, kw_only=True):

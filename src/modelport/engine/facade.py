@@ -26,6 +26,7 @@ from modelport.engine.remote import RemoteModel
 from modelport.engine.residency import Residency, Told
 from modelport.repository.aliases import DEFAULT, LATEST
 from modelport.repository.layout import Source, latest
+from modelport.runtimes.base import given
 
 __all__ = ["Engine"]
 
@@ -188,7 +189,10 @@ class Engine:
         quick = version.seconds_per_unit * size < HAND_OVER_S
         if quick and loaded.description.execution == "compute":
             try:
-                run = run_in_place(loaded.model, request.inputs, request.deadline)
+                model = loaded.model
+                if request.parameters:
+                    model = given(model, request.parameters)
+                run = run_in_place(model, request.inputs, request.deadline)
             except ModelFailed as error:
                 raise _logged(version, error) from error
             return _response(version, request, rows, run, size, run[1])

@@ -206,7 +206,7 @@ class Host:
 
     def _tell(self, held: _Held) -> None:
         held.is_told = True
-        self._board.write(held.place, self._lanes.wait_s(held.version))
+        self._board.write(held.place, self._lanes.backlog(held.version))
 
     # -- in and out
 

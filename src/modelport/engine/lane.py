@@ -17,13 +17,13 @@ from typing import Any, TypeAlias
 from modelport.core.errors import ModelportError
 from modelport.core.messages import InferRequest
 from modelport.core.tensors import Batch
-from modelport.engine.batcher import Batcher, BatchRun, Limits
+from modelport.engine.batcher import Backlog, Batcher, BatchRun, Limits
 from modelport.engine.cost import CostModel
 from modelport.engine.executor import Run, failed
 from modelport.engine.merging import Padding, join, kind_of, part
 from modelport.engine.opening import LoadedModel
 from modelport.engine.queue import Job
-from modelport.runtimes.base import Controllable
+from modelport.runtimes.base import Controllable, given
 
 __all__ = ["Lane"]
 
@@ -119,7 +119,7 @@ class Lane:
         job = Job(
             ticket,
             rows=rows,
-            kind=kind_of(request.inputs, self._padding),
+            kind=kind_of(request, self._padding),
             row_class=row_class,
             deadline=request.deadline,
             caller=request.caller,
@@ -148,10 +148,10 @@ class Lane:
         with self._lock:
             self._batcher.check_room((priority, caller), time.monotonic())
 
-    def wait_s(self) -> float:
-        """Predicted seconds of all that waits and runs."""
+    def backlog(self) -> Backlog:
+        """All that waits and runs."""
         with self._lock:
-            return self._batcher.backlog_s(time.monotonic())
+            return self._batcher.backlog(time.monotonic())
 
     def _pump(self) -> None:
         """Start what is to run now."""
@@ -185,6 +185,8 @@ class Lane:
             now = time.monotonic()
             self._batcher.finished(run, now, learns=_ran_whole(run, results))
             following = self._batcher.next(now)
+        for ticket in tickets:
+            del ticket.loaded  # who awaits the answer holds the model, and lets go of it last
         self._call(_deliver, results)
         return following
 
@@ -232,7 +234,7 @@ class Lane:
         return part(signature, outputs, requests, rows, self._padding)
 
     def _predict(self, tickets: Sequence[_Ticket], batch: Batch, alone: bool) -> Batch:
-        model = tickets[0].loaded.model
+        model = given(tickets[0].loaded.model, tickets[0].request.parameters)
         if not isinstance(model, Controllable):
             return model.predict(batch)  # type: ignore[return-value]  # not awaitable: by execution
         run, stop = model.controlled(batch, alone=alone)

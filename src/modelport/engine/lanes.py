@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from modelport.core.messages import InferRequest
-from modelport.engine.batcher import Limits
+from modelport.engine.batcher import Backlog, Limits
 from modelport.engine.executor import Run, run_async
 from modelport.engine.lane import Lane
 from modelport.engine.lifecycle import Version
 from modelport.engine.opening import LoadedModel
+from modelport.runtimes.base import given
 
 __all__ = ["Lanes"]
 
@@ -48,14 +49,15 @@ class Lanes:
         if loaded.description.execution == "async":
             if began is not None:
                 began()
-            return await run_async(loaded.model, request.inputs, request.deadline)
+            model = given(loaded.model, request.parameters)
+            return await run_async(model, request.inputs, request.deadline)
         row_class = version.row_class(request.inputs, rows)
         return await self._lane(version, loaded).run(loaded, request, rows, row_class, began)
 
-    def wait_s(self, version: Version) -> float:
-        """Predicted seconds of all that waits for a version and runs on it."""
+    def backlog(self, version: Version) -> Backlog:
+        """All that waits for a version and runs on it."""
         lane = self._lanes.get(version)
-        return 0.0 if lane is None else lane.wait_s()
+        return Backlog() if lane is None else lane.backlog()
 
     def _lane(self, version: Version, loaded: LoadedModel) -> Lane:
         lane = self._lanes.get(version)
@@ -64,11 +66,14 @@ class Lanes:
             at_once = 1 if blocks else self._threads
             limits = replace(self._limits, merges=version.merges, at_once=at_once)
             lane = self._lanes[version] = Lane(version.name, version.cost, limits)
+            if loaded.identity is None:  # what is stored is answered however much waits
+                version.door = lane.check_room
         return lane
 
     def drop(self, version: Version) -> None:
         """Forget a version; what waits for it is dropped."""
         lane = self._lanes.pop(version, None)
+        version.door = None
         if lane is not None:
             lane.close()
 

@@ -68,6 +68,9 @@ class Version:
         """Of size, of a request that runs alone; measured, and follows the last runs slowly."""
         self.cost = CostModel()
         """What its batches take."""
+        self.door: Callable[[str, str], None] | None = None
+        """Refuses a request by its caller and priority, before it is decoded, where too much
+        waits; None where nothing does."""
         self.merges = False
         """Whether requests may share a batch."""
         self.resident: LoadedModel | None = None
@@ -161,6 +164,8 @@ class Version:
                 return
             self.described = self.described or loaded.described
             self.last_used = time.monotonic()
+            if isinstance(loaded.model, RemoteModel) and loaded.identity is None:
+                self.door = loaded.model.check_room
             self.resident = loaded
             self._moves_to(State.READY)
         except ModelportError as error:
@@ -293,11 +298,12 @@ class Version:
         return loaded
 
     def _when_free(self, loaded: LoadedModel, then: Callable[[], None]) -> None:
-        def give_back(model: Model) -> None:
-            self._close(model)
+        def give_back(held: list[Model]) -> None:
+            self._close(held[0])
+            held.clear()  # whoever is told may want its memory back at once
             then()
 
-        weakref.finalize(loaded, give_back, loaded.model).atexit = False
+        weakref.finalize(loaded, give_back, [loaded.model]).atexit = False
 
     def close(self) -> None:
         """Give the model's memory back now."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from modelport.core.errors import ModelFailed
+from modelport.core.messages import InferRequest
 from modelport.core.signature import Signature
 from modelport.core.tensors import Array, Batch
 
@@ -37,8 +38,18 @@ class Padding:
 _NONE = Padding()
 
 
-def kind_of(inputs: Batch, padding: Padding = _NONE) -> Hashable:
-    """What inputs must have in common to share a batch: the shape of a row, or its class."""
+def kind_of(request: InferRequest, padding: Padding = _NONE) -> Hashable:
+    """What requests must have in common to share a batch: their rows' shape, or its class, and
+    their parameters."""
+    shapes = _shapes_of(request.inputs, padding)
+    if not request.parameters:
+        return shapes
+    # 1, 1.0 and true are equal, and not the same to a model.
+    said = frozenset((name, type(value), value) for name, value in request.parameters.items())
+    return shapes, said
+
+
+def _shapes_of(inputs: Batch, padding: Padding) -> Hashable:
     if not padding.values:
         return tuple([tensor.shape[1:] for tensor in inputs.values()])
     return tuple(

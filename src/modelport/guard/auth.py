@@ -16,6 +16,8 @@ from typing import Literal
 
 import msgspec
 
+from modelport.core.messages import Priority
+
 __all__ = ["KeyRecord", "Role", "new_key", "recognise", "record_of"]
 
 Role = Literal["infer", "admin"]
@@ -34,12 +36,23 @@ class KeyRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What its maker called it."""
     created: str = ""
     """ISO 8601, UTC."""
+    priority: Priority = "normal"
+    """That of its requests, and the highest that they may ask for."""
 
 
-def new_key(role: Role, name: str = "", created: str = "") -> tuple[str, KeyRecord]:
+def new_key(
+    role: Role, name: str = "", created: str = "", priority: Priority = "normal"
+) -> tuple[str, KeyRecord]:
     """A new key, to be shown once, and its record."""
     key_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
-    record = KeyRecord(id=key_id, role=role, hash=_hash(secret), name=name, created=created)
+    record = KeyRecord(
+        id=key_id,
+        role=role,
+        hash=_hash(secret),
+        name=name,
+        created=created,
+        priority=priority,
+    )
     return f"mp_{key_id}_{secret}", record
 
 

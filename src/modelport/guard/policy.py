@@ -5,13 +5,15 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from enum import Enum
+from typing import get_args
 
 import msgspec
 
 from modelport.core.errors import Forbidden, Unauthenticated
+from modelport.core.messages import Priority
 from modelport.guard.auth import KeyRecord, recognise
 
-__all__ = ["Caller", "Permission", "Policy", "Principal", "admit", "permit"]
+__all__ = ["Caller", "Permission", "Policy", "Principal", "admit", "permit", "prioritise"]
 
 
 class Permission(Enum):
@@ -32,6 +34,9 @@ _GRANTS: Mapping[str, frozenset[Permission]] = {
     "admin": frozenset(Permission),
 }
 
+_ORDER: tuple[Priority, ...] = get_args(Priority)
+"""From the lowest on."""
+
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """What a request shows of who sends it."""
@@ -51,6 +56,10 @@ class Principal(msgspec.Struct, frozen=True):
 
     name: str
     role: str
+    priority: Priority = "normal"
+    """That of requests which ask for none."""
+    highest: Priority = "high"
+    """What its requests may ask for at most."""
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,6 +123,24 @@ def permit(principal: Principal, permission: Permission) -> None:
     )
 
 
+def prioritise(principal: Principal, asked: Priority | None) -> Priority:
+    """The priority of a caller's request: the one that it asks for, else the caller's own.
+
+    Raises:
+        Forbidden: it asks for a higher one than the caller may.
+    """
+    if asked is None:
+        return principal.priority
+    if _ORDER.index(asked) > _ORDER.index(principal.highest):
+        raise Forbidden(
+            f"requests with this key have the priority '{principal.highest}' at most, and"
+            f" '{asked}' was asked for; a key for that is made with"
+            f" 'modelport keys create --priority {asked}'",
+            highest=principal.highest,
+        )
+    return asked
+
+
 def _by_key(policy: Policy, authorization: str) -> Principal:
     scheme, _, key = authorization.partition(" ")
     record = recognise(key.strip(), policy.keys) if scheme.lower() == "bearer" else None
@@ -122,7 +149,9 @@ def _by_key(policy: Policy, authorization: str) -> Principal:
             "this key is not known here: send 'Authorization: Bearer KEY' with a key that"
             " 'modelport keys create' made and nobody revoked"
         )
-    return Principal(record.id, record.role)
+    is_operator = record.id == policy.admin_key_id
+    highest = "high" if is_operator else record.priority
+    return Principal(record.id, record.role, record.priority, highest)
 
 
 def _check_origin(policy: Policy, caller: Caller) -> None:

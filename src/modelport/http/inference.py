@@ -23,6 +23,7 @@ from modelport.engine.facade import Engine
 from modelport.engine.lifecycle import Version
 from modelport.engine.opening import Described, LoadedModel
 from modelport.http.bodies import NOT_JSON, not_json, packing, unpacking
+from modelport.http.terms import Terms
 from modelport.http.wire import Handler, Head, Reply
 from modelport.monitor.metrics import ModelMetrics
 
@@ -93,7 +94,7 @@ def inference(
     version: Version,
     codec_of: Callable[[Described], Codec[A]],
     metrics: ModelMetrics,
-    timeout_s: float,
+    terms: Terms,
     again: Callable[[], Handler],
 ) -> Handler:
     """The handler that runs a version; its time counts from when it is called.
@@ -106,7 +107,7 @@ def inference(
         version: what is run.
         codec_of: makes the protocol's codec, once it is known what the version takes.
         metrics: where the requests are counted.
-        timeout_s: the seconds that a request has.
+        terms: for whom it is run, and within what.
         again: the handler of whatever the caller means, where that is this version no longer.
 
     Raises:
@@ -114,14 +115,15 @@ def inference(
     """
     version.check_served()
     if version.described is None:
-        return _unknown(engine, version, codec_of, metrics, timeout_s, again)
+        return _unknown(engine, version, codec_of, metrics, terms, again)
     codec = codec_of(version.described)
     clock, infer = time.monotonic, engine.infer
     decode, encode, refine = codec.decode, codec.encode, codec.refine
     is_checked = codec.checks_limits
     long_bytes, long_elements, written = codec.long_bytes, codec.long_elements, codec.written
     row = _row_elements(version.described.view.signature)
-    at_length = _AtLength(engine, version, codec, metrics)
+    at_length = _AtLength(engine, version, codec, metrics, terms)
+    timeout_s, caller, priority = terms.timeout_s, terms.principal.name, terms.priority
 
     def handle(body: bytes) -> Reply | Awaitable[Reply]:
         arrived = clock()
@@ -129,13 +131,22 @@ def inference(
         loaded = version.resident
         if loaded is None:
             return again()(body) if version.is_retired else at_length.held(body, arrived, deadline)
+        door = version.door
+        if door is not None:
+            door(caller, priority)
         if len(body) > long_bytes:
             return at_length.whole(loaded, body, arrived, deadline)
         try:
             inputs, asked = decode(body)
         except NOT_JSON as error:
             raise not_json(error, body) from error
-        request = InferRequest(inputs=inputs, is_checked=is_checked, deadline=deadline)
+        request = InferRequest(
+            inputs=inputs,
+            is_checked=is_checked,
+            deadline=deadline,
+            caller=caller,
+            priority=priority,
+        )
         if refine is not None:
             refine(request, asked)
         decode_s = clock() - arrived
@@ -158,7 +169,7 @@ def _unknown(
     version: Version,
     codec_of: Callable[[Described], Codec[A]],
     metrics: ModelMetrics,
-    timeout_s: float,
+    terms: Terms,
     again: Callable[[], Handler],
 ) -> Handler:
     """The handler for a version that was never in memory: only then it is known what it takes."""
@@ -171,14 +182,14 @@ def _unknown(
         if known is None and version.is_retired:
             return again()(body)
         if known is None:
-            known = inference(engine, version, codec_of, metrics, timeout_s, again)
+            known = inference(engine, version, codec_of, metrics, terms, again)
         return known(body)
 
     async def first(body: bytes) -> Reply:
         arrived = time.monotonic()
-        deadline = arrived + timeout_s
+        deadline = arrived + terms.timeout_s
         async with engine.hold(version, deadline) as loaded:
-            at_length = _AtLength(engine, version, codec_of(loaded.described), metrics)
+            at_length = _AtLength(engine, version, codec_of(loaded.described), metrics, terms)
             return await at_length.whole(loaded, body, arrived, deadline)
 
     return handle
@@ -188,12 +199,18 @@ class _AtLength(Generic[A]):
     """The same steps for what is not answered at once."""
 
     def __init__(
-        self, engine: Engine, version: Version, codec: Codec[A], metrics: ModelMetrics
+        self,
+        engine: Engine,
+        version: Version,
+        codec: Codec[A],
+        metrics: ModelMetrics,
+        terms: Terms,
     ) -> None:
         self._engine = engine
         self._version = version
         self._codec = codec
         self._metrics = metrics
+        self._terms = terms
 
     async def held(self, body: bytes, arrived: float, deadline: float) -> Reply:
         """All of it, from loading the model."""
@@ -206,7 +223,11 @@ class _AtLength(Generic[A]):
         """All of it, from a body that takes long to decode."""
         inputs, asked = await _in_thread(deadline, _decoded, self._codec, body)
         request = InferRequest(
-            inputs=inputs, is_checked=self._codec.checks_limits, deadline=deadline
+            inputs=inputs,
+            is_checked=self._codec.checks_limits,
+            deadline=deadline,
+            caller=self._terms.principal.name,
+            priority=self._terms.priority,
         )
         if self._codec.refine is not None:
             self._codec.refine(request, asked)

@@ -23,12 +23,14 @@ from modelport.core.signature import fits, show_shape, sizes
 from modelport.core.tensors import Array, DType, bytes_tensor, from_raw, to_raw
 from modelport.engine.facade import Engine
 from modelport.engine.opening import Described
-from modelport.guard.policy import Permission
-from modelport.http.bodies import NOT_JSON, media_type, not_json, time_allowed
+from modelport.guard.policy import Permission, prioritise
+from modelport.http.bodies import NOT_JSON, media_type, not_json
 from modelport.http.inference import TEXT_BYTES, Codec, inference, packed, unpacked
 from modelport.http.oip_data import decode_data, encode_data
+from modelport.http.oip_parameters import flag, own_parameters, priority_of, timeout_of
 from modelport.http.plain import MetricsOf
 from modelport.http.routes import Route
+from modelport.http.terms import Terms, terms_of
 from modelport.http.wire import JSON, Handler, Head, Reply, reply
 from modelport.semantics.files import file_bytes
 
@@ -78,16 +80,16 @@ def infer_routes(
         metrics = metrics_of(version.name, version.version, "oip")
         head.failed = metrics.failed
         _check_media(head)
-        length, seconds = _header_length(head), time_allowed(head, timeout_s)
+        length, terms = _header_length(head), terms_of(head, timeout_s)
 
         def codec_of(described: Described) -> Codec[WireRequest]:
-            codec = unpacked(head, _codec(described, length, seconds), max_body_bytes)
+            codec = unpacked(head, _codec(described, length, terms), max_body_bytes)
             return packed(head, codec)
 
         def again() -> Handler:
             return prepare(head, params)
 
-        return inference(engine, version, codec_of, metrics, seconds, again)
+        return inference(engine, version, codec_of, metrics, terms, again)
 
     paths = ("/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer")
     return [
@@ -117,14 +119,20 @@ def _header_length(head: Head) -> int | None:
     return int(value)
 
 
-def _codec(described: Described, header_length: int | None, timeout_s: float) -> Codec[WireRequest]:
+def _codec(described: Described, header_length: int | None, terms: Terms) -> Codec[WireRequest]:
+    timeout_s = terms.timeout_s
+
     def refine(request: InferRequest, wire: WireRequest) -> None:
         if wire.outputs:
             request.outputs = _output_names(wire.outputs)
         if wire.parameters:
-            request.parameters = wire.parameters
+            if described.description.takes_parameters:
+                request.parameters = own_parameters(wire.parameters)
             assert request.deadline is not None
-            request.deadline -= timeout_s - _timeout(wire.parameters, timeout_s)
+            request.deadline -= timeout_s - timeout_of(wire.parameters, timeout_s)
+            asked = priority_of(wire.parameters)
+            if asked is not None:
+                request.priority = prioritise(terms.principal, asked)
 
     return Codec(
         decode=lambda body: _decode(described, body, header_length),
@@ -228,23 +236,11 @@ def _tensor(described: Described, item: WireInput, binary: memoryview) -> tuple[
     return tensor if tensor.flags.aligned else tensor.copy(), size
 
 
-def _timeout(parameters: Mapping[str, Any], default_s: float) -> float:
-    """The `timeout` parameter, in microseconds, where it is shorter than the server's own."""
-    asked = parameters.get("timeout", 0)
-    if not isinstance(asked, int) or isinstance(asked, bool) or asked < 0:
-        raise InvalidInput(
-            "the parameter 'timeout' is a whole number of microseconds, 0 for none, and"
-            f" {str(asked)[:40]!r} came"
-        )
-    # Compared as a whole number: one of any length may come, and not each is a float.
-    return asked / 1e6 if 0 < asked < default_s * 1e6 else default_s
-
-
 # -- answers
 
 
 def _encode(described: Described, response: InferResponse, wire: WireRequest) -> Reply:
-    binary_default = _flag(wire.parameters, "binary_data_output", False)
+    binary_default = flag(wire.parameters, "binary_data_output", False)
     wanted = {item.name: item.parameters for item in wire.outputs or ()}
     items: list[dict[str, Any]] = []
     raws: list[bytes] = []
@@ -257,7 +253,7 @@ def _encode(described: Described, response: InferResponse, wire: WireRequest) ->
             "datatype": DType.of(tensor.dtype).value,
             "shape": tensor.shape,
         }
-        if _flag(parameters, "binary_data", binary_default):
+        if flag(parameters, "binary_data", binary_default):
             raw = to_raw(tensor)
             item["parameters"] = {"binary_data_size": len(raw)}
             raws.append(raw)
@@ -284,20 +280,13 @@ def _encode(described: Described, response: InferResponse, wire: WireRequest) ->
 
 def _written(response: InferResponse, wire: WireRequest) -> int:
     """How many elements are written one by one: those in JSON, and texts in either form."""
-    default = _flag(wire.parameters, "binary_data_output", False)
+    default = flag(wire.parameters, "binary_data_output", False)
     wanted = {item.name: item.parameters for item in wire.outputs or ()}
     return sum(
         tensor.size
         for name, tensor in response.outputs.items()
-        if tensor.dtype == np.object_ or not _flag(wanted.get(name), "binary_data", default)
+        if tensor.dtype == np.object_ or not flag(wanted.get(name), "binary_data", default)
     )
-
-
-def _flag(parameters: Mapping[str, Any] | None, name: str, default: bool) -> bool:
-    value = (parameters or {}).get(name, default)
-    if not isinstance(value, bool):
-        raise InvalidInput(f"the parameter '{name}' is true or false, not {str(value)[:40]!r}")
-    return value
 
 
 def _classified(described: Described, name: str, scores: Array, count: object) -> Array:

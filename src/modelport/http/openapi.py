@@ -17,7 +17,7 @@ from modelport.engine.opening import Described
 from modelport.http.openapi_answers import answer_schema
 from modelport.http.openapi_components import REQUEST_ID, SERVED_BY, components, ref
 from modelport.http.openapi_requests import form_schema, request_schema, row_schema
-from modelport.http.openapi_routes import TAGS, TIMED, operation, refusals, security
+from modelport.http.openapi_routes import TAGS, TERMS, operation, refusals, security
 from modelport.http.openapi_schemas import Schema
 from modelport.http.plain import ANSWERS
 from modelport.http.routes import Route
@@ -88,7 +88,7 @@ def _predict(route: Route, name: str, known: Described, operation_id: str) -> Sc
         described["description"] = "\n\n".join(filter(None, said))
     return described | {
         "security": security(route),
-        "parameters": [TIMED],
+        "parameters": TERMS,
         "requestBody": {"required": True, "content": _bodies(name, view, example)},
         "responses": {"200": _answer(name)} | refusals(route),
     }

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import get_args
 
 from modelport.core import errors
 from modelport.core.errors import ModelportError
+from modelport.core.messages import Priority
 from modelport.core.tensors import DType
 from modelport.http.errors import STATUS
 from modelport.http.openapi_answers import TEXT
 from modelport.http.openapi_schemas import Schema
 
-__all__ = ["REQUEST_ID", "SERVED_BY", "TIME_ALLOWED", "components", "error_statuses", "ref"]
+__all__ = [
+    "PRIORITY",
+    "REQUEST_ID",
+    "SERVED_BY",
+    "TIME_ALLOWED",
+    "components",
+    "error_statuses",
+    "ref",
+]
 
+PRIORITY = "X-Priority"
 REQUEST_ID = "X-Request-Id"
 SERVED_BY = "X-Model-Version"
 TIME_ALLOWED = "X-Request-Timeout"
@@ -27,7 +38,7 @@ def components(models: Mapping[str, Schema]) -> Schema:
         "schemas": {**_schemas(), **models},
         "responses": {str(status): _refusal(status) for status in error_statuses()},
         "headers": _headers(),
-        "parameters": {TIME_ALLOWED: _time_allowed()},
+        "parameters": {TIME_ALLOWED: _time_allowed(), PRIORITY: _priority()},
         "securitySchemes": {"bearer": _bearer()},
     }
 
@@ -87,6 +98,16 @@ def _time_allowed() -> Schema:
         "in": "header",
         "description": "Seconds after which nobody wants the answer; the server has its own limit.",
         "schema": {"type": "number", "exclusiveMinimum": 0},
+    }
+
+
+def _priority() -> Schema:
+    return {
+        "name": PRIORITY,
+        "in": "header",
+        "description": "The request's share of a model where others wait too: 1, 4 or 16 parts."
+        " By itself that of the key; a key may be kept from asking for more than its own.",
+        "schema": {"type": "string", "enum": [*get_args(Priority)]},
     }
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import get_args
 
+from modelport.core.messages import Priority
 from modelport.guard.policy import Permission
 from modelport.http.openapi_components import (
+    PRIORITY,
     REQUEST_ID,
     SERVED_BY,
     TIME_ALLOWED,
@@ -17,7 +20,7 @@ from modelport.http.openapi_schemas import Schema
 from modelport.http.routes import Route
 from modelport.monitor.metrics import CONTENT_TYPE
 
-__all__ = ["TAGS", "TIMED", "operation", "refusals", "security"]
+__all__ = ["TAGS", "TERMS", "operation", "refusals", "security"]
 
 _JSON = "application/json"
 _OIP, _CATALOG, _HEALTH = "Open Inference Protocol", "Model catalogue", "Server health"
@@ -33,7 +36,8 @@ TAGS = {
     _DOCS: "The page for people, and the document that it is made from.",
 }
 """The groups of these addresses; names with a space, which no model's name has."""
-TIMED = ref("parameters", TIME_ALLOWED)
+TERMS = [ref("parameters", TIME_ALLOWED), ref("parameters", PRIORITY)]
+"""Headers of every request that runs a model."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,13 +61,14 @@ def _fields(**types: str) -> Schema:
 
 
 _LISTED = _fields(name="string", version="string", state="string")
-_KEY = _fields(id="string", role="string", name="string", created="string")
-_MADE = _fields(key="string", id="string", role="string", name="string")
+_KEY = _fields(id="string", role="string", name="string", created="string", priority="string")
+_MADE = _fields(key="string", id="string", role="string", name="string", priority="string")
 _NEW_KEY: Schema = {
     "type": "object",
     "properties": {
         "role": {"type": "string", "enum": ["infer", "admin"]},
         "name": {"type": "string"},
+        "priority": {"type": "string", "enum": [*get_args(Priority)], "default": "normal"},
     },
     "required": ["role"],
     "additionalProperties": False,
@@ -253,7 +258,7 @@ def operation(route: Route, models: Iterable[str]) -> Schema:
         "security": security(route),
     }
     parameters = [_parameter(name, models) for name in _names(route.path)]
-    parameters += [TIMED] if route.permission is Permission.INFER else []
+    parameters += TERMS if route.permission is Permission.INFER else []
     if parameters:
         described["parameters"] = parameters
     if about.body is not None:

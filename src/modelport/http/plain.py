@@ -12,10 +12,11 @@ from modelport.engine.facade import Engine
 from modelport.engine.lifecycle import Version
 from modelport.engine.opening import Described
 from modelport.guard.policy import Permission
-from modelport.http.bodies import accepted, media_type, time_allowed
+from modelport.http.bodies import accepted, media_type
 from modelport.http.inference import ARRAY_BYTES, TEXT_BYTES, Codec, inference, unpacked
 from modelport.http.multipart import boundary, form_parts
 from modelport.http.routes import Route
+from modelport.http.terms import terms_of
 from modelport.http.wire import JSON, Handler, Head, Reply
 from modelport.monitor.metrics import ModelMetrics
 from modelport.semantics.bare import read_file, read_form, read_text
@@ -69,8 +70,7 @@ def plain_routes(
         def again() -> Handler:
             return prepare(head, params)
 
-        seconds = time_allowed(head, timeout_s)
-        return inference(engine, version, codec_of, metrics, seconds, again)
+        return inference(engine, version, codec_of, metrics, terms_of(head, timeout_s), again)
 
     paths = ("/predict", "/models/{name}/predict", "/models/{name}/versions/{version}/predict")
     return [

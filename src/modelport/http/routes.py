@@ -135,7 +135,8 @@ class Gate:
             permit(self._admit(head, origin), Permission.READ)
             raise
         if route.permission is not Permission.PUBLIC:
-            permit(self._admit(head, origin), route.permission)
+            head.principal = self._admit(head, origin)
+            permit(head.principal, route.permission)
         head.handler = self._router.handler(route, head, params)
 
     def _admit(self, head: Head, origin: str | None) -> Principal:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
+from modelport.guard.policy import Principal
+
 __all__ = ["JSON", "Asgi", "Handler", "Head", "Reply", "reply"]
 
 Reply: TypeAlias = tuple[bytes, bytes]
 """The status line with the headers that belong to the content, and the body."""
 
 JSON = b"content-type: application/json\r\n"
+_ANYONE = Principal("anyone", "infer")
 
 
 class Asgi:
@@ -43,6 +46,7 @@ class Head:
         "length",
         "loopback",
         "method",
+        "principal",
         "request_id",
         "target",
         "version",
@@ -60,6 +64,8 @@ class Head:
         self.keep_alive = True
         self.loopback = True
         """Whether the connection comes from this machine."""
+        self.principal = _ANYONE
+        """Who sends it; the gate finds out where the route asks."""
         self.length: int | None = None
         """The body's size in bytes; None where only its end tells."""
         self.request_id: bytes | None = None

@@ -17,6 +17,7 @@ from modelport.core.errors import (
     UnsupportedModel,
     UntrustedModel,
 )
+from modelport.core.messages import Parameter
 from modelport.core.semantics import Semantics
 from modelport.core.signature import Signature, TensorSpec, position
 from modelport.core.tensors import Batch
@@ -27,7 +28,9 @@ __all__ = [
     "Description",
     "LoadOptions",
     "Model",
+    "Parametric",
     "Runtime",
+    "given",
     "load",
     "prepare",
     "require_trust",
@@ -62,6 +65,8 @@ class Description:
     """`compute` only calculates, so that a short run may stay on the event loop; `blocking` may
     wait for anything and always has a thread; `async` returns an awaitable, and so does `remote`,
     which no runtime says: the model runs in another process."""
+    takes_parameters: bool = False
+    """Whether the model is `Parametric`, and some of it looks at what a request adds."""
 
 
 class Model(Protocol):
@@ -100,6 +105,23 @@ class Controllable(Protocol):
             batch: the inputs.
             alone: whether nothing else of the model runs or waits, so that all cores are free.
         """
+
+
+@runtime_checkable
+class Parametric(Protocol):
+    """A model that takes what a request says besides its tensors."""
+
+    def given(self, parameters: Mapping[str, Parameter]) -> Model:
+        """The same loaded model, whose `predict` takes these into account; it is not closed.
+
+        Args:
+            parameters: of all the requests whose rows it will see.
+        """
+
+
+def given(model: Model, parameters: Mapping[str, Parameter]) -> Model:
+    """The model as it runs with a request's parameters: itself where it takes none."""
+    return model.given(parameters) if parameters and isinstance(model, Parametric) else model
 
 
 @dataclass(frozen=True, kw_only=True)

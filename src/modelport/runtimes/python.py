@@ -10,13 +10,17 @@ Arguments are all scalars (`float`, `int`, `bool`, `str`, a `Literal` of one of 
 is called for each row) or all arrays (called once with the whole batch; `None` in the shape is a
 free dimension, the first one counts rows). `float | None` and `str | None` may be missing; a text
 in `Annotated` describes the argument. Every argument is required, whether it has a default or not.
-The answer is a scalar, a list or an array, or a TypedDict or dataclass of those; `async def` works
-too. A program is code: it runs only when the user named it, or its digest is trusted.
+An argument `parameters` whose hint is a mapping, or that has none, is no input: it gets what the
+request says besides its tensors, as a dict. The answer is a scalar, a list or an array, or a
+TypedDict or dataclass of those; `async def` works too. A program is code: it runs only when the
+user named it, or its digest is trusted.
 """
 
 from __future__ import annotations
 
 import asyncio
+import collections.abc
+import copy
 import importlib.util
 import inspect
 import sys
@@ -32,6 +36,7 @@ import msgspec
 import numpy as np
 
 from modelport.core.errors import CorruptModel, LoadError, ModelFailed, UnsupportedModel
+from modelport.core.messages import Parameter
 from modelport.core.semantics import Field, InputMeaning, Semantics
 from modelport.core.signature import Shape, Signature, TensorSpec, fits, show_shape
 from modelport.core.tensors import Array, Batch, DType, bytes_tensor, decode_text
@@ -44,6 +49,8 @@ _ELEMENTS = {dtype.numpy.type: dtype for dtype in DType} | dict.fromkeys(
     (np.str_, np.bytes_), DType.BYTES
 )
 _OUTPUT = "output"
+_PARAMETERS = "parameters"
+_MAPPINGS = (dict, collections.abc.Mapping, collections.abc.MutableMapping, Any)
 _NONE = type(None)
 _ANY = Field()
 _PREFIX = "modelport_model_"
@@ -78,12 +85,15 @@ class _PythonModel:
         owner: object,
         arguments: Sequence[_Argument],
         results: Sequence[_Result],
+        takes_parameters: bool,
     ) -> None:
         self._function = function
         self._owner = owner
         self._arguments = arguments
         self._results = results
         self._by_row = arguments[0].is_scalar
+        self._parameters: Mapping[str, Parameter] | None = {} if takes_parameters else None
+        """Of the requests that are asked; None where the function takes none."""
         is_async = inspect.iscoroutinefunction(function)
         self.description = Description(
             runtime=f"Python {sys.version_info.major}.{sys.version_info.minor}",
@@ -95,10 +105,22 @@ class _PythonModel:
                 inputs={a.spec.name: InputMeaning(field=a.field) for a in arguments}
             ),
             execution="async" if is_async else "blocking",
+            takes_parameters=takes_parameters,
         )
-        self.predict: Callable[[Batch], Batch | Awaitable[Batch]] = (
-            self._predict_async if is_async else self._predict
-        )
+
+    def predict(self, batch: Batch) -> Batch | Awaitable[Batch]:
+        """The function's answer; its rows together, or one after the other."""
+        if self.description.execution == "async":
+            return self._predict_async(batch)
+        return self._predict(batch)
+
+    def given(self, parameters: Mapping[str, Parameter]) -> _PythonModel:
+        """The same function, called with these parameters, where it takes any."""
+        if self._parameters is None:
+            return self
+        other = copy.copy(self)
+        other._parameters = parameters
+        return other
 
     def close(self) -> None:
         """Let the object close what it opened."""
@@ -108,7 +130,7 @@ class _PythonModel:
 
     def _predict(self, batch: Batch) -> Batch:
         try:
-            answers = [self._function(**call) for call in self._calls(batch)]
+            answers = [self._function(**call, **self._said()) for call in self._calls(batch)]
         except SystemExit as error:
             raise _exited(error) from error
         return self._tensors(answers, self._rows(batch))
@@ -116,7 +138,7 @@ class _PythonModel:
     async def _predict_async(self, batch: Batch) -> Batch:
         async def answered(call: dict[str, Any]) -> Any:
             try:
-                return await self._function(**call)
+                return await self._function(**call, **self._said())
             except (SystemExit, KeyboardInterrupt) as error:  # would end the event loop
                 raise _exited(error) from error
 
@@ -127,6 +149,10 @@ class _PythonModel:
             if isinstance(answer, BaseException):
                 raise answer
         return self._tensors(answers, self._rows(batch))
+
+    def _said(self) -> dict[str, Any]:
+        # The function may write to what it is given.
+        return {} if self._parameters is None else {_PARAMETERS: dict(self._parameters)}
 
     def _rows(self, batch: Batch) -> int | None:
         """How many rows an answer has; None where the inputs do not say it."""
@@ -176,9 +202,9 @@ def _load(path: Path, options: LoadOptions) -> _PythonModel:
         raise UnsupportedModel(f"'{options.attribute}' {problem}")
     hints = _hints(function)
     arguments = _inputs(function, hints, options.declared_inputs)
-    return _PythonModel(
-        function, owner, arguments, _outputs(hints.get("return"), arguments[0].is_scalar)
-    )
+    results = _outputs(hints.get("return"), arguments[0].is_scalar)
+    takes_parameters = _takes_parameters(function, hints, options.declared_inputs)
+    return _PythonModel(function, owner, arguments, results, takes_parameters)
 
 
 RUNTIME = Runtime(name="Python", load=_load)
@@ -256,6 +282,8 @@ def _inputs(
     function: Callable[..., Any], hints: Mapping[str, Any], declared: Mapping[str, TensorSpec]
 ) -> list[_Argument]:
     parameters = list(inspect.signature(function).parameters.values())
+    if _takes_parameters(function, hints, declared):
+        parameters = [each for each in parameters if each.name != _PARAMETERS]
     by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     if not parameters or any(parameter.kind not in by_name for parameter in parameters):
         raise UnsupportedModel("the function needs named arguments with type hints")
@@ -270,6 +298,18 @@ def _inputs(
     if len({argument.is_scalar for argument in arguments}) > 1:
         raise UnsupportedModel("the arguments are all scalars (one row a call) or all arrays")
     return arguments
+
+
+def _takes_parameters(
+    function: Callable[..., Any], hints: Mapping[str, Any], declared: Mapping[str, TensorSpec]
+) -> bool:
+    """Whether it has an argument for what a request says besides its tensors."""
+    found = inspect.signature(function).parameters.get(_PARAMETERS)
+    by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    if found is None or found.kind not in by_name or _PARAMETERS in declared:
+        return False
+    hint = hints.get(_PARAMETERS, Any)
+    return (typing.get_origin(hint) or hint) in _MAPPINGS
 
 
 def _argument(name: str, hint: Any) -> _Argument:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
 
+from modelport.core.messages import Parameter
 from modelport.core.semantics import Semantics
 from modelport.core.signature import Signature, TensorSpec
 from modelport.core.tensors import Array, Batch
-from modelport.runtimes.base import Model
+from modelport.runtimes.base import Model, given
 
 __all__ = ["Renamed"]
 
@@ -43,10 +45,10 @@ class Renamed:
 
     def predict(self, batch: Batch) -> Batch | Awaitable[Batch]:
         """The model's answer, under these names."""
-        given = {name: batch[_name(self._inputs, name)] for name in self._types}
+        named = {name: batch[_name(self._inputs, name)] for name in self._types}
         # Widening only: `configured` lets no other type pass.
         answer = self._model.predict(
-            {name: tensor.astype(self._types[name], copy=False) for name, tensor in given.items()}
+            {name: tensor.astype(self._types[name], copy=False) for name, tensor in named.items()}
         )
         return self._awaited(answer) if inspect.isawaitable(answer) else self._named(answer)
 
@@ -62,6 +64,12 @@ class Renamed:
             return tensor
         shaped = tensor[..., None] if tensor.ndim < len(spec.shape) else tensor
         return shaped.astype(spec.dtype.numpy, copy=False)
+
+    def given(self, parameters: Mapping[str, Parameter]) -> Renamed:
+        """The model with a request's parameters, under these names."""
+        other = copy.copy(self)
+        other._model = given(self._model, parameters)
+        return other
 
     def close(self) -> None:
         """Give the model's memory back."""

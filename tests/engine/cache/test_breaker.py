@@ -5,16 +5,7 @@ from __future__ import annotations
 import pytest
 
 from modelport.engine.cache.breaker import Breaker
-
-
-class Clock:
-    """A clock that tests turn."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.engine.cache.clock import Clock
 
 
 def opened(clock: Clock) -> Breaker:

@@ -3,16 +3,7 @@
 from __future__ import annotations
 
 from modelport.engine.cache.near import NearStore
-
-
-class Clock:
-    """A clock that tests turn."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.engine.cache.clock import Clock
 
 
 def key(number: int) -> bytes:

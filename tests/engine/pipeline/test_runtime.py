@@ -27,6 +27,7 @@ from modelport.core.tensors import DType, bytes_tensor
 from modelport.engine.opening import LoadedModel, Settings, open_version
 from modelport.repository.integrity import digest
 from modelport.repository.layout import find_sources
+from modelport.runtimes.base import given
 from modelport.runtimes.formats import PIPELINE, format_of, is_model
 from modelport.semantics.plain import read
 from tests.engine.pipeline.conftest import Opened, Pipeline, matmul
@@ -558,3 +559,28 @@ def test_a_request_that_is_given_up_is_given_up(pipeline: Pipeline, opened: Open
 
     with pytest.raises(TimeoutError):
         asyncio.run(wait())
+
+
+def test_parameters_reach_each_step_that_takes_some(pipeline: Pipeline, opened: Opened) -> None:
+    toml = """
+    [steps.scale]
+    model = "steps.py:scale"
+    [steps.shift]
+    model = "steps.py:shift"
+    inputs = { x = "scale.output" }
+    """
+    steps = """
+    def scale(x: float) -> float:
+        return 10 * x
+
+    def shift(x: float, parameters: dict) -> float:
+        return x + parameters.get("by", 0)
+    """
+    loaded = opened(pipeline(toml, {"steps.py": steps}))
+    assert loaded.description.takes_parameters
+    inputs = read(loaded.view, {"x": 1}).inputs
+    (output,) = loaded.model.predict(inputs).values()  # type: ignore[union-attr]  # not awaitable
+    assert output.tolist() == [10]
+    asked = given(loaded.model, {"by": 5})
+    (output,) = asked.predict(inputs).values()  # type: ignore[union-attr]  # as above
+    assert output.tolist() == [15]

@@ -74,7 +74,7 @@ class RedisLink:
             raise LinkFailed("timeout") from error
         except Exception as error:  # what a stranger on that port sends can break any parser
             await self._forget()
-            raise LinkFailed(type(error).__name__) from error
+            raise LinkFailed(type(error.__cause__ or error).__name__) from error
 
     async def _converse(self, command: tuple[object, ...], limit: asyncio.Timeout) -> object:
         connection = self._free.pop() if self._free else self._connect()

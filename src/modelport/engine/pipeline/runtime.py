@@ -14,12 +14,14 @@ to be called by one at a time.
 from __future__ import annotations
 
 import asyncio
+import copy
 import inspect
 import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -30,6 +32,7 @@ from modelport.core.errors import (
     ModelportError,
     UntrustedModel,
 )
+from modelport.core.messages import Parameter
 from modelport.core.tensors import Batch
 from modelport.engine.executor import HAND_OVER_S, is_cancelled
 from modelport.engine.opening import LoadedModel, Settings, open_version
@@ -47,7 +50,7 @@ from modelport.kit.words import nearest
 from modelport.repository import integrity
 from modelport.repository.layout import Source
 from modelport.runtimes._folders import refuse_links
-from modelport.runtimes.base import Description, LoadOptions, Runtime
+from modelport.runtimes.base import Description, LoadOptions, Runtime, given
 from modelport.runtimes.formats import PYTHON
 
 __all__ = ["RUNTIME", "PipelineModel"]
@@ -77,26 +80,39 @@ class PipelineModel:
         self._pools: dict[str, ThreadPoolExecutor] = {}
         self._seconds: dict[str, float] = {}
         """What the last run of each step took."""
-        self.predict: Callable[[Batch], Batch | Awaitable[Batch]] = self._predict(threads)
+        self._flow = self._flow_of(threads)
 
     def close(self) -> None:
         """Close each step's model."""
         self._opened.close()
-        vars(self).pop("predict", None)  # which refers to this object, and would keep it
 
-    def _predict(self, threads: int) -> Callable[[Batch], Batch | Awaitable[Batch]]:
+    def predict(self, batch: Batch) -> Batch | Awaitable[Batch]:
+        """What the steps make of the inputs."""
+        return self._flow(self, batch)
+
+    def given(self, parameters: Mapping[str, Parameter]) -> PipelineModel:
+        """The same steps, each with a request's parameters where it takes any."""
+        other = copy.copy(self)
+        other._steps = {
+            name: replace(loaded, model=given(loaded.model, parameters))
+            for name, loaded in self._steps.items()
+        }
+        return other
+
+    def _flow_of(self, threads: int) -> Callable[[PipelineModel, Batch], Batch | Awaitable[Batch]]:
+        """How a request goes through the steps; of whom, it is told, and so keeps nobody."""
         plan = self._plan
         if self.description.execution == "async":
             compute = self._pool(threads)
             for name, loaded in self._steps.items():
                 blocks = loaded.description.execution == "blocking"
                 self._pools[name] = self._pool(1) if blocks else compute
-            return lambda batch: run_on_loop(plan, batch, self._await_step)
+            return lambda own, batch: run_on_loop(plan, batch, own._await_step)
         if plan.is_chain:
-            return lambda batch: run_in_order(plan, batch, self._answered)
+            return lambda own, batch: run_in_order(plan, batch, own._answered)
         callers = threads if self.description.execution == "compute" else 1
         pool = self._pool(callers * (len(plan.steps) - 1))
-        return lambda batch: run_in_threads(plan, batch, self._timed, pool, self._is_short)
+        return lambda own, batch: run_in_threads(plan, batch, own._timed, pool, own._is_short)
 
     def _pool(self, threads: int) -> ThreadPoolExecutor:
         pool = ThreadPoolExecutor(threads, thread_name_prefix="pipeline")
@@ -229,6 +245,7 @@ def _describe(plan: Plan, steps: Mapping[str, LoadedModel]) -> Description:
             *(f"step '{name}': {w}" for name, each in descriptions.items() for w in each.warnings),
         ),
         execution=_execution({each.execution for each in descriptions.values()}),
+        takes_parameters=any(each.takes_parameters for each in descriptions.values()),
     )
 
 
