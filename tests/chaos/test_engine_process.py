@@ -29,15 +29,20 @@ SIGNALS = pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], id
 
 async def _until_replaced(served: Served, kind: str, pid: int) -> None:
     """Wait until another process is in the place, and a new connection gets the right answer."""
-    async with httpx.AsyncClient(timeout=10) as client:
-        while pid in served.children()[kind] or not served.children()[kind]:  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
-        while True:
-            got = await client.post(f"{served.url}/predict", json={"x": [1, 2, 3]})
-            if got.status_code == 200:
-                assert got.json() == {"prediction": 1.8}
-                return
-            await asyncio.sleep(0.02)
+    while pid in served.children()[kind] or not served.children()[kind]:  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
+    while not await _is_answered(served.url):  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
+
+
+async def _is_answered(url: str) -> bool:
+    try:
+        async with httpx.AsyncClient(timeout=10) as client:
+            got = await client.post(f"{url}/predict", json={"x": [1, 2, 3]})
+    except httpx.TransportError:  # of a worker that is on its way out
+        return False
+    assert got.status_code == 503 or got.json() == {"prediction": 1.8}
+    return got.status_code == 200
 
 
 async def _strike(served: Served, kind: str, number: int, reconnect: bool) -> tuple[Load, float]:
@@ -108,6 +113,36 @@ def test_a_supervisor_that_stood_still_ends_nobody(tmp_path: Path) -> None:
         time.sleep(3)
         assert served.children() == before
         assert httpx.post(f"{served.url}/predict", json={"x": [1, 2, 3]}).status_code == 200
+
+
+HANGS = """
+import threading
+
+def answer(x: float) -> float:
+    if x == 666:
+        threading.Event().wait()
+    return x + 1
+"""
+
+
+def test_a_run_that_hangs_ends_the_engine_process_and_the_model_is_served_on(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "hangs.py").write_text(HANGS)
+    program, log = f"{tmp_path / 'hangs.py'}:answer", tmp_path / "log"
+    more = ("--placement", "shared", "--timeout-s", "2")
+    with serving(program, *more, state=tmp_path / "state", log=log) as served:
+        url = f"{served.url}/models/answer/predict"
+
+        def ask(x: float) -> int:
+            return httpx.post(url, json={"x": x}, timeout=20).status_code
+
+        assert ask(666) == 504
+        began = time.monotonic()
+        while ask(1) != 200:
+            assert time.monotonic() - began < 25
+        sys.stderr.write(f"\nserved on {time.monotonic() - began:.1f} s after a run hung\n")
+        assert "model 'answer' version 1 hangs: a run has lasted" in log.read_text()
 
 
 def pss_bytes(served: Served) -> int:
