@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 from collections.abc import Callable, Mapping
@@ -38,6 +39,7 @@ from modelport.engine.solo import Solo
 from modelport.engine.suspects import Suspects, Verdict
 from modelport.kit.arena import Arena, Window
 from modelport.kit.frames import Frames, accepted, swap
+from modelport.kit.memory import trim
 from modelport.repository.layout import Source
 
 __all__ = ["Host"]
@@ -226,7 +228,14 @@ class Host:
     def _unload(self, held: _Held) -> None:
         self._forget(held)
         self._lanes.drop(held.version)
-        held.version.retire(lambda: None)
+        loop = asyncio.get_running_loop()
+        tidy = partial(loop.run_in_executor, None, trim)
+
+        def unloaded() -> None:  # in whatever thread held it last
+            with contextlib.suppress(RuntimeError):  # the loop has ended, and all with it
+                loop.call_soon_threadsafe(tidy)
+
+        held.version.retire(unloaded)
 
     def _forget(self, held: _Held) -> None:
         for source, known in list(self._models.items()):
