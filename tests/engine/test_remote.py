@@ -314,6 +314,23 @@ def test_what_is_given_up_is_dropped_and_its_number_comes_back(tmp_path: Path) -
     sharing(tmp_path, work)
 
 
+def test_a_process_that_dies_of_what_nobody_waits_for_is_known_to_die_of_it(
+    tmp_path: Path,
+) -> None:
+    async def work(shared: Sharing) -> None:
+        engine = await shared.worker(shared.slow())
+        for _ in range(2):
+            with pytest.raises(DeadlineExceeded):
+                await ask(engine, [[1.0]], deadline=time.monotonic() + 0.05)
+            await shared.die()
+            shared.start()
+            assert only(await ask(engine, [[2.0]])) == [2.0]
+        with pytest.raises(InvalidInput, match="ended the process of the model twice"):
+            await ask(engine, [[1.0]])
+
+    sharing(tmp_path, work)
+
+
 def test_the_board_says_what_waits(tmp_path: Path) -> None:
     async def work(shared: Sharing) -> None:
         engine = await shared.worker(shared.slow())
@@ -351,7 +368,7 @@ def test_what_ran_at_a_death_runs_again_where_the_model_only_computes(tmp_path: 
         lanes = shared.host._lanes
 
         async def waits(*given: Any) -> Any:
-            given[-1]()
+            given[-1].begin()
             await hold.wait()
 
         lanes.run = waits  # type: ignore[method-assign]  # a run that is in the air

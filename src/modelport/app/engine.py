@@ -20,6 +20,7 @@ from modelport.engine.lifecycle import Version
 from modelport.engine.opening import Settings
 from modelport.kit.cpus import available_cpus
 from modelport.kit.heartbeat import beating
+from modelport.kit.memory import one_heap
 from modelport.monitor.logs import configure_logging
 
 __all__ = ["main"]
@@ -44,7 +45,9 @@ def main() -> None:
 
 
 async def _run(spec: Spec, life: socket.socket, listener: socket.socket, beats: int) -> None:
-    inference = spec.settings.inference
+    inference, memory = spec.settings.inference, spec.settings.memory
+    if memory.model_memory_bytes or memory.lazy:
+        one_heap()
     threads = inference.threads or available_cpus()
 
     def told(version: Version | None) -> None:
