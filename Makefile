@@ -5,7 +5,7 @@ PIP := --quiet --disable-pip-version-check
 # Gigabytes of frameworks: kept where a fresh clone finds them again, under their lock's digest.
 FORMATS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/modelport/formats-$(shell sha256sum requirements/formats.txt | cut -c1-16)
 
-.PHONY: demo test check lint fix types arch core formats bench chaos clean
+.PHONY: demo test check lint fix types arch core formats bench bench-peers chaos clean
 
 demo: .venv-demo/.installed  ## train the demo models and serve them on http://127.0.0.1:8080
 	.venv-demo/bin/python examples/demo/train.py build/demo && exec .venv-demo/bin/modelport serve build/demo
@@ -26,6 +26,8 @@ formats: $(FORMATS)/.installed  ## compare each format with its own framework (g
 	$(FORMATS)/bin/python -m pip install $(PIP) --no-deps --no-build-isolation --editable . && $(FORMATS)/bin/python -m pytest tests/runtimes tests/conformance/formats tests/repository/test_remote_stores.py $(ARGS)
 bench: .venv/.installed  ## measure beside Flask and FastAPI (needs wrk)
 	$(BIN)/python -m benchmarks.bench_serving $(ARGS)
+bench-peers: .venv/.installed  ## measure beside seven servers in environments of their own (needs wrk)
+	$(BIN)/python -m benchmarks.bench_serving --peers $(ARGS)
 chaos: .venv/.installed  ## kill workers, starve connections, drain under load (needs wrk)
 	$(BIN)/python -m pytest -m chaos $(ARGS)
 clean:  ## remove what the other recipes made

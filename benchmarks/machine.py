@@ -13,7 +13,7 @@ from benchmarks.workloads import ROOT
 __all__ = ["commit", "cores", "machine", "versions"]
 
 _LIBRARIES = (
-    *("fastapi", "flask", "gunicorn", "httptools", "numpy", "onnx", "onnxruntime"),
+    *("httptools", "msgspec", "numpy", "onnx", "onnxruntime"),
     *("orjson", "scikit-learn", "skl2onnx", "starlette", "uvicorn", "uvloop"),
 )
 _LIMIT_S = 10.0

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,8 @@ from skl2onnx.common.data_types import FloatTensorType
 from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import RandomForestClassifier
 
+from benchmarks import minilm
+
 __all__ = ["build"]
 
 _OPSET = 17
@@ -29,16 +33,26 @@ _SEED = 20
 _WIDTHS = (32, 64, 128, 256)
 """ResNet-18 has 64, 128, 256, 512: this is half of it."""
 _CLASSES = 1000
+_TOKENS = 32
+_START, _END = 101, 102
+_WORDS = (2000, 29000)
+"""Whole words of the vocabulary; which of them costs nothing or little."""
 
 Floats = NDArray[np.floating]
 
 
-def build(folder: Path) -> None:
-    """Write for each workload `repository/<name>/1/model.onnx`, `body` and `expected.json`."""
-    for name, make in (("linear", _linear), ("tabular", _tabular), ("image", _image)):
+def build(folder: Path, names: Sequence[str], weights: Path | None) -> None:
+    """Write for each workload `repository/<name>/1/model.onnx`, `body` and `expected.json`.
+
+    `weights` are those of MiniLM, where `transformer` is among the names.
+    """
+    makers = {"linear": _linear, "tabular": _tabular, "image": _image}
+    if weights is not None:
+        makers["transformer"] = partial(_transformer, weights)
+    for name in names:
         version = folder / name / "repository" / name / "1"
         version.mkdir(parents=True, exist_ok=True)
-        model, body, expected = make()
+        model, body, expected = makers[name]()
         (version / "model.onnx").write_bytes(model)
         (folder / name / "body").write_bytes(body)
         (folder / name / "expected.json").write_text(json.dumps(expected))
@@ -82,6 +96,15 @@ def _image() -> tuple[bytes, bytes, list[float]]:
     session = ort.InferenceSession(model, providers=["CPUExecutionProvider"])
     [scores] = session.run(["y"], {"x": image})
     return model, image.tobytes(), scores[0].tolist()
+
+
+def _transformer(weights: Path) -> tuple[bytes, bytes, list[float]]:
+    tensors = minilm.read_weights(weights)
+    words = np.random.default_rng(_SEED).integers(*_WORDS, _TOKENS - 2)
+    ids = np.array([_START, *words, _END])
+    row = {"input_ids": ids.tolist(), "attention_mask": [1] * _TOKENS}
+    body = json.dumps(row, separators=(",", ":")).encode()
+    return _serialized(minilm.graph(tensors)), body, minilm.embed(tensors, ids).tolist()
 
 
 class _Network:
@@ -149,4 +172,5 @@ def _serialized(graph: onnx.GraphProto) -> bytes:
 
 
 if __name__ == "__main__":
-    build(Path(sys.argv[1]))
+    given = sys.argv[1:]
+    build(Path(given[0]), given[2:], Path(given[1]) if given[1] else None)

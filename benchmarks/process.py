@@ -20,7 +20,7 @@ __all__ = ["first_answer", "free_port", "started", "tail"]
 
 _KEPT_VARIABLES = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TMPDIR", "VIRTUAL_ENV")
 """All else, such as a user's `GUNICORN_CMD_ARGS`, could change what is measured."""
-_START_LIMIT_S = 30.0
+_START_LIMIT_S = 90.0
 _STOP_LIMIT_S = 15.0
 _GLANCE_S = 0.003
 _LOG_TAIL = 2000

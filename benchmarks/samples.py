@@ -6,8 +6,9 @@ import statistics
 from dataclasses import dataclass, field
 
 from benchmarks.measure import Memory
+from benchmarks.open_plan import OpenLoad
 
-__all__ = ["Bare", "Cell", "Samples", "Start"]
+__all__ = ["Bare", "Cell", "Failure", "Open", "Samples", "Start"]
 
 
 @dataclass(frozen=True)
@@ -67,12 +68,39 @@ class Start:
 
 @dataclass(frozen=True)
 class Bare:
-    """What the bare loop reached in one round."""
+    """What the bare loop reached in one round, on all cores, with one size of batch."""
 
     round: int
     workload: str
     processes: int
+    threads: int
+    batch: int
     rows_per_s: float
+
+
+@dataclass(frozen=True)
+class Open:
+    """One open-loop load on one server."""
+
+    round: int
+    workload: str
+    server: str
+    capacity: float
+    """Requests/s: the best that the same life of the server answered in a closed loop."""
+    factor: float
+    """Arrivals in each second over the capacity."""
+    load: OpenLoad
+    server_cpu_s: float
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A server that was not measured, or not to the end."""
+
+    round: int
+    workload: str
+    server: str
+    reason: str
 
 
 @dataclass
@@ -82,3 +110,5 @@ class Samples:
     cells: list[Cell] = field(default_factory=list)
     starts: list[Start] = field(default_factory=list)
     bare: list[Bare] = field(default_factory=list)
+    opens: list[Open] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)

@@ -5,21 +5,22 @@ from __future__ import annotations
 import http.client
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from benchmarks import load, measure
+from benchmarks import load, measure, sweep
 from benchmarks.calls import Call, ask
 from benchmarks.errors import ServerFailed
 from benchmarks.load import Load
+from benchmarks.open_plan import OpenLoad
 from benchmarks.process import first_answer, free_port, started, tail
-from benchmarks.samples import Cell, Start
-from benchmarks.servers import Server
+from benchmarks.samples import Cell, Open, Start
+from benchmarks.servers import Place, Server
 from benchmarks.workloads import ROOT, Workload, check
 
-__all__ = ["Trial"]
+__all__ = ["Life", "Trial"]
 
 _CHECKS = 8
 """Requests before and after the load, each on a new connection, to meet every worker."""
@@ -30,6 +31,15 @@ _SETTLE_LIMIT_S = 10.0
 
 
 @dataclass(frozen=True)
+class Life:
+    """What was seen of one life of one server."""
+
+    start: Start
+    cells: list[Cell]
+    opens: list[Open]
+
+
+@dataclass(frozen=True)
 class Trial:
     """One server with one workload in one round."""
 
@@ -37,18 +47,27 @@ class Trial:
     workload: Workload
     server: Server
     workers: int
+    bin: Path
+    """The programs of the server's environment."""
 
-    def run(self, connections: Sequence[int], seconds: int) -> tuple[Start, list[Cell]]:
-        """Start the server, measure it, end it."""
+    def run(self, connections: Sequence[int], seconds: int, factors: Sequence[float] = ()) -> Life:
+        """Start the server, measure it, end it.
+
+        `factors` are the open-loop loads, as multiples of the best of the closed-loop ones.
+        """
         port = free_port()
-        command = self.server.command(self.workload, port, self.workers)
-        call = self.server.call(self.workload, (ROOT / self.workload.body_file).read_bytes())
+        call = self.server.dialect(
+            self.workload.name, (ROOT / self.workload.body_file).read_bytes()
+        )
         answered = partial(self._answered, port, call)
         with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
-            log = Path(scratch) / "log"
-            environment = dict(self.server.environment(self.workload, Path(scratch)))
+            log, home = Path(scratch) / "log", Path(scratch) / "home"
+            home.mkdir()
+            place = Place(self.workload, port, self.workers, self.bin, home)
+            command, environment = self.server.command(place), self.server.variables_in(place)
             script = load.write_script(call, Path(scratch))
-            push = partial(load.run, f"http://127.0.0.1:{port}{call.path}", script)
+            url = f"http://127.0.0.1:{port}{call.path}"
+            push, flood = partial(load.run, url, script), sweep.push(url, call, Path(scratch))
             begun = time.monotonic()
             with started(command, environment, log) as process:
                 first_answer_s = first_answer(process, log, answered) - begun
@@ -57,9 +76,11 @@ class Trial:
                 cells = [self._cell(process.pid, push, n, seconds) for n in connections]
                 self._check(answered, log)
                 held = measure.memory(process.pid, self.workers)
+                opens = list(self._opens(process.pid, flood, cells, factors, seconds))
         names = (self.round, self.workload.name, self.server.name)
         shown = {name: value.replace(scratch, "SCRATCH") for name, value in environment.items()}
-        return Start(*names, command, shown, first_answer_s, held), cells
+        start = Start(*names, command, shown, first_answer_s, held)
+        return Life(start, cells, opens)
 
     def _answered(self, port: int, call: Call) -> bool:
         """Whether the server is ready; a wrong answer raises."""
@@ -79,6 +100,23 @@ class Trial:
             raise ServerFailed(
                 f"{self.server.name} was ready and then refused a request\n{tail(log)}"
             )
+
+    def _opens(
+        self,
+        pid: int,
+        flood: Callable[[float, int], OpenLoad],
+        cells: Sequence[Cell],
+        factors: Sequence[float],
+        seconds: int,
+    ) -> Iterator[Open]:
+        capacity = max((cell.requests_per_s for cell in cells if cell.clean), default=0.0)
+        for factor in factors if capacity else ():
+            measure.settle(pid, _SETTLE_LIMIT_S)
+            before = measure.cpu_times(pid)
+            seen = flood(capacity * factor, seconds)
+            cpu_s = measure.cpu_between(before, measure.cpu_times(pid))
+            names = (self.round, self.workload.name, self.server.name)
+            yield Open(*names, capacity, factor, seen, cpu_s)
 
     def _cell(
         self, pid: int, push: Callable[[int, int], Load], connections: int, seconds: int

@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 from modelport.core import errors
 from modelport.core.errors import ModelportError
@@ -74,6 +74,8 @@ def errors_page() -> str:
 def _type(kind: Any) -> str:
     if get_origin(kind) is tuple:
         return f"list of {_type(get_args(kind)[0])}"
+    if get_origin(kind) is Literal:
+        return " or ".join(f"`{word}`" for word in get_args(kind))
     return {bool: "true or false", int: "whole number", float: "number", str: "text"}[kind]
 
 

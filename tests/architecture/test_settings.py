@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import Field, fields
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
 
@@ -25,6 +25,9 @@ def test_an_option_has_a_sentence_of_help_and_a_default_of_its_type(
     words = field.metadata["help"]
     assert words[0].isupper()
     assert words.endswith(".")
+    if get_origin(kind) is Literal:
+        assert field.default in get_args(kind)
+        return
     assert kind in (str, int, float, bool, tuple[str, ...])
     assert isinstance(field.default, tuple if kind == tuple[str, ...] else kind)
 

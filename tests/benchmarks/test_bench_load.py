@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.calls import json_call
+from benchmarks.dialects import DIALECTS
 from benchmarks.errors import BenchError, ToolMissing
 from benchmarks.load import find_wrk, parse, write_script
 
@@ -43,7 +43,7 @@ def test_output_without_exactly_one_result_is_refused(printed: str) -> None:
 
 
 def test_the_script_sends_the_call_s_headers_and_body(tmp_path: Path) -> None:
-    script = write_script(json_call("/predict", b'{"x":[1,2,3]}'), tmp_path).read_text()
+    script = write_script(DIALECTS["body"]("linear", b'{"x":[1,2,3]}'), tmp_path).read_text()
     assert 'wrk.headers["Content-Type"] = "application/json"' in script
     assert f'io.open("{tmp_path / "body"}", "rb")' in script
     assert (tmp_path / "body").read_bytes() == b'{"x":[1,2,3]}'

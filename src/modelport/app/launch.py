@@ -12,7 +12,8 @@ from modelport.app.spec import state_folder
 from modelport.app.supervisor import Serving, serve
 from modelport.app.trust import trusted_before
 from modelport.core.errors import ConfigError
-from modelport.core.settings import Settings
+from modelport.core.settings import Caching, Settings
+from modelport.engine.cache.redis_link import RedisLink
 from modelport.kit.storage import private_folder
 from modelport.repository import integrity
 from modelport.repository.layout import Source, find_sources
@@ -38,11 +39,14 @@ def launch(
         remote: the URL that it was fetched from.
 
     Raises:
-        ConfigError: nothing to serve, an unsafe address, a port that is taken.
+        ConfigError: nothing to serve, an unsafe address, a port that is taken, a cache that is
+            none.
+        MissingLibrary: a cache on a Redis needs its client; names the extra.
     """
     sources = find_sources(argument, is_model, name)
     state = private_folder(state_folder())
     _check_exposure(settings, state)
+    _check_cache(settings.caching)
     given = integrity.trusted_digests(settings.security.trust)
     trusted = given | trusted_before() | _named_programs(sources)
     folder = Path(argument).resolve()
@@ -65,6 +69,12 @@ def _named_programs(sources: list[Source]) -> frozenset[str]:
     return frozenset(
         integrity.digest(Path(source.path)) for source in sources if source.attribute is not None
     )
+
+
+def _check_cache(settings: Caching) -> None:
+    """Refuse what is no cache before a process is started; nothing is asked of its server."""
+    if settings.cache not in ("off", "memory"):
+        RedisLink(settings.cache)
 
 
 def _check_exposure(settings: Settings, state: Path) -> None:

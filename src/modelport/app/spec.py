@@ -34,13 +34,15 @@ VersionKey: TypeAlias = tuple[str, str]
 
 
 class Spec(msgspec.Struct, kw_only=True):
-    """What a worker or the control process is to do."""
+    """What a worker, the control process or the engine process is to do."""
 
     settings: Settings
     state: str
     """The state folder."""
     control: str
     """The path of control's unix socket."""
+    engine: str = ""
+    """The path of the engine process' unix socket; empty where models cannot be shared."""
     sources: tuple[Source, ...] = ()
     """What is served at first."""
     repository: str = ""

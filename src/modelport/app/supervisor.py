@@ -36,6 +36,7 @@ from modelport.app.spec import (
 )
 from modelport.app.verdicts import Verdicts
 from modelport.core.settings import Settings
+from modelport.kit.arena import is_supported
 from modelport.kit.cpus import available_cpus
 from modelport.repository.layout import Source
 
@@ -139,12 +140,18 @@ def serve(
     reserved = reserve(settings.server.host, settings.server.port)
     folder = Path(tempfile.mkdtemp(prefix="modelport-"))
     try:
-        with contextlib.closing(reserved), contextlib.closing(_control_socket(folder)) as listener:
+        with contextlib.ExitStack() as held:
+            held.enter_context(contextlib.closing(reserved))
+            control = held.enter_context(contextlib.closing(_listening(folder / "control.sock")))
+            engine = None
+            if is_supported():
+                engine = held.enter_context(contextlib.closing(_listening(folder / "engine.sock")))
             workers = settings.server.workers or available_cpus()
             template = Spec(
                 settings=settings,
                 state=str(state),
                 control=str(folder / "control.sock"),
+                engine=str(folder / "engine.sock") if engine is not None else "",
                 sources=tuple(sources),
                 repository=str(repository or ""),
                 remote=remote,
@@ -153,16 +160,15 @@ def serve(
                 host=settings.server.host,
                 port=reserved.getsockname()[1],
             )
-            supervisor = _Supervisor(template, listener, on_serving)
+            supervisor = _Supervisor(template, control, engine, on_serving)
             return asyncio.run(supervisor.run())
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _control_socket(folder: Path) -> socket.socket:
-    """Control's socket, held here so that it outlives a control process."""
+def _listening(path: Path) -> socket.socket:
+    """The socket of a process, held here so that it outlives the process."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    path = folder / "control.sock"
     listener.bind(str(path))
     path.chmod(0o600)
     listener.listen(128)
@@ -173,11 +179,23 @@ class _Supervisor:
     """The processes of one server."""
 
     def __init__(
-        self, template: Spec, listener: socket.socket, on_serving: Callable[[Serving], int]
+        self,
+        template: Spec,
+        control: socket.socket,
+        engine: socket.socket | None,
+        on_serving: Callable[[Serving], int],
     ) -> None:
+        """
+        Args:
+            template: the spec of each process, but for what is its own.
+            control: control's socket.
+            engine: the engine process' socket; None where there can be none.
+            on_serving: told when all workers have loaded.
+        """
         self._template = template
         self._on_serving = on_serving
-        self._control = _Child("modelport.app.control", template, listener)
+        self._control = _Child("modelport.app.control", template, control)
+        self._engines = [] if engine is None else [_Child("modelport.app.engine", template, engine)]
         self._workers = [
             _Child("modelport.app.worker", msgspec.structs.replace(template, index=index))
             for index in range(template.workers)
@@ -194,19 +212,43 @@ class _Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, self._on_signal)
         control = asyncio.create_task(self._keep(self._control))
+        engines = [asyncio.create_task(self._keep_asked(child)) for child in self._engines]
         workers = [asyncio.create_task(self._keep(child)) for child in self._workers]
         await self._stopping.wait()
         server = self._template.settings.server
         await self._end(self._workers, workers, server.drain_delay_s + server.drain_s)
-        await self._end([self._control], [control], 0.0)
+        await self._end([self._control, *self._engines], [control, *engines], 0.0)
         return self._exit_code
 
     def _on_signal(self) -> None:
         self._signals += 1
         self._stopping.set()
         if self._signals > 1:  # asked twice: at once
-            for child in (*self._workers, self._control):
+            for child in (*self._workers, self._control, *self._engines):
                 child.signal(signal.SIGKILL)
+
+    async def _keep_asked(self, child: _Child) -> None:
+        """Start a process when somebody asks for it, which its socket tells; and so again."""
+        (listener,) = child.extra
+        asked = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def on_asked() -> None:
+            loop.remove_reader(listener)
+            asked.set()
+
+        loop.add_reader(listener, on_asked)
+        if await self._unless_stopping(asked):
+            await self._keep(child)
+        loop.remove_reader(listener)
+
+    async def _unless_stopping(self, event: asyncio.Event) -> bool:
+        """Wait for it, or for the time to stop; whether it came first."""
+        waits = [asyncio.create_task(each.wait()) for each in (event, self._stopping)]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+        return not self._stopping.is_set()
 
     async def _keep(self, child: _Child) -> None:
         """Start a process, and start it again whenever it ends, until it is time to stop."""

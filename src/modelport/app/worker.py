@@ -24,6 +24,7 @@ import uvloop
 
 from modelport import __version__
 from modelport.app.budget import memory_of
+from modelport.app.caching import cache_of, cache_report
 from modelport.app.link import ControlLink
 from modelport.app.sockets import listening, refuse_new_connections
 from modelport.app.spec import (
@@ -40,9 +41,12 @@ from modelport.control.messages import Snapshot, VersionState
 from modelport.core.errors import ModelportError
 from modelport.core.settings import Settings
 from modelport.engine.batcher import Limits
+from modelport.engine.cost_files import known_s
 from modelport.engine.facade import Engine
 from modelport.engine.lifecycle import State, Version
 from modelport.engine.opening import Settings as LoadSettings
+from modelport.engine.placement import Placing
+from modelport.engine.remote import EngineLink
 from modelport.guard.policy import Policy
 from modelport.http.api import api_routes
 from modelport.http.connection import Connection
@@ -143,18 +147,21 @@ class _Worker:
     def _wire(self, snapshot: Snapshot) -> None:
         """Put the parts together; nothing is loaded yet."""
         settings = self._settings
+        self._cache = cache_of(settings.caching)
         load_settings = LoadSettings(
             threads=self._threads(),
             trusted=snapshot.trusted,
             cache_dir=Path(self._spec.state) / "cache",
             cost_dir=Path(self._spec.state) / "cost",
             load_s=settings.inference.load_s,
+            caches=self._cache is not None,
+            placing=self._placing(),
         )
         memory = memory_of(settings.memory, self._spec.workers)
         if memory.is_bounded or memory.lazy:
             one_heap()
         limits = Limits(queue_jobs=settings.inference.queue_limit)
-        self._engine = Engine((), load_settings, limits, memory, self._tell_loading)
+        self._engine = Engine((), load_settings, limits, memory, self._tell_loading, self._cache)
         self._route(snapshot)
         routes = api_routes(
             engine=self._engine,
@@ -186,6 +193,22 @@ class _Worker:
         )
         config.load()
         self._server = _Server(config)
+
+    def _placing(self) -> Placing | None:
+        """How models are placed; the connection to the engine process is made when one is there."""
+        if not self._spec.engine:
+            return None
+        inference = self._settings.inference
+        link = EngineLink(self._spec.engine, inference.queue_limit)
+        self._sharing = asyncio.create_task(link.run())
+        costs = Path(self._spec.state) / "cost"
+        threads = self._threads()
+        return Placing(
+            open=link.open,
+            workers=self._spec.workers,
+            wanted=inference.placement,
+            known_s=lambda digest: known_s(costs, digest, "inline", threads),
+        )
 
     def _threads(self) -> int:
         wanted = self._settings.inference.threads
@@ -265,7 +288,8 @@ class _Worker:
             return Report()
         open_now = len(self._server.server_state.connections)
         memory = [_memory(version) for version in self._engine.versions]
-        return Report(list(self._metrics.values()), self._rejected, open_now, memory)
+        models = list(self._metrics.values())
+        return Report(models, self._rejected, open_now, memory, cache_report(self._cache))
 
     async def _drain(self, listener: socket.socket, serving: asyncio.Task[None]) -> None:
         """Answer all that was accepted, then end: not ready, no new connections, no old ones."""
@@ -277,6 +301,8 @@ class _Worker:
         await serving
         self._engine.keep_costs()
         self._engine.close()
+        if self._cache is not None:
+            await self._cache.close()
 
 
 class _Server(uvicorn.Server):

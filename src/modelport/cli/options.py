@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
 
@@ -66,6 +66,7 @@ def _flag_fields() -> list[tuple[Any, Any]]:
 
 def _flag(declared: Any, kind: Any) -> inspect.Parameter:
     repeatable = get_origin(kind) is tuple
+    kind = str if get_origin(kind) is Literal else kind
     value = list[get_args(kind)[0]] if repeatable else kind  # type: ignore[misc]  # built here
     flag = f"--{declared.name.replace('_', '-')}"
     shown = "" if repeatable or kind is bool else f" [default: {declared.default}]"

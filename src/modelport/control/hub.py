@@ -23,6 +23,7 @@ from modelport.control.messages import (
 )
 from modelport.core.errors import Internal, ModelportError, NotFound
 from modelport.kit.ipc import Channel
+from modelport.monitor.caching import CacheState
 from modelport.monitor.metrics import Gathered, Report, add_reports
 
 __all__ = ["Hub", "Operation", "Past"]
@@ -181,6 +182,7 @@ class Hub:
             worker.reported.set()  # whoever waits for a report has the last one
             worker.confirmed.set()
             worker.report.connections, worker.report.memory = 0, []
+            worker.report.cache.state = CacheState()
             if all(other.pid != worker.pid for other in self._workers):
                 self._past.leaves(worker.index, worker.pid, worker.report)
                 self._keep(self._past)

@@ -7,18 +7,23 @@ are derived from these classes. A field's name is unique over all groups.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 __all__ = [
+    "Caching",
     "Fetching",
     "HttpLimits",
     "Inference",
     "Memory",
+    "Placement",
     "Security",
     "Server",
     "Settings",
     "option",
 ]
+
+Placement: TypeAlias = Literal["auto", "inline", "shared"]
+"""A copy of a model in each worker, or one in the engine process for all of them."""
 
 _MIB = 1024 * 1024
 _GIB = 1024 * _MIB
@@ -31,9 +36,10 @@ def option(default: Any, help: str, **metadata: Any) -> Any:
         default: its value where nobody sets it.
         help: one sentence for people.
         metadata: `file_only=True` keeps it off the command line; `least` and `most` are the
-            smallest and the largest number allowed.
+            smallest and the largest number allowed; `secret=True` keeps it from being shown.
     """
-    return field(default=default, metadata={"help": help, **metadata})
+    shown = not metadata.get("secret", False)
+    return field(default=default, repr=shown, metadata={"help": help, **metadata})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +57,12 @@ class Server:
     drain_delay_s: float = option(
         0.0,
         "Seconds between turning not ready and closing the port, for load balancers to notice.",
+        least=0,
+    )
+    watchdog_s: float = option(
+        30.0,
+        "Seconds after which a process is replaced that makes no progress though it uses a CPU; one"
+        " that does nothing at all is replaced after two. 0 replaces none.",
         least=0,
     )
 
@@ -79,7 +91,8 @@ class Inference:
 
     threads: int = option(
         0,
-        "CPU threads for one inference in each worker; 0 shares the CPUs among the workers.",
+        "CPU threads for one inference; 0 shares the CPUs among the workers, and gives a shared"
+        " model all of them.",
         least=0,
         most=1024,
     )
@@ -91,6 +104,11 @@ class Inference:
         300.0,
         "Seconds after which a version that a running server loads counts as hanging.",
         least=0.1,
+    )
+    placement: Literal["auto", "inline", "shared"] = option(
+        "auto",
+        "Where models run: 'inline' is a copy in each worker, 'shared' one in an engine process for"
+        " all of them; 'auto' shares what is large or takes long.",
     )
 
 
@@ -113,6 +131,25 @@ class Memory:
         "Largest memory that loading a new version may take before it is given up, for a running"
         " server; 0 is a worker's part of what the machine and the control group can still give.",
         least=0,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caching:
+    """Whether answers are stored, to be given again to the same input."""
+
+    cache: str = option(
+        "off",
+        "Where: off, memory, which is each worker's own, or the address of a Redis that workers and"
+        " machines share (redis://, rediss://, unix://). Programs are cached where their model.toml"
+        " says so.",
+        secret=True,
+    )
+    cache_bytes: int = option(
+        128 * _MIB, "Largest memory for answers in each worker, with cache = memory.", least=65536
+    )
+    cache_ttl_s: float = option(
+        3600.0, "Seconds that an answer is stored at most.", least=0.001, most=31536000
     )
 
 
@@ -170,6 +207,7 @@ class Settings:
     security: Security = Security()
     inference: Inference = Inference()
     memory: Memory = Memory()
+    caching: Caching = Caching()
     http: HttpLimits = HttpLimits()
     fetching: Fetching = Fetching()
 

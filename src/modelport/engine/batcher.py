@@ -22,7 +22,7 @@ from modelport.engine.queue import Job, Queue
 
 __all__ = ["BatchRun", "Batcher", "Limits"]
 
-_MANY = 16
+_MANY = 128
 """Jobs that may always wait, however long one takes: their number bounds nothing but memory."""
 _LOOK_AGAIN = 16
 """Each so many-th batch tries the next larger size, in case the machine has changed."""
@@ -50,7 +50,7 @@ class Limits:
     """Whether jobs may share a batch at all."""
     objective_s: float | None = None
     """The seconds within which nearly all are to be answered; None: throughput, and no waiting."""
-    queue_s: float = 5.0
+    queue_s: float = 2.0
     """Predicted seconds of work of one caller's share that may wait."""
     queue_jobs: int = 1024
     """Most jobs that wait, for their memory."""

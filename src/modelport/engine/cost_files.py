@@ -16,7 +16,7 @@ from modelport.core.errors import ConfigError
 from modelport.engine.cost import CostModel, Points
 from modelport.kit.storage import private_folder, write_whole
 
-__all__ = ["Kept", "keep", "kept", "known"]
+__all__ = ["Kept", "keep", "kept", "known", "known_s"]
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +48,13 @@ def known(folder: Path | None, digest: str, placement: str, threads: int) -> Cos
         return CostModel(msgspec.json.decode(data, type=Kept).curves)
     except (OSError, msgspec.MsgspecError):
         return CostModel()
+
+
+def known_s(folder: Path | None, digest: str, placement: str, threads: int) -> float | None:
+    """What one row took in a run of its own, of the largest rows; None where that is not known."""
+    curves = known(folder, digest, placement, threads).data()
+    times = [p.seconds for c in curves if c.at_once == 1 for p in c.points if p.rows == 1]
+    return max(times, default=None)
 
 
 def keep(folder: Path | None, what: Kept) -> None:

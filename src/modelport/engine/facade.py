@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import Awaitable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -17,11 +16,13 @@ from modelport.core.errors import DeadlineExceeded, ModelFailed, ModelNotFound
 from modelport.core.messages import InferRequest, InferResponse
 from modelport.core.tensors import Batch
 from modelport.engine.batcher import Limits
-from modelport.engine.executor import HAND_OVER_S, Run, Threads, run_async, run_in_place
-from modelport.engine.lane import Lane
+from modelport.engine.cache.cache import Asked, Cache
+from modelport.engine.executor import HAND_OVER_S, Run, Threads, run_in_place
+from modelport.engine.lanes import Lanes
 from modelport.engine.lifecycle import State, Version
 from modelport.engine.memory import Memory
 from modelport.engine.opening import Described, LoadedModel, Settings
+from modelport.engine.remote import RemoteModel
 from modelport.engine.residency import Residency, Told
 from modelport.repository.aliases import DEFAULT, LATEST
 from modelport.repository.layout import Source, latest
@@ -43,6 +44,7 @@ class Engine:
         limits: Limits | None = None,
         memory: Memory | None = None,
         told: Told = lambda version: None,
+        cache: Cache | None = None,
     ) -> None:
         """
         Args:
@@ -51,15 +53,17 @@ class Engine:
             limits: the bounds of each version's queue and batches.
             memory: how much the models may take; by default all is loaded, and stays.
             told: hears of each version before it is loaded, and then that none is.
+            cache: where answers are stored; by default nowhere.
         """
+        self._cache = cache
         self._limits = limits or Limits()
         self._settings = settings
         self._models: dict[str, dict[str, Version]] = {}
         self._aliases: Mapping[str, Mapping[str, str]] = {}
         # A picture that takes long is not to keep the models of others waiting.
         self._preparing = Threads(settings.threads, self._limits.queue_jobs, "prepare")
-        self._lanes: dict[Version, Lane] = {}
-        self._residency = Residency(memory or Memory(), settings, told, self._drop_lane)
+        self._lanes = Lanes(settings.threads, self._limits)
+        self._residency = Residency(memory or Memory(), settings, told, self._lanes.drop)
         self.route(sources, {})
 
     @property
@@ -94,11 +98,6 @@ class Engine:
             self._models.setdefault(source.name, {})[source.version] = version
         for gone in present.values():
             self._residency.retire(gone)
-
-    def _drop_lane(self, version: Version) -> None:
-        lane = self._lanes.pop(version, None)
-        if lane is not None:
-            lane.close()
 
     async def load(self, *, again: bool = False) -> None:
         """Load and warm each version that is new, one after the other, off the event loop.
@@ -197,6 +196,8 @@ class Engine:
             except ModelFailed as error:
                 raise _logged(version, error) from error
             return _response(version, request, rows, run, size, run[1])
+        if self._cache is not None and loaded.identity is not None:
+            return self._cached(self._cache, version, loaded, request, rows, size)
         return self._elsewhere(version, loaded, request, rows, size)
 
     async def _prepared(
@@ -220,6 +221,42 @@ class Engine:
         )
         return response if isinstance(response, InferResponse) else await response
 
+    def _cached(
+        self,
+        cache: Cache,
+        version: Version,
+        loaded: LoadedModel,
+        request: InferRequest,
+        rows: int,
+        size: int,
+    ) -> InferResponse | Awaitable[InferResponse]:
+        assert loaded.identity is not None
+        asked = Asked(
+            model=version.name,
+            version=version.version,
+            identity=loaded.identity,
+            request=request,
+            rows=rows,
+            seconds=version.seconds_per_unit * size,
+        )
+        run = partial(self._elsewhere, version, loaded, request, rows, size)
+        answer = cache.answer(asked, run)
+        if not isinstance(answer, InferResponse):
+            return self._looked_up(answer, version, request)
+        version.last_used = time.monotonic()
+        return answer
+
+    async def _looked_up(
+        self, answer: Awaitable[InferResponse], version: Version, request: InferRequest
+    ) -> InferResponse:
+        version.in_flight += 1
+        try:
+            response = await _in_time(answer, version, request)
+        finally:
+            self._residency.let_go(version)
+        version.last_used = time.monotonic()
+        return response
+
     async def _elsewhere(
         self,
         version: Version,
@@ -241,20 +278,9 @@ class Engine:
     async def _run(
         self, version: Version, loaded: LoadedModel, request: InferRequest, rows: int
     ) -> Run:
-        if loaded.description.execution == "async":
-            model = given(loaded.model, request.parameters)
-            return await run_async(model, request.inputs, request.deadline)
-        row_class = version.row_class(request.inputs, rows)
-        return await self._lane(version, loaded).run(loaded, request, rows, row_class)
-
-    def _lane(self, version: Version, loaded: LoadedModel) -> Lane:
-        lane = self._lanes.get(version)
-        if lane is None:
-            blocks = loaded.description.execution == "blocking"
-            at_once = 1 if blocks else self._settings.threads
-            limits = replace(self._limits, merges=version.merges, at_once=at_once)
-            lane = self._lanes[version] = Lane(version.name, version.cost, limits)
-        return lane
+        if isinstance(loaded.model, RemoteModel):
+            return await loaded.model.run(request, rows)
+        return await self._lanes.run(version, loaded, request, rows)
 
     def keep_costs(self) -> None:
         """Write down what was learnt of the runs; writes files, and may be called in a thread."""
@@ -265,8 +291,7 @@ class Engine:
         """Drop what waits and give memory back."""
         self._residency.close()
         self._preparing.close()
-        for lane in self._lanes.values():
-            lane.close()
+        self._lanes.close()
         for version in self.versions:
             version.close()
 
@@ -317,7 +342,8 @@ def _learn(version: Version, seconds: float) -> None:
 
 
 def _logged(version: Version, error: ModelFailed) -> ModelFailed:
-    _log.error(
-        "model '%s' version %s raised", version.name, version.version, exc_info=error.__cause__
-    )
+    if error.__cause__ is not None:  # else the engine process, where it was raised, has said so
+        _log.error(
+            "model '%s' version %s raised", version.name, version.version, exc_info=error.__cause__
+        )
     return error

@@ -33,15 +33,21 @@ _log = logging.getLogger(__name__)
 class _Ticket:
     """A request on its way through the lane."""
 
-    __slots__ = ("attempt", "future", "is_given_up", "loaded", "request", "rows")
+    __slots__ = ("attempt", "began", "future", "is_given_up", "loaded", "request", "rows")
 
     def __init__(
-        self, loaded: LoadedModel, request: InferRequest, rows: int, future: asyncio.Future[Run]
+        self,
+        loaded: LoadedModel,
+        request: InferRequest,
+        rows: int,
+        future: asyncio.Future[Run],
+        began: Callable[[], None] | None,
     ) -> None:
         self.loaded = loaded
         self.request = request
         self.rows = rows
         self.future = future
+        self.began = began
         self.is_given_up = False
         self.attempt: _Attempt | None = None
 
@@ -87,7 +93,12 @@ class Lane:
         """The part of the last batch that was padding."""
 
     async def run(
-        self, loaded: LoadedModel, request: InferRequest, rows: int, row_class: int = 0
+        self,
+        loaded: LoadedModel,
+        request: InferRequest,
+        rows: int,
+        row_class: int = 0,
+        began: Callable[[], None] | None = None,
     ) -> Run:
         """The answer to one request, from a batch with others where that is faster.
 
@@ -96,6 +107,7 @@ class Lane:
             request: what is asked; its inputs fit the signature.
             rows: how many rows it has.
             row_class: what the cost of its rows is known under.
+            began: called before each run that it is part of, in a thread.
 
         Raises:
             Overloaded: too much waits, or it could not be answered before its deadline.
@@ -103,7 +115,7 @@ class Lane:
             ModelFailed: the model raised anything else.
         """
         self._loop = loop = asyncio.get_running_loop()
-        ticket = _Ticket(loaded, request, rows, loop.create_future())
+        ticket = _Ticket(loaded, request, rows, loop.create_future(), began)
         job = Job(
             ticket,
             rows=rows,
@@ -173,6 +185,8 @@ class Lane:
             now = time.monotonic()
             self._batcher.finished(run, now, learns=_ran_whole(run, results))
             following = self._batcher.next(now)
+        for ticket in tickets:
+            del ticket.loaded  # who awaits the answer holds the model, and lets go of it last
         self._call(_deliver, results)
         return following
 
@@ -209,6 +223,9 @@ class Lane:
         """One call of the model; raises as it does."""
         signature = tickets[0].loaded.description.signature
         requests = [ticket.request.inputs for ticket in tickets]
+        for ticket in tickets:
+            if ticket.began is not None:
+                ticket.began()
         batch, self.padded = join(signature, requests, self._padding)
         outputs = self._predict(tickets, batch, alone)
         if len(tickets) == 1 and not self._batcher.limits.merges:

@@ -16,7 +16,9 @@ from modelport.core.errors import LoadError, ModelportError, NotReady
 from modelport.core.tensors import Batch
 from modelport.engine.cost import CostModel, row_class
 from modelport.engine.cost_files import Kept, keep, known
-from modelport.engine.opening import Described, LoadedModel, Settings, open_version
+from modelport.engine.opening import Described, LoadedModel, Settings
+from modelport.engine.placing import open_placed, placed
+from modelport.engine.remote import RemoteModel
 from modelport.engine.warming import Warmed, by_elements, by_rows, size_measure, warm_up
 from modelport.repository.layout import Source
 from modelport.runtimes.base import Model
@@ -146,16 +148,14 @@ class Version:
         attempt = self._attempt
         loaded: LoadedModel | None = None
         try:
-            loaded = open_version(self.source, settings)
+            loaded = open_placed(self.source, settings)
             if attempt != self._attempt:
                 self._close(loaded.model)
                 return
             self._check_same(loaded)
             self._moves_to(State.WARMING)
             self.size_of = size_measure(loaded.view.signature)
-            if not self.cost.data():
-                self.cost = known(settings.cost_dir, loaded.digest, "inline", settings.threads)
-            self._take_in(warm_up(loaded, self.size_of))
+            loaded = self._warmed(loaded, settings)
             if attempt != self._attempt:
                 self._close(loaded.model)
                 return
@@ -173,6 +173,19 @@ class Version:
                 return
             reason = f"{type(error).__name__} while loading"
             self._fail(reason, f"{reason}: {error}", error, loaded)
+
+    def _warmed(self, loaded: LoadedModel, settings: Settings) -> LoadedModel:
+        """The model once it is warm; another one where it moved to the engine process for that."""
+        if isinstance(loaded.model, RemoteModel):  # warm already
+            self.seconds_per_unit = loaded.model.seconds_per_unit
+            return loaded
+        if not self.cost.data():
+            place, threads = settings.place, settings.threads
+            self.cost = known(settings.cost_dir, loaded.digest, place, threads)
+        warmed = warm_up(loaded, self.size_of)
+        self._take_in(warmed)
+        seconds = warmed.runs[0][2] if warmed.runs else None
+        return placed(loaded, self.source, seconds, settings)
 
     def _take_in(self, warmed: Warmed) -> None:
         self.seconds_per_unit, self.merges = warmed.seconds_per_unit, warmed.merges
@@ -194,7 +207,7 @@ class Version:
             model=self.name,
             version=self.version,
             digest=self.described.digest,
-            placement="inline",
+            placement=settings.place,
             threads=settings.threads,
             curves=self.cost.data(),
         )
@@ -280,11 +293,12 @@ class Version:
         return loaded
 
     def _when_free(self, loaded: LoadedModel, then: Callable[[], None]) -> None:
-        def give_back(model: Model) -> None:
-            self._close(model)
+        def give_back(held: list[Model]) -> None:
+            self._close(held[0])
+            held.clear()  # whoever is told may want its memory back at once
             then()
 
-        weakref.finalize(loaded, give_back, loaded.model).atexit = False
+        weakref.finalize(loaded, give_back, [loaded.model]).atexit = False
 
     def close(self) -> None:
         """Give the model's memory back now."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Literal
 
 from modelport.core.errors import ConfigError, InvalidInput, ModelportError, NotReady
 from modelport.core.semantics import Semantics
 from modelport.core.tensors import Batch
+from modelport.engine.cache.identity import Identity, identity_of
 from modelport.engine.configured import configured, declared
+from modelport.engine.placement import Opened, Placing
 from modelport.repository import integrity
 from modelport.repository.layout import Source
 from modelport.repository.store import check_integrity
@@ -24,7 +27,7 @@ from modelport.semantics.preparation import Prepared, Preparer
 from modelport.semantics.ranges import limits
 from modelport.semantics.sources import preparations
 
-__all__ = ["Described", "LoadedModel", "Settings", "open_version"]
+__all__ = ["Described", "LoadedModel", "Settings", "open_shared", "open_version"]
 
 _LATER_S = 30
 """When it is worth asking again for what could not be loaded: its owner may have mended it."""
@@ -41,6 +44,12 @@ class Settings:
     """Where it is kept what runs take; None: nowhere."""
     load_s: float = 300.0
     """Seconds after which a load counts as hanging."""
+    place: Literal["inline", "shared"] = "inline"
+    """What this process is: a worker, or the engine process."""
+    placing: Placing | None = None
+    """How a worker's versions are placed; None: all here."""
+    caches: bool = False
+    """Whether there is a response cache, for which versions are told apart."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +74,8 @@ class LoadedModel(Described):
     model: Model
     prepare: Preparer | None = None
     """Turns what a person gives into tensors; None where people give tensors only."""
+    identity: Identity | None = None
+    """What its answers are stored under; None where they are not."""
 
     def prepared(self, inputs: Batch) -> Prepared:
         """The tensors of a request, whether it has them already or has sources in their place.
@@ -83,7 +94,7 @@ class LoadedModel(Described):
 
 
 def open_version(source: Source, settings: Settings) -> LoadedModel:
-    """Read a version's files; everything but the warm-up.
+    """Read a version's files into this process; everything but the warm-up.
 
     Raises:
         LoadError: the file cannot be served.
@@ -92,10 +103,23 @@ def open_version(source: Source, settings: Settings) -> LoadedModel:
     """
     if source.problem:
         raise NotReady(source.problem, retry_after_s=_LATER_S)
+    return _understood(source, _open_here(source, settings), settings)
+
+
+def open_shared(source: Source, placing: Placing, settings: Settings) -> LoadedModel:
+    """Have a version loaded in the engine process, and read its owner's words; raises as
+    `open_version`."""
+    if source.problem:
+        raise NotReady(source.problem, retry_after_s=_LATER_S)
+    loaded = _understood(source, placing.open(source), settings)
+    return replace(loaded, description=replace(loaded.description, execution="remote"))
+
+
+def _open_here(source: Source, settings: Settings) -> Opened:
     if source.folder:
         check_integrity(Path(source.folder))
-    path, toml_path = Path(source.path), Path(source.toml)
-    toml = read_model_toml(toml_path)
+    path = Path(source.path)
+    toml = read_model_toml(Path(source.toml))
     config = read_config(Path(source.config)) if source.config else None
     options = LoadOptions(
         threads=settings.threads,
@@ -107,30 +131,41 @@ def open_version(source: Source, settings: Settings) -> LoadedModel:
     )
     model = load(path, options)
     description = model.description
-    try:
-        if config is not None:
+    if config is not None:
+        try:
             model, description = configured(model, config, Path(source.config), toml)
+        except ModelportError:
+            model.close()
+            raise
+    return Opened(model, description, options.digest)
+
+
+def _understood(source: Source, opened: Opened, settings: Settings) -> LoadedModel:
+    """The model with what its tensors mean to people."""
+    path, toml_path = Path(source.path), Path(source.toml)
+    try:
+        toml = read_model_toml(toml_path)
         folder = path if path.is_dir() else path.parent
-        loaded = _understood(model, description, options.digest, toml, folder)
+        loaded = _described(opened, toml, folder)
         _check_examples(toml_path.name, toml, loaded)
+        if settings.caches:
+            identity = identity_of(source, toml, opened.description, opened.digest)
+            loaded = replace(loaded, identity=identity)
     except ModelportError:
-        model.close()
+        opened.model.close()
         raise
     return loaded
 
 
-def _understood(
-    model: Model, description: Description, digest: str, toml: ModelToml, folder: Path
-) -> LoadedModel:
-    """The model with what its tensors mean to people."""
-    signature = description.signature
-    semantics = merge(description.semantics, toml, signature)
+def _described(opened: Opened, toml: ModelToml, folder: Path) -> LoadedModel:
+    signature = opened.description.signature
+    semantics = merge(opened.description.semantics, toml, signature)
     parts = preparations(signature, semantics, folder)
     view = plain_view(signature, semantics, [field for part in parts for field in part.fields])
     return LoadedModel(
-        model=model,
-        digest=digest,
-        description=description,
+        model=opened.model,
+        digest=opened.digest,
+        description=opened.description,
         semantics=semantics,
         view=view,
         decode_json=json_decoder(view),

@@ -14,6 +14,8 @@ from modelport.core.errors import DeadlineExceeded, ModelportError, NotReady, Ov
 from modelport.engine.lifecycle import State, Version
 from modelport.engine.memory import Memory
 from modelport.engine.opening import LoadedModel, Settings
+from modelport.engine.placement import Placing
+from modelport.engine.remote import RemoteModel
 from modelport.kit.memory import collect, mib, resident_bytes, trim
 from modelport.repository.integrity import size_bytes
 from modelport.runtimes.base import prepare
@@ -144,7 +146,7 @@ class Residency:
         if not (self._memory.is_bounded or self._memory.lazy):
             return True
         try:
-            await asyncio.to_thread(_prepare, version)
+            await asyncio.to_thread(_prepare, version, self._settings.placing)
         except (ModelportError, OSError):
             await self._load(version)  # fails the same way, and says so as it always does
             return False
@@ -319,16 +321,22 @@ def load_measured(version: Version, settings: Settings) -> None:
     trim()  # or the model would be put where nothing more becomes resident
     before = resident_bytes()
     version.load(settings)
-    if version.resident is not None:
+    if version.resident is not None and isinstance(version.resident.model, RemoteModel):
+        assert settings.placing is not None  # or it would be here
+        version.size_bytes = version.resident.model.size_bytes // settings.placing.workers
+    elif version.resident is not None:
         trim()  # what reading the file took
         grown = (resident_bytes() or 0) - (before or 0)
         version.size_bytes = max(grown, size_bytes(Path(version.source.path)))
 
 
-def _prepare(version: Version) -> None:
+def _prepare(version: Version, placing: Placing | None) -> None:
     path = Path(version.source.path)
-    prepare(path)
     version.size_bytes = size_bytes(path)
+    if placing is not None and placing.before(version.source):
+        version.size_bytes //= placing.workers  # each has a part of the one copy
+    else:
+        prepare(path)
 
 
 def _give_back(held: list[LoadedModel], size: int) -> None:

@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import Field, fields, is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from modelport.core.errors import ConfigError
 from modelport.kit.words import close
@@ -60,8 +60,11 @@ def build(
     values |= _from_environment(groups, environment, prefix, set(reserved))
     values |= {name: value for name, value in flags.items() if value is not None}
     for kind in groups.values():
+        types = types_of(kind)
         for declared in fields(kind):
-            _check_range(declared, values.get(declared.name, declared.default))
+            value = values.get(declared.name, declared.default)
+            _check_range(declared, value)
+            _check_choice(declared.name, value, types[declared.name])
     made = {
         group: kind(**{n: v for n, v in values.items() if n in types_of(kind)})
         for group, kind in groups.items()
@@ -116,6 +119,8 @@ def _from_environment(
 def _parsed(where: str, text: str, kind: Any) -> Any:
     if get_origin(kind) is tuple:
         return tuple(item.strip() for item in text.split(",") if item.strip())
+    if get_origin(kind) is Literal:
+        return text
     try:
         if kind is bool:
             return _WORDS[text.lower()]
@@ -129,7 +134,7 @@ def _typed(where: str, value: Any, kind: Any) -> Any:
         item = get_args(kind)[0]
         if isinstance(value, list) and all(type(v) is item for v in value):
             return tuple(value)
-    elif type(value) is kind:
+    elif type(value) is kind or get_origin(kind) is Literal:
         return value
     elif kind is float and type(value) is int:
         return float(value)
@@ -142,6 +147,13 @@ def _check_range(declared: Field[Any], value: Any) -> None:
     if isinstance(value, int | float) and not (least <= value <= most and math.isfinite(value)):
         bounds = f"at least {least:g}" + ("" if most == math.inf else f" and at most {most:g}")
         raise ConfigError(f"the setting '{declared.name}' is {bounds}, and {value} came")
+
+
+def _check_choice(name: str, value: Any, kind: Any) -> None:
+    if get_origin(kind) is Literal and value not in get_args(kind):
+        raise ConfigError(
+            f"the setting '{name}' is one of {', '.join(get_args(kind))}, and {value!r} came"
+        )
 
 
 def _name(kind: Any) -> str:

@@ -16,6 +16,8 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from modelport.monitor.caching import CacheReport, add_cache_reports, cache_families
+
 __all__ = [
     "BOUNDS_S",
     "CONTENT_TYPE",
@@ -121,6 +123,7 @@ class Report(msgspec.Struct):
     connections: int = 0
     """Open now."""
     memory: list[VersionMemory] = []
+    cache: CacheReport = msgspec.field(default_factory=CacheReport)
 
 
 class Gathered(msgspec.Struct, frozen=True):
@@ -135,6 +138,7 @@ class Gathered(msgspec.Struct, frozen=True):
 
 def add_reports(reports: Iterable[Report]) -> Report:
     """The sum of the reports; none of them is changed."""
+    reports = list(reports)
     models: dict[tuple[str, str, str], ModelMetrics] = {}
     memory: dict[tuple[str, str], VersionMemory] = {}
     total = Report(models=[], rejected={})
@@ -150,6 +154,7 @@ def add_reports(reports: Iterable[Report]) -> Report:
             memory[more.model, more.version] = more if known is None else _both(known, more)
     total.models = [models[key] for key in sorted(models)]
     total.memory = [memory[key] for key in sorted(memory)]
+    total.cache = add_cache_reports(report.cache for report in reports)
     return total
 
 
@@ -222,6 +227,7 @@ def _families(gathered: Gathered) -> Iterator[Metric]:
         resident.add_metric([taken.model, taken.version], taken.resident_bytes)
         evictions.add_metric([taken.model, taken.version], taken.evictions)
     yield from (resident, evictions)
+    yield from cache_families(report.cache)
     yield GaugeMetricFamily("modelport_connections", "Connections open now.", report.connections)
     yield GaugeMetricFamily(
         "modelport_workers", "Worker processes that serve now.", gathered.workers

@@ -61,9 +61,10 @@ class Description:
     """Why it runs the way it does, and what to know about it; one sentence each."""
     warnings: tuple[str, ...] = ()
     """What its owner should look at; one sentence each."""
-    execution: Literal["compute", "blocking", "async"] = "compute"
+    execution: Literal["compute", "blocking", "async", "remote"] = "compute"
     """`compute` only calculates, so that a short run may stay on the event loop; `blocking` may
-    wait for anything and always has a thread; `async` returns an awaitable."""
+    wait for anything and always has a thread; `async` returns an awaitable, and so does `remote`,
+    which no runtime says: the model runs in another process."""
     takes_parameters: bool = False
     """Whether the model is `Parametric`, and some of it looks at what a request adds."""
 

@@ -21,6 +21,7 @@ from modelport.core.semantics import (
     Source,
     Text,
 )
+from modelport.core.settings import Placement
 from modelport.core.tensors import DType
 from modelport.kit.tables import check_keys, read_table, read_value, tables
 from modelport.semantics.meant import INPUT_KEYS, OUTPUT_KEYS, SOURCE_KEYS
@@ -89,6 +90,10 @@ class ModelToml(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
     description: str | None = None
     attribute: str | None = None
     """The class or function of a program that is served; no consent to run it."""
+    placement: Placement | None = None
+    """Where it runs: a copy in each worker, or one in the engine process; None is as set."""
+    cache: bool | None = None
+    """Whether answers may be stored, where the server has a cache; None leaves it to the format."""
     inputs: dict[str, InputTable] = {}
     sources: dict[str, Source] = {}
     """`[inputs.NAME]` with a `kind`: what a person gives in place of tensors."""
@@ -104,7 +109,13 @@ SOURCES: dict[str, type[Source]] = {
     "category": Category,
     "number": Number,
 }
-_TEXTS = ("title", "description", "attribute")
+_VALUES: dict[str, Any] = {
+    "title": str,
+    "description": str,
+    "attribute": str,
+    "cache": bool,
+    "placement": Placement,
+}
 _GROUPS = ("inputs", "outputs", "examples")
 
 
@@ -122,12 +133,14 @@ def read_model_toml(path: Path) -> ModelToml:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file} is not valid TOML: {error}") from error
-    check_keys(file, raw, (*_TEXTS, *_GROUPS))
+    check_keys(file, raw, (*_VALUES, *_GROUPS))
     inputs = tables(file, "inputs", raw.get("inputs", {}))
     outputs = tables(file, "outputs", raw.get("outputs", {}))
-    texts = {key: read_value(f"{file}, {key}", raw[key], str) for key in _TEXTS if key in raw}
+    values = {
+        k: read_value(f"{file}, {k}", raw[k], kind) for k, kind in _VALUES.items() if k in raw
+    }
     return ModelToml(
-        **texts,
+        **values,
         inputs={n: _input(file, n, table) for n, table in inputs.items() if "kind" not in table},
         sources={n: _source(file, n, table) for n, table in inputs.items() if "kind" in table},
         outputs={n: _output(file, n, table) for n, table in outputs.items()},

@@ -12,10 +12,10 @@ __all__ = ["create_app"]
 def create_app() -> Flask:
     """`POST /predict`: the body as bytes, orjson in place of the slower default JSON."""
     app = Flask("bench")
-    _, handle, media_type = from_environment()
+    form, handle = from_environment()
 
     @app.post("/predict")
     def predict() -> Response:
-        return Response(handle(request.get_data(cache=False)), mimetype=media_type)
+        return Response(handle(request.get_data(cache=False)), mimetype=form.media_type)
 
     return app

@@ -1,0 +1,1 @@
+"""What no server can pass: HTTP with a fixed answer."""

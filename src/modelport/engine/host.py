@@ -1,0 +1,308 @@
+"""The engine process' side: versions that are loaded once, and run for all workers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from modelport.core.errors import Internal, ModelFailed, ModelportError, NotReady
+from modelport.core.messages import InferRequest
+from modelport.engine.board import Board
+from modelport.engine.exchange import (
+    CANCELLED,
+    RUNNING_BYTES,
+    Answer,
+    Cancel,
+    Failed,
+    FromWorker,
+    Infer,
+    Load,
+    Loaded,
+    Marked,
+    Refused,
+    Release,
+    Tensors,
+    Unload,
+    plain,
+)
+from modelport.engine.executor import Run
+from modelport.engine.lanes import Lanes
+from modelport.engine.lifecycle import Version
+from modelport.engine.opening import LoadedModel, Settings
+from modelport.engine.residency import Told, load_measured
+from modelport.engine.solo import Solo
+from modelport.kit.arena import Arena, Window
+from modelport.kit.frames import Frames, accepted, swap
+from modelport.repository.layout import Source
+
+__all__ = ["Host"]
+
+_log = logging.getLogger(__name__)
+
+
+class _Held:
+    """A version that some workers need."""
+
+    def __init__(self, version: Version, place: int) -> None:
+        self.version = version
+        self.place = place
+        self.users: set[tuple[_Link, int]] = set()
+        self.loading: asyncio.Task[None] | None = None
+        self.is_told = True
+        """Whether the board says what waits for it."""
+
+
+class Host:
+    """The versions of one engine process."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        lanes: Lanes,
+        told: Told = lambda version: None,
+        fatal: Mapping[tuple[str, str], Source] | None = None,
+    ) -> None:
+        """
+        Args:
+            settings: what loading needs to know.
+            lanes: runs requests.
+            told: hears of each version before it is loaded, and then that none is.
+            fatal: versions whose loading ends the process, each with that as its problem.
+        """
+        self._settings = settings
+        self._lanes = lanes
+        self._told = told
+        self._fatal = fatal or {}
+        self._board = Board()
+        self._models: dict[Source, _Held] = {}
+        self._links: set[_Link] = set()
+        self._changing = asyncio.Lock()
+        self._solo = Solo()
+        self.left = asyncio.Event()
+        """Set while no worker is connected."""
+        self.left.set()
+
+    async def serve(self, sock: socket.socket) -> None:
+        """Take a worker's connection; returns once it is set up.
+
+        Args:
+            sock: as accepted, non-blocking.
+        """
+        arena = Arena(head_bytes=RUNNING_BYTES)
+        try:
+            (theirs,) = await swap(sock, [arena.fd, self._board.fd], 1)
+            link = _Link(self, arena, Window(theirs))
+        except (ConnectionError, ValueError) as error:
+            _log.warning("a worker's connection broke before it was used: %s", error)
+            arena.close()
+            sock.close()
+            return
+        self._links.add(link)
+        self.left.clear()
+        await accepted(sock, link.frames)
+
+    def keep_costs(self) -> None:
+        """Write down what was learnt of the runs; writes files, and may be called in a thread."""
+        for held in list(self._models.values()):
+            held.version.keep_cost(self._settings)
+
+    def close(self) -> None:
+        """Drop what waits, and give memory back."""
+        self._lanes.close()
+        for held in self._models.values():
+            held.version.close()
+
+    # -- what workers ask for
+
+    def need(self, link: _Link, key: int, source: Source) -> _Held:
+        """Load a version, if it is not loaded, and tell that worker when it is."""
+        held = self._models.get(source)
+        if held is None:
+            version = Version(self._fatal.get((source.name, source.version), source))
+            held = self._models[source] = _Held(version, self._board.take())
+            held.loading = asyncio.create_task(self._load(source, held))
+        held.users.add((link, key))
+        if held.loading is None:
+            link.frames.send(_told(held, key))
+        return held
+
+    def leave(self, link: _Link, key: int, held: _Held) -> None:
+        """That worker needs the version no longer; it goes with the last that did."""
+        held.users.discard((link, key))
+        if not held.users and held.loading is None:
+            self._unload(held)
+
+    def disconnected(self, link: _Link) -> None:
+        """That worker is gone."""
+        self._links.discard(link)
+        if not self._links:
+            self.left.set()
+
+    def tell_others(self, link: _Link, marked: Marked) -> None:
+        """Hand on what one worker knows."""
+        for other in self._links - {link}:
+            other.frames.send(marked)
+
+    async def run(
+        self, held: _Held, request: InferRequest, rows: int, alone: bool, began: Callable[[], None]
+    ) -> Run:
+        """One request's run; raises as `Lanes.run`.
+
+        Args:
+            held: what runs.
+            request: what is asked; its inputs fit the signature.
+            rows: how many rows it has.
+            alone: whether nothing else may run meanwhile.
+            began: called before each run that it is part of, in any thread.
+        """
+        await self._solo.enter(alone)
+        try:
+            loaded = self._loaded(held)
+            self._tell_soon(held)
+            return await self._lanes.run(held.version, loaded, request, rows, began)
+        finally:
+            self._solo.leave(alone)
+            self._tell_soon(held)
+
+    def _loaded(self, held: _Held) -> LoadedModel:
+        loaded = held.version.resident
+        if loaded is None:
+            raise held.version.not_ready()
+        return loaded
+
+    def _tell_soon(self, held: _Held) -> None:
+        """Have the board say what waits, once what came in this turn of the loop waits."""
+        if held.is_told:
+            held.is_told = False
+            asyncio.get_running_loop().call_soon(self._tell, held)
+
+    def _tell(self, held: _Held) -> None:
+        held.is_told = True
+        self._board.write(held.place, self._lanes.wait_s(held.version))
+
+    # -- in and out
+
+    async def _load(self, source: Source, held: _Held) -> None:
+        version = held.version
+        async with self._changing:
+            self._told(version)
+            await asyncio.to_thread(load_measured, version, self._settings)
+            self._told(None)
+        held.loading = None
+        for link, key in held.users:
+            link.frames.send(_told(held, key))
+        if version.resident is None:
+            self._forget(held)  # whoever asks anew has it tried anew
+        elif not held.users:
+            self._unload(held)
+
+    def _unload(self, held: _Held) -> None:
+        self._forget(held)
+        self._lanes.drop(held.version)
+        held.version.retire(lambda: None)
+
+    def _forget(self, held: _Held) -> None:
+        for source, known in list(self._models.items()):
+            if known is held:
+                del self._models[source]
+                self._board.give(held.place)
+
+
+def _told(held: _Held, key: int) -> Loaded | Failed:
+    version, loaded = held.version, held.version.resident
+    if loaded is not None:
+        size, seconds = version.size_bytes, version.seconds_per_unit
+        return Loaded(key, loaded.digest, loaded.description, size, seconds, held.place)
+    error = version.not_ready()
+    reason = version.reason or error.message
+    code = version.code or Internal.code
+    return Failed(key, code, reason, version.whole_reason or reason, plain(error.detail))
+
+
+class _Link:
+    """One worker's connection."""
+
+    def __init__(self, host: Host, arena: Arena, theirs: Window) -> None:
+        """
+        Args:
+            host: what it asks.
+            arena: where answers are written; its head says which requests run.
+            theirs: where requests are.
+        """
+        self._host = host
+        self._arena = arena
+        self.frames = Frames(FromWorker, self._on_message, self._on_lost)
+        self._tensors = Tensors(arena, theirs, self.frames.send)
+        self._models: dict[int, _Held] = {}
+        self._air: dict[int, asyncio.Task[None]] = {}
+
+    def _on_message(self, message: FromWorker) -> None:
+        match message:
+            case Infer():
+                self._on_infer(message)
+            case Release():
+                self._tensors.give(message.places)
+            case Cancel():
+                if message.id in self._air:
+                    # A task that is cancelled before its first step would not answer.
+                    loop = asyncio.get_running_loop()
+                    loop.call_soon(self._air[message.id].cancel)
+            case Load():
+                self._models[message.key] = self._host.need(self, message.key, message.source)
+            case Unload():
+                held = self._models.pop(message.key)
+                self._host.leave(self, message.key, held)
+            case Marked():
+                self._host.tell_others(self, message)
+
+    def _on_lost(self) -> None:
+        for task in self._air.values():
+            task.cancel()
+        for key, held in self._models.items():
+            self._host.leave(self, key, held)
+        self._host.disconnected(self)
+        self._arena.close()
+
+    def _on_infer(self, message: Infer) -> None:
+        if not 0 <= message.id < RUNNING_BYTES:
+            raise ValueError(f"a request of the number {message.id}")
+        request = InferRequest(
+            inputs=self._tensors.unpack(message.tensors),
+            outputs=message.outputs,
+            deadline=message.deadline,
+            caller=message.caller,
+            priority=message.priority,
+            parameters=message.parameters,
+        )
+        work = self._answer(message, self._models.get(message.key), request)
+        self._air[message.id] = asyncio.get_running_loop().create_task(work)
+
+    async def _answer(self, asked: Infer, held: _Held | None, request: InferRequest) -> None:
+        try:
+            if held is None:
+                raise NotReady("the model is not loaded here", retry_after_s=1)
+            began = partial(self._arena.memory.__setitem__, asked.id, 1)
+            run = await self._host.run(held, request, asked.rows, asked.alone, began)
+            outputs, started, ended, batch_rows = run
+            chosen = {name: outputs[name] for name in asked.outputs or outputs}
+            tensors = self._tensors.pack(chosen)
+            reply: Answer | Refused = Answer(asked.id, tensors, started, ended, batch_rows)
+        except asyncio.CancelledError:
+            reply = Refused(asked.id, CANCELLED, "nobody waited for it any more", {})
+        except ModelportError as error:
+            reply = self._refused(asked, held, error)
+        except Exception as error:
+            _log.exception("a request could not be run")
+            reply = Refused.of(asked.id, Internal(f"{type(error).__name__} in the engine process"))
+        self._arena.memory[asked.id] = 0
+        del self._air[asked.id]
+        self.frames.send(reply)
+
+    def _refused(self, asked: Infer, held: _Held | None, error: ModelportError) -> Refused:
+        if isinstance(error, ModelFailed) and held is not None:
+            name, number = held.version.name, held.version.version
+            _log.error("model '%s' version %s raised", name, number, exc_info=error.__cause__)
+        return Refused.of(asked.id, error)

@@ -1,0 +1,80 @@
+"""The lanes of one process: how a request runs on a version that is in this process' memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from modelport.core.messages import InferRequest
+from modelport.engine.batcher import Limits
+from modelport.engine.executor import Run, run_async
+from modelport.engine.lane import Lane
+from modelport.engine.lifecycle import Version
+from modelport.engine.opening import LoadedModel
+from modelport.runtimes.base import given
+
+__all__ = ["Lanes"]
+
+
+class Lanes:
+    """A lane for each version that was asked for."""
+
+    def __init__(self, threads: int, limits: Limits) -> None:
+        """
+        Args:
+            threads: most runs of one version at the same time.
+            limits: the bounds of each version's queue and batches.
+        """
+        self._threads = threads
+        self._limits = limits
+        self._lanes: dict[Version, Lane] = {}
+
+    async def run(
+        self,
+        version: Version,
+        loaded: LoadedModel,
+        request: InferRequest,
+        rows: int,
+        began: Callable[[], None] | None = None,
+    ) -> Run:
+        """The answer to one request; raises as `Lane.run`.
+
+        Args:
+            version: what runs.
+            loaded: its model; it is held until the run has ended.
+            request: what is asked; its inputs fit the signature.
+            rows: how many rows it has.
+            began: called before each run that it is part of, in any thread.
+        """
+        if loaded.description.execution == "async":
+            if began is not None:
+                began()
+            model = given(loaded.model, request.parameters)
+            return await run_async(model, request.inputs, request.deadline)
+        row_class = version.row_class(request.inputs, rows)
+        return await self._lane(version, loaded).run(loaded, request, rows, row_class, began)
+
+    def wait_s(self, version: Version) -> float:
+        """Predicted seconds of all that waits for a version and runs on it."""
+        lane = self._lanes.get(version)
+        return 0.0 if lane is None else lane.wait_s()
+
+    def _lane(self, version: Version, loaded: LoadedModel) -> Lane:
+        lane = self._lanes.get(version)
+        if lane is None:
+            blocks = loaded.description.execution == "blocking"
+            at_once = 1 if blocks else self._threads
+            limits = replace(self._limits, merges=version.merges, at_once=at_once)
+            lane = self._lanes[version] = Lane(version.name, version.cost, limits)
+        return lane
+
+    def drop(self, version: Version) -> None:
+        """Forget a version; what waits for it is dropped."""
+        lane = self._lanes.pop(version, None)
+        if lane is not None:
+            lane.close()
+
+    def close(self) -> None:
+        """Drop what waits for any version."""
+        for version in list(self._lanes):
+            self.drop(version)

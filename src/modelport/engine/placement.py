@@ -1,0 +1,102 @@
+"""Where a version runs: a copy in each worker, or one in the engine process for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from modelport.core.settings import Placement
+from modelport.repository.integrity import digest, size_bytes
+from modelport.repository.layout import Source
+from modelport.runtimes.base import Description, Model
+from modelport.semantics.model_toml import read_model_toml
+
+__all__ = ["Facts", "Opened", "Placing", "is_shared"]
+
+_LARGE_BYTES = 32 * 1024 * 1024
+"""Files of this size are not read once for each worker."""
+_LONG_S = 0.002
+"""Beside a run of this length the way to another process, about 0.1 ms, is small; and what batches
+over all workers and all CPUs for one run can gain is not."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What a placement is decided by; all workers know the same."""
+
+    workers: int
+    size_bytes: int
+    """Of the version's files."""
+    execution: str | None = None
+    """Of its model; None: not known before it is loaded."""
+    seconds: float | None = None
+    """What one inference takes; None: not known before it is measured."""
+
+
+def is_shared(wanted: Placement, facts: Facts) -> bool | None:
+    """Whether a version runs in the engine process; None where only loading it can tell."""
+    if wanted != "auto":
+        return wanted == "shared"
+    if facts.workers == 1 or facts.execution not in (None, "compute"):
+        return False
+    if facts.size_bytes >= _LARGE_BYTES:
+        return True
+    return None if facts.seconds is None else facts.seconds >= _LONG_S
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A version's model, wherever it is, before its owner's words are read."""
+
+    model: Model
+    description: Description
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placing:
+    """How the versions of one worker are placed."""
+
+    open: Callable[[Source], Opened]
+    """Opens one in the engine process; waits, and so is called in a thread. Raises as `load`."""
+    workers: int
+    wanted: Placement = "auto"
+    """Where a `model.toml` says nothing."""
+    known_s: Callable[[str], float | None] = lambda digest: None
+    """What one inference of a version takes, by its digest, where that was measured before."""
+
+    def before(self, source: Source) -> bool | None:
+        """Whether a version is shared, by what is known before it is loaded.
+
+        Raises:
+            ConfigError: its `model.toml` is wrong.
+        """
+        wanted, facts = self._wanted(source), self._facts(source)
+        told = is_shared(wanted, facts)
+        if told is None:
+            seconds = self.known_s(digest(Path(source.path)))
+            told = is_shared(wanted, replace(facts, seconds=seconds))
+        return told
+
+    def after(self, source: Source, execution: str, digest: str, seconds: float | None) -> bool:
+        """Whether a version is shared, now that it is loaded.
+
+        Args:
+            source: where its files are.
+            execution: of its model.
+            digest: of its files.
+            seconds: what one inference was measured to take; what is known before comes first, so
+                that all workers place it alike.
+        """
+        known = self.known_s(digest)
+        facts = replace(
+            self._facts(source), execution=execution, seconds=seconds if known is None else known
+        )
+        return bool(is_shared(self._wanted(source), facts))
+
+    def _wanted(self, source: Source) -> Placement:
+        return read_model_toml(Path(source.toml)).placement or self.wanted
+
+    def _facts(self, source: Source) -> Facts:
+        return Facts(workers=self.workers, size_bytes=size_bytes(Path(source.path)))

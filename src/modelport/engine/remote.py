@@ -1,0 +1,275 @@
+"""A worker's side: models that run in the engine process, and what is done when it dies.
+
+A request that was in the air then is sent once more to the process that takes its place, where that
+is safe: what had not begun to run always, what had begun only where the model does nothing but
+compute. What had begun runs alone (`suspects`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import time
+from dataclasses import replace
+
+from modelport.core.errors import NotReady
+from modelport.core.messages import InferRequest
+from modelport.core.tensors import Batch
+from modelport.engine.cache.digest import digest_of
+from modelport.engine.exchange import Failed, Loaded
+from modelport.engine.executor import Run
+from modelport.engine.placement import Opened
+from modelport.engine.session import Lost, Session, connect
+from modelport.engine.suspects import Suspects, Verdict
+from modelport.repository.layout import Source
+
+__all__ = ["EngineLink", "RemoteModel"]
+
+_log = logging.getLogger(__name__)
+_AWAY_S = 5.0
+"""How long a request waits for an engine process that is being replaced."""
+_SENDS = 3
+_LOADS = 4
+"""The supervisor gives up what ends two processes while it is loaded, and then says why."""
+_AGAIN_S = 2.0
+
+
+class RemoteModel:
+    """A model that runs in the engine process."""
+
+    def __init__(self, link: EngineLink, key: int, loaded: Loaded) -> None:
+        self.key = key
+        self.digest = loaded.digest
+        self.description = replace(loaded.description, execution="remote")
+        self.execution = loaded.description.execution
+        """That of the model where it runs."""
+        self.size_bytes = loaded.size_bytes
+        """What it takes there."""
+        self.seconds_per_unit = loaded.seconds_per_unit
+        """What a run takes there, by the size of the request."""
+        self._link = link
+
+    @property
+    def backlog_s(self) -> float:
+        """Predicted seconds of all that waits for it and runs, of all workers."""
+        return self._link.backlog_s(self.key)
+
+    async def run(self, request: InferRequest, rows: int) -> Run:
+        """The answer to one request.
+
+        Args:
+            request: what is asked; its inputs fit the signature.
+            rows: how many rows it has.
+
+        Raises:
+            NotReady: the engine process is away, or died of other requests while it ran this one.
+            InvalidInput: the engine process died of this request.
+            ModelportError: as it was raised there.
+        """
+        return await self._link.infer(self, request, rows)
+
+    async def predict(self, batch: Batch) -> Batch:
+        """The outputs for inputs that fit the signature; raises as `run`."""
+        rows = self.description.signature.check(batch)
+        outputs, *_ = await self.run(InferRequest(inputs=batch), rows)
+        return outputs
+
+    def digest_of(self, request: InferRequest) -> bytes:
+        """What tells a request from others; empty where nothing does."""
+        return digest_of(self.digest.encode(), request) or b""
+
+    def close(self) -> None:
+        """Tell the engine process that this worker needs it no longer; called in any thread."""
+        self._link.release(self.key)
+
+
+class _Handle:
+    """A version that this worker needs, over all connections."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.first: asyncio.Future[Loaded] = asyncio.get_running_loop().create_future()
+        self.loads = 0
+        self.place = 0
+        self.ready = asyncio.Event()
+        """Set while it is loaded there, or could not be."""
+        self.error: NotReady | None = None
+
+
+class EngineLink:
+    """The connection to the engine process, made when it is first needed and whenever it broke."""
+
+    def __init__(self, path: str, most: int) -> None:
+        """
+        Args:
+            path: the engine process' socket.
+            most: how many requests may be in the air.
+        """
+        self._path = path
+        self._most = most
+        self._loop = asyncio.get_running_loop()
+        self._keys = itertools.count()
+        self._handles: dict[int, _Handle] = {}
+        self._session: Session | None = None
+        self._wanted = asyncio.Event()
+        self._suspects = Suspects()
+
+    async def run(self) -> None:
+        """Keep the connection; ends when cancelled."""
+        await self._wanted.wait()
+        while True:
+            try:
+                session = await connect(self._path, self._most, self)
+            except (OSError, ValueError) as error:
+                _log.warning("the engine process cannot be reached: %s", error)
+                await asyncio.sleep(_AGAIN_S)
+                continue
+            self._session = session
+            for digest, verdict in self._suspects.items:
+                session.mark(digest, verdict)
+            for key, handle in self._handles.items():
+                self._load(key, handle)
+            await session.lost.wait()
+            self._on_lost()
+
+    def open(self, source: Source) -> Opened:
+        """Have a version loaded there; waits, and so is called in a thread.
+
+        Raises:
+            ModelportError: as it was raised there.
+        """
+        return asyncio.run_coroutine_threadsafe(self._open(source), self._loop).result()
+
+    async def _open(self, source: Source) -> Opened:
+        key = next(self._keys)
+        handle = self._handles[key] = _Handle(source)
+        self._wanted.set()
+        self._load(key, handle)
+        try:
+            loaded = await handle.first
+        except BaseException:
+            self._release(key)
+            raise
+        model = RemoteModel(self, key, loaded)
+        return Opened(model, loaded.description, loaded.digest)
+
+    def release(self, key: int) -> None:
+        """A model is needed no longer; called in any thread."""
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and all with it
+            self._loop.call_soon_threadsafe(self._release, key)
+
+    def _release(self, key: int) -> None:
+        if self._handles.pop(key, None) is not None and self._session is not None:
+            self._session.unload(key)
+
+    def backlog_s(self, key: int) -> float:
+        """What the board says of a model; 0 where it is not there."""
+        handle = self._handles.get(key)
+        if self._session is None or handle is None:
+            return 0.0
+        return self._session.board.read(handle.place)
+
+    # -- loading
+
+    def _load(self, key: int, handle: _Handle) -> None:
+        if self._session is not None and self._handles.get(key) is handle:
+            handle.loads += 1
+            self._session.load(key, handle.source)
+
+    def on_loaded(self, message: Loaded) -> None:
+        """Called by the session."""
+        handle = self._handles.get(message.key)
+        if handle is None:
+            return
+        handle.error = None
+        if not handle.first.done():
+            handle.first.set_result(message)
+        elif handle.first.result().digest != message.digest:
+            handle.error = NotReady(
+                f"the files of model '{handle.source.name}' have changed since it was first loaded;"
+                " publish them as another version"
+            )
+        handle.place = message.place
+        handle.ready.set()
+
+    def on_failed(self, message: Failed) -> None:
+        """Called by the session."""
+        handle = self._handles.get(message.key)
+        if handle is None:
+            return
+        if not handle.first.done():
+            handle.first.set_exception(message.error)
+            return
+        name = handle.source.name
+        handle.error = NotReady(f"model '{name}' could not be loaded again: {message.message}")
+        handle.ready.set()
+        self._loop.call_later(_AGAIN_S, self._load, message.key, handle)
+
+    def on_marked(self, digest: bytes, verdict: Verdict) -> None:
+        """Called by the session, with what another worker knows."""
+        self._suspects.mark(digest, verdict)
+
+    def _on_lost(self) -> None:
+        self._session = None
+        for handle in self._handles.values():
+            handle.ready.clear()
+            if handle.loads >= _LOADS and not handle.first.done():
+                name = handle.source.name
+                handle.first.set_exception(
+                    NotReady(f"the process ended that was to load model '{name}'")
+                )
+
+    # -- requests
+
+    async def infer(self, model: RemoteModel, request: InferRequest, rows: int) -> Run:
+        """As `RemoteModel.run`."""
+        suspects = self._suspects
+        digest, alone = b"", False
+        if suspects:
+            digest = model.digest_of(request)
+            alone = suspects.must_be_alone(digest)
+        for _ in range(_SENDS):
+            session = await self._ready(model, request.deadline)
+            try:
+                run = await session.ask(model.key, request, rows, alone)
+            except Lost as lost:
+                if not lost.had_begun:
+                    continue
+                digest = digest or model.digest_of(request)
+                self._mark(digest, Verdict.GUILTY if alone else Verdict.SUSPECT)
+                alone = suspects.must_be_alone(digest)
+                if model.execution != "compute":
+                    break
+                continue
+            if alone:
+                self._mark(digest, Verdict.CLEARED)
+            return run
+        raise NotReady("the process that ran the model ended; try again", retry_after_s=1)
+
+    def _mark(self, digest: bytes, verdict: Verdict) -> None:
+        self._suspects.mark(digest, verdict)
+        if self._session is not None:
+            self._session.mark(digest, verdict)
+
+    async def _ready(self, model: RemoteModel, deadline: float | None) -> Session:
+        """The connection, once the model is loaded at its other end."""
+        handle = self._handles.get(model.key)
+        if handle is None:
+            raise NotReady("the model was closed", retry_after_s=1)
+        if not handle.ready.is_set():
+            now = time.monotonic()
+            left = _AWAY_S if deadline is None else min(_AWAY_S, deadline - now)
+            try:
+                async with asyncio.timeout(left):
+                    await handle.ready.wait()
+            except TimeoutError:
+                raise NotReady(
+                    "the process that runs the model is being replaced; try again",
+                    retry_after_s=1,
+                ) from None
+        if handle.error is not None:
+            raise handle.error
+        assert self._session is not None  # or nothing would be ready
+        return self._session
