@@ -1,12 +1,23 @@
-"""What the settings of memory mean for one process."""
+"""What the settings of memory and of queues mean for one process."""
 
 from __future__ import annotations
 
+from modelport.core.settings import Inference
 from modelport.core.settings import Memory as MemorySettings
+from modelport.engine.batcher import Limits
 from modelport.engine.memory import Memory
 from modelport.kit.memory import available_bytes
 
-__all__ = ["memory_of", "trial_bytes"]
+__all__ = ["limits_of", "memory_of", "trial_bytes"]
+
+
+def limits_of(settings: Inference, workers: int = 1) -> Limits:
+    """The bounds of each version's queue and batches, in a process that runs for some workers."""
+    return Limits(
+        objective_s=settings.objective_s or None,
+        queue_s=settings.queue_s,
+        queue_jobs=settings.queue_limit * workers,
+    )
 
 
 def memory_of(settings: MemorySettings, workers: int) -> Memory:

@@ -23,7 +23,7 @@ import uvicorn
 import uvloop
 
 from modelport import __version__
-from modelport.app.budget import memory_of
+from modelport.app.budget import limits_of, memory_of
 from modelport.app.caching import cache_of, cache_report
 from modelport.app.link import ControlLink
 from modelport.app.sockets import listening, refuse_new_connections
@@ -40,7 +40,6 @@ from modelport.app.spec import (
 from modelport.control.messages import Snapshot, VersionState
 from modelport.core.errors import ModelportError
 from modelport.core.settings import Settings
-from modelport.engine.batcher import Limits
 from modelport.engine.cost_files import known_s
 from modelport.engine.facade import Engine
 from modelport.engine.lifecycle import State, Version
@@ -55,7 +54,7 @@ from modelport.http.shared import Shared
 from modelport.kit.cpus import available_cpus
 from modelport.kit.memory import one_heap
 from modelport.monitor.logs import configure_logging
-from modelport.monitor.metrics import ModelMetrics, Report, VersionMemory
+from modelport.monitor.metrics import ModelMetrics, Report, VersionMemory, VersionPadding
 from modelport.semantics.example import example_request
 
 __all__ = ["main"]
@@ -160,8 +159,14 @@ class _Worker:
         memory = memory_of(settings.memory, self._spec.workers)
         if memory.is_bounded or memory.lazy:
             one_heap()
-        limits = Limits(queue_jobs=settings.inference.queue_limit)
-        self._engine = Engine((), load_settings, limits, memory, self._tell_loading, self._cache)
+        self._engine = Engine(
+            (),
+            load_settings,
+            limits_of(settings.inference),
+            memory,
+            self._tell_loading,
+            self._cache,
+        )
         self._route(snapshot)
         routes = api_routes(
             engine=self._engine,
@@ -289,7 +294,9 @@ class _Worker:
         open_now = len(self._server.server_state.connections)
         memory = [_memory(version) for version in self._engine.versions]
         models = list(self._metrics.values())
-        return Report(models, self._rejected, open_now, memory, cache_report(self._cache))
+        padding = [_padding(version) for version in self._engine.versions if version.waste.elements]
+        cache = cache_report(self._cache)
+        return Report(models, self._rejected, open_now, memory, cache, padding)
 
     async def _drain(self, listener: socket.socket, serving: asyncio.Task[None]) -> None:
         """Answer all that was accepted, then end: not ready, no new connections, no old ones."""
@@ -333,6 +340,11 @@ def _state(version: Version) -> VersionState:
 def _memory(version: Version) -> VersionMemory:
     size = 0 if version.resident is None else version.size_bytes
     return VersionMemory(version.name, version.version, size, version.evictions)
+
+
+def _padding(version: Version) -> VersionPadding:
+    waste = version.waste
+    return VersionPadding(version.name, version.version, waste.elements, waste.padding)
 
 
 def _status(version: Version) -> ModelStatus:

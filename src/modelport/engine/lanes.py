@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from modelport.core.messages import InferRequest
 from modelport.engine.batcher import Limits
@@ -64,8 +63,10 @@ class Lanes:
         if lane is None:
             blocks = loaded.description.execution == "blocking"
             at_once = 1 if blocks else self._threads
-            limits = replace(self._limits, merges=version.merges, at_once=at_once)
-            lane = self._lanes[version] = Lane(version.name, version.cost, limits)
+            limits = loaded.batching.limits(self._limits, merges=version.merges, at_once=at_once)
+            lane = self._lanes[version] = Lane(
+                version.name, version.cost, limits, version.padding, version.waste
+            )
         return lane
 
     def drop(self, version: Version) -> None:

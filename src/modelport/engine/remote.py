@@ -49,6 +49,8 @@ class RemoteModel:
         """What it takes there."""
         self.seconds_per_unit = loaded.seconds_per_unit
         """What a run takes there, by the size of the request."""
+        self.merges = loaded.merges
+        """Whether its requests share batches there."""
         self._link = link
 
     @property

@@ -155,7 +155,14 @@ def inference(
         started = clock()
         reply = encode(response, asked)
         encode_s = clock() - started
-        metrics.answered(decode_s, response.queue_s, response.run_s, encode_s, response.rows)
+        metrics.answered(
+            decode_s,
+            response.queue_s,
+            response.run_s,
+            encode_s,
+            response.rows,
+            response.batch_rows,
+        )
         return reply
 
     return handle
@@ -251,7 +258,14 @@ class _AtLength(Generic[A]):
         else:
             reply = encode(response, asked)
         encode_s = time.monotonic() - started
-        self._metrics.answered(decode_s, response.queue_s, response.run_s, encode_s, response.rows)
+        self._metrics.answered(
+            decode_s,
+            response.queue_s,
+            response.run_s,
+            encode_s,
+            response.rows,
+            response.batch_rows,
+        )
         return reply
 
 
