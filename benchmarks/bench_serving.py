@@ -103,8 +103,9 @@ def _take_turn(
     trial = Trial(number, workload, SERVERS[name], machine.cores(), bin_)
     try:
         life = trial.run(options.connections, options.seconds, factors)
-    except BenchError as error:
-        samples.failures.append(Failure(number, workload.name, name, str(error)))
+    except (BenchError, OSError) as error:
+        reason = str(error) if isinstance(error, BenchError) else repr(error)
+        samples.failures.append(Failure(number, workload.name, name, reason))
         return
     samples.starts.append(life.start)
     samples.cells.extend(life.cells)

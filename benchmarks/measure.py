@@ -65,7 +65,8 @@ def memory(root: int, workers: int) -> list[Memory]:
     """Each process of the tree; the `workers` busiest ones are marked as such."""
     times = cpu_times(root)
     busiest = sorted(times, key=lambda pid: times[pid], reverse=True)[:workers]
-    return [_memory(pid, times[pid], worker=pid in busiest) for pid in times]
+    held = [_memory(pid, times[pid], worker=pid in busiest) for pid in times]
+    return [process for process in held if process is not None]
 
 
 def settle(root: int, limit_s: float) -> None:
@@ -80,10 +81,14 @@ def settle(root: int, limit_s: float) -> None:
         before = after
 
 
-def _memory(pid: int, cpu_s: float, *, worker: bool) -> Memory:
+def _memory(pid: int, cpu_s: float, *, worker: bool) -> Memory | None:
+    """None where the process has ended since, or its parent has not asked how."""
     folder = _PROC / str(pid)
-    program = (folder / "comm").read_text().strip()
-    rollup = (folder / "smaps_rollup").read_text().splitlines()[1:]
+    try:
+        program = (folder / "comm").read_text().strip()
+        rollup = (folder / "smaps_rollup").read_text().splitlines()[1:]
+    except (FileNotFoundError, ProcessLookupError):
+        return None
     kib = {line.split(":")[0]: int(line.split()[1]) for line in rollup}
     return Memory(program, kib["Rss"] / 1024, kib["Pss"] / 1024, cpu_s, worker)
 

@@ -28,8 +28,8 @@ class Served:
     models: list[dict[str, str]]
 
     def children(self) -> dict[str, list[int]]:
-        """The process ids of the workers and of control, by module."""
-        found: dict[str, list[int]] = {"worker": [], "control": []}
+        """The process ids of the workers, of control and of the engine process, by module."""
+        found: dict[str, list[int]] = {"worker": [], "control": [], "engine": []}
         for pid in child_pids(self.process.pid):
             try:
                 command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")

@@ -24,3 +24,10 @@ def test_memory_marks_as_many_workers_as_were_started() -> None:
     held = memory(os.getpid(), workers=1)
     assert [process.worker for process in held].count(True) == 1
     assert all(0 < process.pss_mib <= process.rss_mib for process in held)
+
+
+def test_a_process_that_has_ended_holds_nothing() -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as child:
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # ended, and still in the table
+        held = memory(os.getpid(), workers=1)
+    assert all(process.pss_mib > 0 for process in held)

@@ -108,6 +108,7 @@ def test_what_is_no_toml_is_told_as_such(tmp_path: Path, content: bytes) -> None
         ("examples = [3]", "[[examples]] 1: 3 is not a table"),
         ("[outputs.y]\nlabels = ['a']", "[outputs.y] labels: it is the name of the output with"),
         ("title = 3", "model.toml, title: 3 is not a text"),
+        ("cache = 1", "model.toml, cache: 1 is not true or false"),
         (
             "[outputs.y]\ntop_k = 99999999999999999999",
             "[outputs.y] top_k: 99999999999999999999 has",

@@ -50,6 +50,7 @@ def main() -> None:
         "allow-grpc": "false",
         "allow-metrics": "false",
         "log-info": "false",
+        "exit-timeout-secs": 2,
     }
     arguments = [f"--{name}={value}" for name, value in options.items()]
     os.execv(program, [str(program), *arguments])

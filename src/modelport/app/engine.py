@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -18,27 +19,31 @@ from modelport.engine.lanes import Lanes
 from modelport.engine.lifecycle import Version
 from modelport.engine.opening import Settings
 from modelport.kit.cpus import available_cpus
+from modelport.kit.heartbeat import beating
 from modelport.monitor.logs import configure_logging
 
 __all__ = ["main"]
 
+_log = logging.getLogger(__name__)
+_HUNG = 70
+"""The exit code for an error in the software (sysexits.h)."""
 _KEEP_COSTS_S = 30.0
 """As in a worker."""
 
 
 def main() -> None:
-    """Entry of the process; its arguments are two file descriptors."""
+    """Entry of the process; its arguments are descriptors: of its life, its socket, its beats."""
     spec, life = receive_spec(int(sys.argv[1]))
     configure_logging()
     listener = socket.socket(fileno=int(sys.argv[2]))
     runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
-    runner.run(_run(spec, life, listener))
+    runner.run(_run(spec, life, listener, int(sys.argv[3])))
     # As in a worker: a run that hangs must not keep the process.
     sys.stderr.flush()
     os._exit(0)
 
 
-async def _run(spec: Spec, life: socket.socket, listener: socket.socket) -> None:
+async def _run(spec: Spec, life: socket.socket, listener: socket.socket, beats: int) -> None:
     inference = spec.settings.inference
     threads = inference.threads or available_cpus()
 
@@ -58,7 +63,13 @@ async def _run(spec: Spec, life: socket.socket, listener: socket.socket) -> None
         told,
         {(source.name, source.version): source for source in spec.fatal},
     )
-    tasks = [asyncio.create_task(work) for work in (_accept(host, listener), _keep_costs(host))]
+    works = (
+        _accept(host, listener),
+        _keep_costs(host),
+        host.watch(_end_hung),
+        beating(beats, spec.index),
+    )
+    tasks = [asyncio.create_task(work) for work in works]
     await _end(life)
     # Workers that drain still ask, and leave when everything is answered.
     drain_s = spec.settings.server.drain_delay_s + spec.settings.server.drain_s
@@ -71,6 +82,13 @@ async def _run(spec: Spec, life: socket.socket, listener: socket.socket) -> None
         task.cancel()
     host.keep_costs()
     host.close()
+
+
+def _end_hung(why: str) -> None:
+    """End at once: what hangs cannot be stopped otherwise. Another process takes the place."""
+    _log.error("%s", why)
+    sys.stderr.flush()
+    os._exit(_HUNG)
 
 
 async def _keep_costs(host: Host) -> None:

@@ -18,9 +18,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -35,9 +36,11 @@ from modelport.app.spec import (
     Unfit,
 )
 from modelport.app.verdicts import Verdicts
+from modelport.app.watchdog import watching
 from modelport.core.settings import Settings
 from modelport.kit.arena import is_supported
 from modelport.kit.cpus import available_cpus
+from modelport.kit.heartbeat import Beats
 from modelport.repository.layout import Source
 
 __all__ = ["Serving", "serve"]
@@ -45,7 +48,7 @@ __all__ = ["Serving", "serve"]
 _log = logging.getLogger(__name__)
 
 _BACK_OFF_S = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
-_STEADY_S = 10.0
+_STEADY_S = 3.0
 """A process that served this long starts its count of failures anew."""
 _GRACE_S = 5.0
 """Beyond the time for draining, before a process that does not end is killed."""
@@ -60,10 +63,14 @@ class Serving:
     ready: Ready
 
 
+class _HasDescriptor(Protocol):
+    def fileno(self) -> int: ...
+
+
 class _Child:
     """One place for a process: the process in it now, and how often it failed."""
 
-    def __init__(self, module: str, spec: Spec, *extra: socket.socket) -> None:
+    def __init__(self, module: str, spec: Spec, *extra: _HasDescriptor) -> None:
         self.module = module
         self.spec = spec
         self.extra = extra
@@ -73,7 +80,7 @@ class _Child:
         self.loading: Source | None = None
         """What a worker loads now."""
         self.unfit: str | None = None
-        """Why a worker ends by itself."""
+        """Why a worker ends by itself, or was ended."""
         self.is_ready = False
         """Whether a worker has loaded what it serves; it may load more for requests."""
 
@@ -99,6 +106,11 @@ class _Child:
     def signal(self, number: int) -> None:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(number)
+
+    def end(self, why: str) -> None:
+        """End a process that is of no use any more."""
+        self.unfit = self.unfit or f"ended, because {why}"
+        self.signal(signal.SIGKILL)
 
     def delay(self) -> float:
         """Seconds to wait before the next start, after one more failure."""
@@ -147,6 +159,9 @@ def serve(
             if is_supported():
                 engine = held.enter_context(contextlib.closing(_listening(folder / "engine.sock")))
             workers = settings.server.workers or available_cpus()
+            beats = None
+            if is_supported():
+                beats = held.enter_context(contextlib.closing(Beats(workers + 1)))
             template = Spec(
                 settings=settings,
                 state=str(state),
@@ -160,7 +175,7 @@ def serve(
                 host=settings.server.host,
                 port=reserved.getsockname()[1],
             )
-            supervisor = _Supervisor(template, control, engine, on_serving)
+            supervisor = _Supervisor(template, control, engine, beats, on_serving)
             return asyncio.run(supervisor.run())
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -183,6 +198,7 @@ class _Supervisor:
         template: Spec,
         control: socket.socket,
         engine: socket.socket | None,
+        beats: Beats | None,
         on_serving: Callable[[Serving], int],
     ) -> None:
         """
@@ -190,16 +206,22 @@ class _Supervisor:
             template: the spec of each process, but for what is its own.
             control: control's socket.
             engine: the engine process' socket; None where there can be none.
+            beats: where workers and engine processes show their progress.
             on_serving: told when all workers have loaded.
         """
         self._template = template
         self._on_serving = on_serving
         self._control = _Child("modelport.app.control", template, control)
-        self._engines = [] if engine is None else [_Child("modelport.app.engine", template, engine)]
+        self._beats = beats
+        shared = () if beats is None else (beats,)
         self._workers = [
-            _Child("modelport.app.worker", msgspec.structs.replace(template, index=index))
+            _Child("modelport.app.worker", msgspec.structs.replace(template, index=index), *shared)
             for index in range(template.workers)
         ]
+        spec = msgspec.structs.replace(template, index=template.workers)
+        self._engines = (
+            [] if engine is None else [_Child("modelport.app.engine", spec, engine, *shared)]
+        )
         self._verdicts = Verdicts()
         self._ready: dict[int, Ready] = {}
         self._stopping = asyncio.Event()
@@ -214,8 +236,10 @@ class _Supervisor:
         control = asyncio.create_task(self._keep(self._control))
         engines = [asyncio.create_task(self._keep_asked(child)) for child in self._engines]
         workers = [asyncio.create_task(self._keep(child)) for child in self._workers]
+        watchdog = asyncio.create_task(self._watch())
         await self._stopping.wait()
         server = self._template.settings.server
+        watchdog.cancel()  # a process that drains may take its time
         await self._end(self._workers, workers, server.drain_delay_s + server.drain_s)
         await self._end([self._control, *self._engines], [control, *engines], 0.0)
         return self._exit_code
@@ -229,7 +253,7 @@ class _Supervisor:
 
     async def _keep_asked(self, child: _Child) -> None:
         """Start a process when somebody asks for it, which its socket tells; and so again."""
-        (listener,) = child.extra
+        listener = child.extra[0]
         asked = asyncio.Event()
         loop = asyncio.get_running_loop()
 
@@ -272,9 +296,24 @@ class _Supervisor:
                     await self._stopping.wait()
             child.spec = self._verdicts.applied(child.spec)
 
+    async def _watch(self) -> None:
+        """End processes that make no progress."""
+        longest_s = self._template.settings.server.watchdog_s
+        if self._beats is not None and longest_s:
+            await watching(self._watched, longest_s)
+
+    def _watched(self) -> Iterator[tuple[int, float, Callable[[str], None]]]:
+        assert self._beats is not None  # or nobody would ask
+        for child in (*self._workers, *self._engines):
+            if child.process is not None and child.process.poll() is None:
+                beat = self._beats.read(child.spec.index)
+                yield child.process.pid, beat, child.end
+
     async def _run_once(self, child: _Child) -> int:
         """Start a process and hear what it says until it ends; its exit code."""
         loop = asyncio.get_running_loop()
+        if self._beats is not None and child is not self._control:
+            self._beats.clear(child.spec.index)
         process, life = child.start()
         heard = Heard(life)
 
@@ -301,6 +340,7 @@ class _Supervisor:
                     child.steady_since = math.inf  # a long time of loading is none of serving
             case Loaded():
                 child.loading = None
+                child.steady_since = min(child.steady_since, time.monotonic())
             case Unfit():
                 child.unfit = message.reason
             case Ready():

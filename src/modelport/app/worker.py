@@ -40,6 +40,7 @@ from modelport.app.spec import (
 from modelport.control.messages import Snapshot, VersionState
 from modelport.core.errors import ModelportError
 from modelport.core.settings import Settings
+from modelport.engine.batcher import Limits
 from modelport.engine.cost_files import known_s
 from modelport.engine.facade import Engine
 from modelport.engine.lifecycle import State, Version
@@ -52,6 +53,7 @@ from modelport.http.connection import Connection
 from modelport.http.routes import Gate, Router
 from modelport.http.shared import Shared
 from modelport.kit.cpus import available_cpus
+from modelport.kit.heartbeat import beating
 from modelport.kit.memory import one_heap
 from modelport.monitor.logs import configure_logging
 from modelport.monitor.metrics import ModelMetrics, Report, VersionMemory, VersionPadding
@@ -70,13 +72,14 @@ _ACCEPT_S = 0.05
 
 
 def main() -> None:
-    """Entry of the process; its argument is a file descriptor."""
+    """Entry of the process; its arguments are file descriptors: its life's, and where it beats."""
     spec, life = receive_spec(int(sys.argv[1]))
+    beats = int(sys.argv[2]) if len(sys.argv) > 2 else None
     configure_logging()
     sys.setswitchinterval(_SWITCH_S)
     _raise_file_limit()
     runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
-    runner.run(_Worker(spec, life).run())
+    runner.run(_Worker(spec, life, beats).run())
     # Closing the runner would wait for threads; everything owed is answered, and a model that
     # hangs, in a run or while it is loaded, must not keep the process.
     sys.stderr.flush()
@@ -86,9 +89,10 @@ def main() -> None:
 class _Worker:
     """The parts of one worker, and how they are wired."""
 
-    def __init__(self, spec: Spec, life: socket.socket) -> None:
+    def __init__(self, spec: Spec, life: socket.socket, beats: int | None) -> None:
         self._spec = spec
         self._life = life
+        self._beats = beats
         self._settings: Settings = spec.settings
         self._metrics: dict[tuple[str, str, str], ModelMetrics] = {}
         self._rejected: dict[str, int] = {}
@@ -104,6 +108,8 @@ class _Worker:
         self._link = ControlLink(
             self._spec.control, self._spec.index, self._report, self._on_snapshot
         )
+        if self._beats is not None:
+            self._beating = loop.create_task(beating(self._beats, self._spec.index))
         self._gate: Gate | None = None
         linked = loop.create_task(self._link.run())
         informed = loop.create_task(self._link.informed.wait())
@@ -147,26 +153,20 @@ class _Worker:
         """Put the parts together; nothing is loaded yet."""
         settings = self._settings
         self._cache = cache_of(settings.caching)
+        limits = limits_of(settings.inference)
         load_settings = LoadSettings(
             threads=self._threads(),
             trusted=snapshot.trusted,
             cache_dir=Path(self._spec.state) / "cache",
             cost_dir=Path(self._spec.state) / "cost",
             load_s=settings.inference.load_s,
-            caches=self._cache is not None,
-            placing=self._placing(),
+            stored_by="" if self._cache is None else f"modelport {__version__}",
+            placing=self._placing(limits),
         )
         memory = memory_of(settings.memory, self._spec.workers)
         if memory.is_bounded or memory.lazy:
             one_heap()
-        self._engine = Engine(
-            (),
-            load_settings,
-            limits_of(settings.inference),
-            memory,
-            self._tell_loading,
-            self._cache,
-        )
+        self._engine = Engine((), load_settings, limits, memory, self._tell_loading, self._cache)
         self._route(snapshot)
         routes = api_routes(
             engine=self._engine,
@@ -199,12 +199,12 @@ class _Worker:
         config.load()
         self._server = _Server(config)
 
-    def _placing(self) -> Placing | None:
+    def _placing(self, limits: Limits) -> Placing | None:
         """How models are placed; the connection to the engine process is made when one is there."""
         if not self._spec.engine:
             return None
         inference = self._settings.inference
-        link = EngineLink(self._spec.engine, inference.queue_limit)
+        link = EngineLink(self._spec.engine, limits, self._spec.workers)
         self._sharing = asyncio.create_task(link.run())
         costs = Path(self._spec.state) / "cost"
         threads = self._threads()

@@ -14,13 +14,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from modelport.core.errors import DeadlineExceeded, Overloaded
 from modelport.engine.cost import CostModel, grid
 from modelport.engine.queue import Job, Queue
 
-__all__ = ["BatchRun", "Batcher", "Limits"]
+__all__ = ["Backlog", "BatchRun", "Batcher", "Limits"]
 
 _MANY = 128
 """Jobs that may always wait, however long one takes: their number bounds nothing but memory."""
@@ -54,6 +54,41 @@ class Limits:
     """Predicted seconds of work of one caller's share that may wait."""
     queue_jobs: int = 1024
     """Most jobs that wait, for their memory."""
+
+
+class Backlog(NamedTuple):
+    """What waits for a version, in figures that other processes can judge a request by."""
+
+    seconds: float = 0.0
+    """Predicted until all that waits and runs is done."""
+    jobs: float = 0
+    flows: float = 0
+    """Callers with a priority that have jobs waiting."""
+
+    def check(self, own_jobs: float, limits: Limits) -> None:
+        """Refuse a request at the door that would be refused by the scheduler.
+
+        Args:
+            own_jobs: about how many jobs of the same caller wait already.
+            limits: the scheduler's.
+
+        Raises:
+            Overloaded: says when there is room.
+        """
+        if self.jobs < min(_MANY, limits.queue_jobs):
+            return
+        # The caller's share is its part of the flows; what it has waiting is before the request.
+        wait = min(self.seconds, own_jobs * self.seconds / self.jobs * max(self.flows, 1))
+        if wait > limits.queue_s:
+            raise _too_much(self.jobs, wait, limits)
+
+
+def _too_much(jobs: float, wait: float, limits: Limits) -> Overloaded:
+    return Overloaded(
+        f"{jobs:.0f} requests wait already, and a further one would do so for about"
+        f" {wait:.2g} seconds; try again later",
+        retry_after_s=round(wait - limits.queue_s + 0.05, 2),
+    )
 
 
 class BatchRun(Generic[P]):
@@ -113,10 +148,11 @@ class Batcher(Generic[P]):
         ends = min(run.started + run.expected_s for run in self._running)
         return wait + max(0.0, ends - now)
 
-    def backlog_s(self, now: float) -> float:
-        """Predicted seconds until all that waits and runs is done."""
+    def backlog(self, now: float) -> Backlog:
+        """All that waits and runs."""
         left = (max(0.0, run.started + run.expected_s - now) for run in self._running)
-        return self.queue.cost_s + max(left, default=0.0)
+        seconds = self.queue.cost_s + max(left, default=0.0)
+        return Backlog(seconds, self.queue.jobs, self.queue.flows)
 
     def check_room(self, flow: tuple[str, str], now: float) -> None:
         """Refuse the next job of a flow if too much waits, before any work is spent on it.
@@ -129,11 +165,7 @@ class Batcher(Generic[P]):
             return
         wait = self.wait_s(flow, now)
         if wait > limits.queue_s:
-            raise Overloaded(
-                f"{jobs} requests wait already, and a further one would do so for about"
-                f" {wait:.2g} seconds; try again later",
-                retry_after_s=round(wait - limits.queue_s + 0.05, 2),
-            )
+            raise _too_much(jobs, wait, limits)
         if jobs >= limits.queue_jobs:
             raise Overloaded(
                 f"{jobs} requests wait already; try again later", retry_after_s=max(1.0, wait)

@@ -1,24 +1,27 @@
-"""A page of numbers that the engine process writes and every worker reads, without a message."""
+"""A page of figures that the engine process writes and every worker reads, without a message."""
 
 from __future__ import annotations
 
 import mmap
 
 import numpy as np
+import numpy.typing as npt
 
+from modelport.engine.batcher import Backlog
 from modelport.kit.arena import Arena, Window
 
 __all__ = ["Board", "BoardView"]
 
-_PLACES = mmap.PAGESIZE // 8
+_FIGURES = len(Backlog._fields)
+_PLACES = mmap.PAGESIZE // 8 // _FIGURES
 
 
 class Board:
-    """The writer's side: for each version the predicted seconds of the work that waits for it."""
+    """The writer's side: for each version what waits for it."""
 
     def __init__(self) -> None:
         self._arena = Arena(mmap.PAGESIZE, head_bytes=mmap.PAGESIZE)
-        self._numbers = np.frombuffer(self._arena.memory, np.float64)
+        self._figures = _figures(self._arena.memory)
         self._free = list(range(_PLACES - 1, 0, -1))
 
     @property
@@ -32,14 +35,14 @@ class Board:
 
     def give(self, place: int) -> None:
         """Let a place be taken again."""
-        self.write(place, 0.0)
+        self.write(place, Backlog())
         if place:
             self._free.append(place)
 
-    def write(self, place: int, seconds: float) -> None:
-        """Tell all who read."""
+    def write(self, place: int, backlog: Backlog) -> None:
+        """Tell all who read; who reads meanwhile may see some of the figures before the others."""
         if place:
-            self._numbers[place] = seconds
+            self._figures[place] = backlog
 
 
 class BoardView:
@@ -51,8 +54,12 @@ class BoardView:
             fd: the board's, which this takes over.
         """
         window = Window(fd)
-        self._numbers = np.frombuffer(window.part(0, window.size_bytes), np.float64)
+        self._figures = _figures(window.part(0, window.size_bytes))
 
-    def read(self, place: int) -> float:
+    def read(self, place: int) -> Backlog:
         """What stands there now."""
-        return float(self._numbers[place]) if place else 0.0
+        return Backlog(*self._figures[place].tolist()) if place else Backlog()
+
+
+def _figures(memory: memoryview | mmap.mmap) -> npt.NDArray[np.float64]:
+    return np.frombuffer(memory, np.float64, _PLACES * _FIGURES).reshape(_PLACES, _FIGURES)

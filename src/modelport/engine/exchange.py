@@ -274,10 +274,10 @@ class Tensors:
 
     def _read(self, at: int) -> None:
         """A place of theirs is read no longer; called in any thread."""
-        if threading.get_ident() == self._thread:
-            self._note(at)
-        else:
-            with contextlib.suppress(RuntimeError):  # the loop has ended, and all with it
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and all with it
+            if threading.get_ident() == self._thread:
+                self._note(at)
+            else:
                 self._loop.call_soon_threadsafe(self._note, at)
 
     def _note(self, at: int) -> None:

@@ -33,7 +33,9 @@ from modelport.engine.lanes import Lanes
 from modelport.engine.lifecycle import Version
 from modelport.engine.opening import LoadedModel, Settings
 from modelport.engine.residency import Told, load_measured
+from modelport.engine.running import RunningRequest, watch_runs
 from modelport.engine.solo import Solo
+from modelport.engine.suspects import Suspects, Verdict
 from modelport.kit.arena import Arena, Window
 from modelport.kit.frames import Frames, accepted, swap
 from modelport.repository.layout import Source
@@ -81,9 +83,16 @@ class Host:
         self._links: set[_Link] = set()
         self._changing = asyncio.Lock()
         self._solo = Solo()
+        self._suspects = Suspects()
+        self._running: set[RunningRequest] = set()
         self.left = asyncio.Event()
         """Set while no worker is connected."""
         self.left.set()
+
+    @property
+    def versions(self) -> list[Version]:
+        """Those that some worker needs."""
+        return [held.version for held in self._models.values()]
 
     async def serve(self, sock: socket.socket) -> None:
         """Take a worker's connection; returns once it is set up.
@@ -95,25 +104,31 @@ class Host:
         try:
             (theirs,) = await swap(sock, [arena.fd, self._board.fd], 1)
             link = _Link(self, arena, Window(theirs))
-        except (ConnectionError, ValueError) as error:
-            _log.warning("a worker's connection broke before it was used: %s", error)
+        except BaseException as error:
             arena.close()
             sock.close()
+            if not isinstance(error, ConnectionError | ValueError):
+                raise
+            _log.warning("a worker's connection broke before it was used: %s", error)
             return
         self._links.add(link)
         self.left.clear()
         await accepted(sock, link.frames)
+        for digest, verdict in self._suspects.items:
+            link.frames.send(Marked(digest, verdict))
 
     def keep_costs(self) -> None:
         """Write down what was learnt of the runs; writes files, and may be called in a thread."""
-        for held in list(self._models.values()):
-            held.version.keep_cost(self._settings)
+        for version in self.versions:
+            version.keep_cost(self._settings)
 
     def close(self) -> None:
-        """Drop what waits, and give memory back."""
+        """Leave the workers, drop what waits, and give memory back."""
+        for link in self._links:
+            link.frames.close()
         self._lanes.close()
-        for held in self._models.values():
-            held.version.close()
+        for version in self.versions:
+            version.close()
 
     # -- what workers ask for
 
@@ -142,30 +157,40 @@ class Host:
             self.left.set()
 
     def tell_others(self, link: _Link, marked: Marked) -> None:
-        """Hand on what one worker knows."""
+        """Hand on what one worker knows; to those that connect later, too."""
+        self._suspects.mark(marked.digest, Verdict(marked.verdict))
         for other in self._links - {link}:
             other.frames.send(marked)
 
     async def run(
-        self, held: _Held, request: InferRequest, rows: int, alone: bool, began: Callable[[], None]
+        self, held: _Held, request: InferRequest, alone: bool, began: RunningRequest
     ) -> Run:
         """One request's run; raises as `Lanes.run`.
 
         Args:
             held: what runs.
             request: what is asked; its inputs fit the signature.
-            rows: how many rows it has.
             alone: whether nothing else may run meanwhile.
             began: called before each run that it is part of, in any thread.
         """
         await self._solo.enter(alone)
+        self._running.add(began)
         try:
             loaded = self._loaded(held)
             self._tell_soon(held)
-            return await self._lanes.run(held.version, loaded, request, rows, began)
+            return await self._lanes.run(held.version, loaded, request, began.rows, began)
         finally:
+            self._running.discard(began)
             self._solo.leave(alone)
             self._tell_soon(held)
+
+    async def watch(self, end: Callable[[str], None]) -> None:
+        """Look for runs that hang; ends when cancelled.
+
+        Args:
+            end: ends the process; takes the reason.
+        """
+        await watch_runs(self._running, self._settings.load_s, end)
 
     def _loaded(self, held: _Held) -> LoadedModel:
         loaded = held.version.resident
@@ -181,7 +206,7 @@ class Host:
 
     def _tell(self, held: _Held) -> None:
         held.is_told = True
-        self._board.write(held.place, self._lanes.wait_s(held.version))
+        self._board.write(held.place, self._lanes.backlog(held.version))
 
     # -- in and out
 
@@ -285,8 +310,9 @@ class _Link:
         try:
             if held is None:
                 raise NotReady("the model is not loaded here", retry_after_s=1)
-            began = partial(self._arena.memory.__setitem__, asked.id, 1)
-            run = await self._host.run(held, request, asked.rows, asked.alone, began)
+            mark = partial(self._arena.memory.__setitem__, asked.id, 1)
+            began = RunningRequest(held.version, request, asked.rows, mark)
+            run = await self._host.run(held, request, asked.alone, began)
             outputs, started, ended, batch_rows = run
             chosen = {name: outputs[name] for name in asked.outputs or outputs}
             tensors = self._tensors.pack(chosen)

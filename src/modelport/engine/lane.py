@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 from modelport.core.errors import ModelportError
 from modelport.core.messages import InferRequest
 from modelport.core.tensors import Batch
-from modelport.engine.batcher import Batcher, BatchRun, Limits
+from modelport.engine.batcher import Backlog, Batcher, BatchRun, Limits
 from modelport.engine.cost import CostModel
 from modelport.engine.executor import Run, failed
 from modelport.engine.merging import Padding, Waste, join, kind_of, part
@@ -153,10 +153,10 @@ class Lane:
         with self._lock:
             self._batcher.check_room((priority, caller), time.monotonic())
 
-    def wait_s(self) -> float:
-        """Predicted seconds of all that waits and runs."""
+    def backlog(self) -> Backlog:
+        """All that waits and runs."""
         with self._lock:
-            return self._batcher.backlog_s(time.monotonic())
+            return self._batcher.backlog(time.monotonic())
 
     def _pump(self) -> None:
         """Start what is to run now."""

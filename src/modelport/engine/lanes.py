@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from modelport.core.messages import InferRequest
-from modelport.engine.batcher import Limits
+from modelport.engine.batcher import Backlog, Limits
 from modelport.engine.executor import Run, run_async
 from modelport.engine.lane import Lane
 from modelport.engine.lifecycle import Version
@@ -53,10 +53,10 @@ class Lanes:
         row_class = version.row_class(request.inputs, rows)
         return await self._lane(version, loaded).run(loaded, request, rows, row_class, began)
 
-    def wait_s(self, version: Version) -> float:
-        """Predicted seconds of all that waits for a version and runs on it."""
+    def backlog(self, version: Version) -> Backlog:
+        """All that waits for a version and runs on it."""
         lane = self._lanes.get(version)
-        return 0.0 if lane is None else lane.wait_s()
+        return Backlog() if lane is None else lane.backlog()
 
     def _lane(self, version: Version, loaded: LoadedModel) -> Lane:
         lane = self._lanes.get(version)
@@ -67,11 +67,14 @@ class Lanes:
             lane = self._lanes[version] = Lane(
                 version.name, version.cost, limits, version.padding, version.waste
             )
+            if loaded.identity is None:  # what is stored is answered however much waits
+                version.door = lane.check_room
         return lane
 
     def drop(self, version: Version) -> None:
         """Forget a version; what waits for it is dropped."""
         lane = self._lanes.pop(version, None)
+        version.door = None
         if lane is not None:
             lane.close()
 

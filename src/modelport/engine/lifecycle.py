@@ -69,6 +69,9 @@ class Version:
         """Of size, of a request that runs alone; measured, and follows the last runs slowly."""
         self.cost = CostModel()
         """What its batches take."""
+        self.door: Callable[[str, str], None] | None = None
+        """Refuses a request by its caller and priority, before it is decoded, where too much
+        waits; None where nothing does."""
         self.merges = False
         """Whether requests may share a batch."""
         self.padding = Padding()
@@ -165,6 +168,8 @@ class Version:
                 return
             self.described = self.described or loaded.described
             self.last_used = time.monotonic()
+            if isinstance(loaded.model, RemoteModel) and loaded.identity is None:
+                self.door = loaded.model.check_room
             self.resident = loaded
             self._moves_to(State.READY)
         except ModelportError as error:

@@ -49,8 +49,8 @@ class Settings:
     """What this process is: a worker, or the engine process."""
     placing: Placing | None = None
     """How a worker's versions are placed; None: all here."""
-    caches: bool = False
-    """Whether there is a response cache, for which versions are told apart."""
+    stored_by: str = ""
+    """Who stores answers, with a version; empty where there is no response cache."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,9 +154,9 @@ def _understood(source: Source, opened: Opened, settings: Settings) -> LoadedMod
         batching = batching_of(toml, config, loaded.view.signature)
         loaded = replace(loaded, batching=batching)
         _check_examples(toml_path.name, toml, loaded)
-        if settings.caches:
-            identity = identity_of(source, toml, opened.description, opened.digest)
-            loaded = replace(loaded, identity=identity)
+        if settings.stored_by:
+            facts = (source, toml, opened.description, opened.digest, settings.stored_by)
+            loaded = replace(loaded, identity=identity_of(*facts))
     except ModelportError:
         opened.model.close()
         raise

@@ -100,6 +100,8 @@ class Queue(Generic[P]):
         self._gone = 0
         self._weight = 0.0
         """Of the flows that have jobs waiting."""
+        self.flows = 0
+        """How many have."""
         self.jobs = 0
         self.rows = 0
         self.cost_s = 0.0
@@ -112,6 +114,7 @@ class Queue(Generic[P]):
             flow = self._flows[job.flow] = _Flow(WEIGHTS[job.flow[0]])
         if not flow.jobs:
             self._weight += flow.weight
+            self.flows += 1
         job.tag = max(self._clock, flow.ahead)
         flow.ahead = job.tag + max(job.cost_s, 1e-9) / flow.weight
         flow.jobs += 1
@@ -169,6 +172,7 @@ class Queue(Generic[P]):
         if not flow.jobs:
             flow.cost_s = 0.0
             self._weight -= flow.weight
+            self.flows -= 1
         self._gone += 1
         if not self.jobs:
             self._clear()
@@ -180,7 +184,7 @@ class Queue(Generic[P]):
         self._flows.clear()
         self._all.clear()
         self._kinds.clear()
-        self._gone = 0
+        self._gone = self.flows = 0
         self._clock = self._weight = self.cost_s = 0.0
 
     def _sweep(self) -> None:

@@ -12,11 +12,13 @@ import contextlib
 import itertools
 import logging
 import time
+from collections import Counter
 from dataclasses import replace
 
 from modelport.core.errors import NotReady
 from modelport.core.messages import InferRequest
 from modelport.core.tensors import Batch
+from modelport.engine.batcher import Backlog, Limits
 from modelport.engine.cache.digest import digest_of
 from modelport.engine.exchange import Failed, Loaded
 from modelport.engine.executor import Run
@@ -52,11 +54,24 @@ class RemoteModel:
         self.merges = loaded.merges
         """Whether its requests share batches there."""
         self._link = link
+        self._in_air: Counter[tuple[str, str]] = Counter()
+        """This worker's requests, by their caller and priority."""
 
     @property
-    def backlog_s(self) -> float:
-        """Predicted seconds of all that waits for it and runs, of all workers."""
-        return self._link.backlog_s(self.key)
+    def backlog(self) -> Backlog:
+        """All that waits for it and runs, of all workers."""
+        return self._link.backlog(self.key)
+
+    def check_room(self, caller: str, priority: str) -> None:
+        """Refuse a request that would be refused there, before it is decoded and sent.
+
+        Raises:
+            Overloaded: too much waits for the model, and enough of that is the caller's own.
+        """
+        backlog = self.backlog
+        if backlog.jobs:
+            own = self._in_air[caller, priority] * self._link.workers
+            backlog.check(own, self._link.limits)
 
     async def run(self, request: InferRequest, rows: int) -> Run:
         """The answer to one request.
@@ -70,7 +85,14 @@ class RemoteModel:
             InvalidInput: the engine process died of this request.
             ModelportError: as it was raised there.
         """
-        return await self._link.infer(self, request, rows)
+        flow = request.caller, request.priority
+        self._in_air[flow] += 1
+        try:
+            return await self._link.infer(self, request, rows)
+        finally:
+            self._in_air[flow] -= 1
+            if not self._in_air[flow]:
+                del self._in_air[flow]
 
     async def predict(self, batch: Batch) -> Batch:
         """The outputs for inputs that fit the signature; raises as `run`."""
@@ -103,14 +125,17 @@ class _Handle:
 class EngineLink:
     """The connection to the engine process, made when it is first needed and whenever it broke."""
 
-    def __init__(self, path: str, most: int) -> None:
+    def __init__(self, path: str, limits: Limits | None = None, workers: int = 1) -> None:
         """
         Args:
             path: the engine process' socket.
-            most: how many requests may be in the air.
+            limits: the bounds of each version's queue there.
+            workers: how many have such a connection.
         """
         self._path = path
-        self._most = most
+        self.limits = limits or Limits()
+        self.workers = workers
+        self._most = self.limits.queue_jobs
         self._loop = asyncio.get_running_loop()
         self._keys = itertools.count()
         self._handles: dict[int, _Handle] = {}
@@ -121,6 +146,13 @@ class EngineLink:
     async def run(self) -> None:
         """Keep the connection; ends when cancelled."""
         await self._wanted.wait()
+        try:
+            await self._keep()
+        finally:
+            if self._session is not None:
+                self._session.frames.close()
+
+    async def _keep(self) -> None:
         while True:
             try:
                 session = await connect(self._path, self._most, self)
@@ -128,13 +160,14 @@ class EngineLink:
                 _log.warning("the engine process cannot be reached: %s", error)
                 await asyncio.sleep(_AGAIN_S)
                 continue
+            if session.lost.is_set():
+                continue
             self._session = session
             for digest, verdict in self._suspects.items:
                 session.mark(digest, verdict)
             for key, handle in self._handles.items():
                 self._load(key, handle)
             await session.lost.wait()
-            self._on_lost()
 
     def open(self, source: Source) -> Opened:
         """Have a version loaded there; waits, and so is called in a thread.
@@ -166,11 +199,11 @@ class EngineLink:
         if self._handles.pop(key, None) is not None and self._session is not None:
             self._session.unload(key)
 
-    def backlog_s(self, key: int) -> float:
-        """What the board says of a model; 0 where it is not there."""
+    def backlog(self, key: int) -> Backlog:
+        """What the board says of a model; nothing where it is not there."""
         handle = self._handles.get(key)
         if self._session is None or handle is None:
-            return 0.0
+            return Backlog()
         return self._session.board.read(handle.place)
 
     # -- loading
@@ -213,7 +246,8 @@ class EngineLink:
         """Called by the session, with what another worker knows."""
         self._suspects.mark(digest, verdict)
 
-    def _on_lost(self) -> None:
+    def on_lost(self) -> None:
+        """Called by the session."""
         self._session = None
         for handle in self._handles.values():
             handle.ready.clear()

@@ -58,6 +58,9 @@ class Listener(Protocol):
     def on_marked(self, digest: bytes, verdict: Verdict) -> None:
         """Another worker knows that of a request."""
 
+    def on_lost(self) -> None:
+        """The connection ended; who waits for an answer hears of it after this."""
+
 
 async def connect(path: str, most: int, listener: Listener) -> Session:
     """Connect to the engine process; waits for as long as it takes to start.
@@ -131,8 +134,6 @@ class Session:
             Overloaded: too much is in the air.
             ModelportError: as it was raised there.
         """
-        if self.lost.is_set():
-            raise Lost(had_begun=False)
         if not self._numbers:
             raise Overloaded("too many requests wait already; try again later", retry_after_s=1)
         tensors = self._tensors.pack(request.inputs)
@@ -195,6 +196,7 @@ class Session:
 
     def _on_lost(self) -> None:
         self.lost.set()
+        self._listener.on_lost()  # before whoever asked looks for another connection
         for number, future in self._air.items():
             if not future.done():
                 future.set_exception(Lost(had_begun=bool(self._running[number])))

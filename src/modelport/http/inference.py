@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
-from modelport.core.errors import DeadlineExceeded
+from modelport.core.errors import DeadlineExceeded, Overloaded
 from modelport.core.messages import InferRequest, InferResponse
 from modelport.core.signature import Signature
 from modelport.core.tensors import Batch
@@ -35,6 +35,8 @@ ARRAY_BYTES = 1024 * 1024
 """The same for a body of numbers in binary, which are looked at in bulk."""
 _ELEMENTS = 16 * 1024
 """An answer up to this many written elements is encoded on the event loop."""
+
+_SAYS_PRIORITY = b'"priority"'
 
 _THREADS = ThreadPoolExecutor(4, "modelport-codec")
 """Few, and of their own: a thread goes on after its client has left, and a small packed body may
@@ -131,6 +133,14 @@ def inference(
         loaded = version.resident
         if loaded is None:
             return again()(body) if version.is_retired else at_length.held(body, arrived, deadline)
+        door = version.door
+        if door is not None:
+            try:
+                door(caller, priority)
+            except Overloaded:
+                # The scheduler judges a body that asks for another turn, once that is decoded.
+                if refine is None or body.find(_SAYS_PRIORITY, 0, TEXT_BYTES) < 0:
+                    raise
         if len(body) > long_bytes:
             return at_length.whole(loaded, body, arrived, deadline)
         try:

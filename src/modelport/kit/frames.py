@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 import struct
 from collections.abc import Callable, Sequence
@@ -108,11 +109,13 @@ async def swap(sock: socket.socket, fds: Sequence[int], most: int) -> list[int]:
     try:
         socket.send_fds(sock, [b"\0"], fds)  # a byte has room in an empty buffer
         await _readable(sock)
-        data, received, _, _ = socket.recv_fds(sock, 1, most, socket.MSG_CMSG_CLOEXEC)
+        data, received, _, _ = socket.recv_fds(sock, 1, most)
     except OSError as error:
         raise ConnectionError("the other end is gone") from error
     if not data:
         raise ConnectionError("the other end is gone")
+    for fd in received:
+        os.set_inheritable(fd, False)
     return received
 
 

@@ -19,8 +19,8 @@ PROGRAM = (
 )
 
 
-def identity(source: Source, trusted: Trusted, *, caches: bool = True) -> Identity | None:
-    loaded = open_version(source, Settings(caches=caches, trusted=trusted(source)))
+def identity(source: Source, trusted: Trusted, stored_by: str = "test 1") -> Identity | None:
+    loaded = open_version(source, Settings(stored_by=stored_by, trusted=trusted(source)))
     try:
         return loaded.identity
     finally:
@@ -29,7 +29,7 @@ def identity(source: Source, trusted: Trusted, *, caches: bool = True) -> Identi
 
 def test_the_same_files_under_the_same_name_are_the_same(source: Sources, trusted: Trusted) -> None:
     assert identity(source(LINEAR), trusted) == identity(source(LINEAR), trusted)
-    assert identity(source(LINEAR), trusted, caches=False) is None
+    assert identity(source(LINEAR), trusted, stored_by="") is None
 
 
 def test_whatever_an_answer_may_depend_on_makes_another_identity(
@@ -37,6 +37,7 @@ def test_whatever_an_answer_may_depend_on_makes_another_identity(
 ) -> None:
     found = [
         identity(source(LINEAR), trusted),
+        identity(source(LINEAR), trusted, stored_by="test 2"),
         identity(source(LINEAR, version="2"), trusted),
         identity(source(LINEAR, name="other"), trusted),
         identity(source(LINEAR, toml='title = "T"', version="3"), trusted),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
 import msgspec
@@ -31,7 +30,7 @@ class Identity:
 
 
 def identity_of(
-    source: Source, toml: ModelToml, description: Description, digest: str
+    source: Source, toml: ModelToml, description: Description, digest: str, stored_by: str
 ) -> Identity | None:
     """The identity of a version; None where its answers are not stored.
 
@@ -42,17 +41,12 @@ def identity_of(
         toml: what its owner says.
         description: of the loaded model.
         digest: of its file or folder.
+        stored_by: who stores its answers, with a version: another may have its model run otherwise.
     """
     if toml.cache is False or (toml.cache is None and description.execution != "compute"):
         return None
     facts = [
-        *(
-            metadata.version("modelport"),
-            description.runtime,
-            source.name,
-            source.version,
-            source.attribute or "",
-        ),
+        *(stored_by, description.runtime, source.name, source.version, source.attribute or ""),
         *_files(source, digest),
         *(_content(path) for path in (source.toml, source.config)),
     ]
