@@ -12,8 +12,8 @@ from pathlib import Path
 
 import uvloop
 
+from modelport.app.budget import limits_of
 from modelport.app.spec import Loaded, Loading, Spec, receive_spec, tell
-from modelport.engine.batcher import Limits
 from modelport.engine.host import Host
 from modelport.engine.lanes import Lanes
 from modelport.engine.lifecycle import Version
@@ -62,7 +62,7 @@ async def _run(spec: Spec, life: socket.socket, listener: socket.socket, beats: 
             load_s=inference.load_s,
             place="shared",
         ),
-        Lanes(threads, Limits(queue_jobs=inference.queue_limit * spec.workers)),
+        Lanes(threads, limits_of(inference, spec.workers)),
         told,
         {(source.name, source.version): source for source in spec.fatal},
     )

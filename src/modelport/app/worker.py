@@ -23,7 +23,7 @@ import uvicorn
 import uvloop
 
 from modelport import __version__
-from modelport.app.budget import memory_of
+from modelport.app.budget import limits_of, memory_of
 from modelport.app.caching import cache_of, cache_report
 from modelport.app.link import ControlLink
 from modelport.app.sockets import listening, refuse_new_connections
@@ -56,7 +56,7 @@ from modelport.kit.cpus import available_cpus
 from modelport.kit.heartbeat import beating
 from modelport.kit.memory import one_heap
 from modelport.monitor.logs import configure_logging
-from modelport.monitor.metrics import ModelMetrics, Report, VersionMemory
+from modelport.monitor.metrics import ModelMetrics, Report, VersionMemory, VersionPadding
 from modelport.semantics.example import example_request
 
 __all__ = ["main"]
@@ -153,7 +153,7 @@ class _Worker:
         """Put the parts together; nothing is loaded yet."""
         settings = self._settings
         self._cache = cache_of(settings.caching)
-        limits = Limits(queue_jobs=settings.inference.queue_limit)
+        limits = limits_of(settings.inference)
         load_settings = LoadSettings(
             threads=self._threads(),
             trusted=snapshot.trusted,
@@ -294,7 +294,9 @@ class _Worker:
         open_now = len(self._server.server_state.connections)
         memory = [_memory(version) for version in self._engine.versions]
         models = list(self._metrics.values())
-        return Report(models, self._rejected, open_now, memory, cache_report(self._cache))
+        padding = [_padding(version) for version in self._engine.versions if version.waste.elements]
+        cache = cache_report(self._cache)
+        return Report(models, self._rejected, open_now, memory, cache, padding)
 
     async def _drain(self, listener: socket.socket, serving: asyncio.Task[None]) -> None:
         """Answer all that was accepted, then end: not ready, no new connections, no old ones."""
@@ -338,6 +340,11 @@ def _state(version: Version) -> VersionState:
 def _memory(version: Version) -> VersionMemory:
     size = 0 if version.resident is None else version.size_bytes
     return VersionMemory(version.name, version.version, size, version.evictions)
+
+
+def _padding(version: Version) -> VersionPadding:
+    waste = version.waste
+    return VersionPadding(version.name, version.version, waste.elements, waste.padding)
 
 
 def _status(version: Version) -> ModelStatus:

@@ -282,6 +282,13 @@ class Engine:
             return await loaded.model.run(request, rows)
         return await self._lanes.run(version, loaded, request, rows)
 
+    def batch_rows(self, version: Version) -> int:
+        """Most rows of a batch of a version; 0 where its requests share none."""
+        if version.described is None:
+            return 0
+        limits = version.described.batching.limits(self._limits, merges=version.merges, at_once=1)
+        return limits.rows if limits.merges else 0
+
     def keep_costs(self) -> None:
         """Write down what was learnt of the runs; writes files, and may be called in a thread."""
         for version in self.versions:
