@@ -263,7 +263,7 @@ def test_whatever_stands_between_costs_little_and_is_over_when_it_heals(
 ) -> None:
     async def test(store: FarStore, proxy: Proxy) -> None:
         await proxy.set(fault)
-        assert (await asked_s(store, 1.0))[-1] < CALL_S + CONNECT_S + 0.1
+        assert (await asked_s(store, 1.0))[-1] < CALL_S + CONNECT_S + 0.3
         assert store.is_open
         assert most_s(await asked_s(store, 1.0)) < 0.02  # probes do not keep anybody waiting
         await proxy.set("none")
@@ -281,7 +281,7 @@ def test_a_server_that_dies_or_hangs_is_done_without_until_it_is_back(
             redis.stop()
         else:
             os.kill(redis.pid, signal.SIGSTOP)
-        assert (await asked_s(store, 1.0))[-1] < CALL_S + CONNECT_S + 0.1
+        assert (await asked_s(store, 1.0))[-1] < CALL_S + CONNECT_S + 0.3
         assert most_s(await asked_s(store, 1.0)) < 0.02
         if fault == "killed":
             await asyncio.to_thread(redis.start)
@@ -320,7 +320,7 @@ def test_a_server_that_was_flushed_or_asks_for_a_password_gives_misses(redis: Re
         redis.ask("CONFIG", "SET", "requirepass", "x")
         await proxy.set("refuses")  # connections that are open may go on
         await proxy.set("none")
-        assert (await asked_s(store, 0.5))[-1] < CALL_S + CONNECT_S + 0.1
+        assert (await asked_s(store, 0.5))[-1] < CALL_S + CONNECT_S + 0.3
         assert store.is_open
         assert await store.get(key(3)) is None
 
