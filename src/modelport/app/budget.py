@@ -1,16 +1,18 @@
-"""What the settings of memory mean for one process."""
+"""What the settings of memory and of queues mean for one process."""
 
 from __future__ import annotations
 
 from modelport.app.spec import Spec
 from modelport.core.errors import ModelportError
+from modelport.core.settings import Inference
 from modelport.core.settings import Memory as MemorySettings
+from modelport.engine.batcher import Limits
 from modelport.engine.memory import Memory
 from modelport.engine.placement import Rules
 from modelport.kit.memory import available_bytes
 from modelport.repository.layout import Source
 
-__all__ = ["copies", "memory_of", "trial_bytes"]
+__all__ = ["copies", "limits_of", "memory_of", "trial_bytes"]
 
 
 def copies(source: Source, spec: Spec) -> int:
@@ -21,6 +23,15 @@ def copies(source: Source, spec: Spec) -> int:
     except (ModelportError, OSError):  # loading it will say so
         is_shared = False
     return 1 if is_shared else spec.workers
+
+
+def limits_of(settings: Inference, workers: int = 1) -> Limits:
+    """The bounds of each version's queue and batches, in a process that runs for some workers."""
+    return Limits(
+        objective_s=settings.objective_s or None,
+        queue_s=settings.queue_s,
+        queue_jobs=settings.queue_limit * workers,
+    )
 
 
 def memory_of(settings: MemorySettings, workers: int) -> Memory:

@@ -127,6 +127,8 @@ class Loaded(msgspec.Struct, array_like=True, tag=6):
     """What it takes to run, by its size measure."""
     place: int
     """Where on the board its backlog stands."""
+    merges: bool
+    """Whether its requests share batches."""
 
 
 class Failed(msgspec.Struct, array_like=True, tag=7):

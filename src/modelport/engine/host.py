@@ -260,7 +260,8 @@ def _told(held: _Held, key: int) -> Loaded | Failed:
     version, loaded = held.version, held.version.resident
     if loaded is not None:
         size, seconds = version.size_bytes, version.seconds_per_unit
-        return Loaded(key, loaded.digest, loaded.description, size, seconds, held.place)
+        merges = version.merges
+        return Loaded(key, loaded.digest, loaded.description, size, seconds, held.place, merges)
     error = version.not_ready()
     reason = version.reason or error.message
     code = version.code or Internal.code

@@ -20,7 +20,7 @@ from modelport.core.tensors import Batch
 from modelport.engine.batcher import Backlog, Batcher, BatchRun, Limits
 from modelport.engine.cost import CostModel
 from modelport.engine.executor import Run, failed
-from modelport.engine.merging import Padding, join, kind_of, part
+from modelport.engine.merging import Padding, Waste, join, kind_of, part
 from modelport.engine.opening import LoadedModel
 from modelport.engine.queue import Job
 from modelport.runtimes.base import Controllable, given
@@ -83,7 +83,12 @@ class Lane:
     """Requests of one version in; batches in threads; each request's own answer out."""
 
     def __init__(
-        self, name: str, cost: CostModel, limits: Limits, padding: Padding | None = None
+        self,
+        name: str,
+        cost: CostModel,
+        limits: Limits,
+        padding: Padding | None = None,
+        waste: Waste | None = None,
     ) -> None:
         """
         Args:
@@ -91,6 +96,7 @@ class Lane:
             cost: what its runs take; learns from them.
             limits: the scheduler's.
             padding: how rows of different lengths share a batch.
+            waste: counts what of the batches was padding.
         """
         self._name = name
         self._lock = threading.Lock()
@@ -99,8 +105,7 @@ class Lane:
         self._pool = ThreadPoolExecutor(limits.at_once, thread_name_prefix=name)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self.padded = 0.0
-        """The part of the last batch that was padding."""
+        self._waste = waste or Waste()
 
     async def run(
         self,
@@ -243,8 +248,12 @@ class Lane:
     def _run_together(self, tickets: Sequence[_Ticket], alone: bool) -> list[Batch]:
         signature = tickets[0].loaded.description.signature
         requests = [ticket.request.inputs for ticket in tickets]
-        batch, self.padded = join(signature, requests, self._padding)
-        outputs = self._predict(tickets, batch, alone)
+        joined = join(signature, requests, self._padding)
+        if self._padding.values:
+            with self._lock:
+                self._waste.elements += joined.elements
+                self._waste.padding += joined.padding
+        outputs = self._predict(tickets, joined.batch, alone)
         if len(tickets) == 1 and not self._batcher.limits.merges:
             return [outputs]
         rows = [ticket.rows for ticket in tickets]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from modelport.core.messages import InferRequest
 from modelport.engine.batcher import Backlog, Limits
 from modelport.engine.executor import Run, run_async
@@ -67,8 +65,10 @@ class Lanes:
         if lane is None:
             blocks = loaded.description.execution == "blocking"
             at_once = 1 if blocks else self._threads
-            limits = replace(self._limits, merges=version.merges, at_once=at_once)
-            lane = self._lanes[version] = Lane(version.name, version.cost, limits)
+            limits = loaded.batching.limits(self._limits, merges=version.merges, at_once=at_once)
+            lane = self._lanes[version] = Lane(
+                version.name, version.cost, limits, version.padding, version.waste
+            )
             if loaded.identity is None:  # what is stored is answered however much waits
                 version.door = lane.check_room
         return lane

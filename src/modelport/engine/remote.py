@@ -51,6 +51,8 @@ class RemoteModel:
         """What it takes there."""
         self.seconds_per_unit = loaded.seconds_per_unit
         """What a run takes there, by the size of the request."""
+        self.merges = loaded.merges
+        """Whether its requests share batches there."""
         self._link = link
         self._in_air: Counter[tuple[str, str]] = Counter()
         """This worker's requests, by their caller and priority."""
