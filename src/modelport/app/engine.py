@@ -79,7 +79,7 @@ async def _run(spec: Spec, life: socket.socket, listener: socket.socket, beats: 
     drain_s = spec.settings.server.drain_delay_s + spec.settings.server.drain_s
     try:
         async with asyncio.timeout(drain_s):
-            await host.left.wait()
+            await host.drained()
     except TimeoutError:
         pass
     for task in tasks:

@@ -91,6 +91,7 @@ class Host:
         self.left = asyncio.Event()
         """Set while no worker is connected."""
         self.left.set()
+        self._tidying: set[asyncio.Future[None]] = set()
 
     @property
     def versions(self) -> list[Version]:
@@ -124,6 +125,11 @@ class Host:
         """Write down what was learnt of the runs; writes files, and may be called in a thread."""
         for version in self.versions:
             version.keep_cost(self._settings)
+
+    async def drained(self) -> None:
+        """Wait until every worker has left, and what was learnt of their models is written down."""
+        await self.left.wait()
+        await asyncio.gather(*self._tidying)
 
     def close(self) -> None:
         """Leave the workers, drop what waits, and give memory back."""
@@ -229,13 +235,19 @@ class Host:
         self._forget(held)
         self._lanes.drop(held.version)
         loop = asyncio.get_running_loop()
-        tidy = partial(loop.run_in_executor, None, trim)
+        self._in_thread(held.version.keep_cost, self._settings)
+        tidy = partial(self._in_thread, trim)
 
         def unloaded() -> None:  # in whatever thread held it last
             with contextlib.suppress(RuntimeError):  # the loop has ended, and all with it
                 loop.call_soon_threadsafe(tidy)
 
         held.version.retire(unloaded)
+
+    def _in_thread(self, work: Callable[..., None], *arguments: object) -> None:
+        future = asyncio.get_running_loop().run_in_executor(None, work, *arguments)
+        self._tidying.add(future)
+        future.add_done_callback(self._tidying.discard)
 
     def _forget(self, held: _Held) -> None:
         for source, known in list(self._models.items()):
