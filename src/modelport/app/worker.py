@@ -52,7 +52,7 @@ from modelport.http.api import api_routes
 from modelport.http.connection import Connection
 from modelport.http.routes import Gate, Router
 from modelport.http.shared import Shared
-from modelport.kit.cpus import available_cpus
+from modelport.kit.cpus import SWITCH_S, available_cpus
 from modelport.kit.heartbeat import beating
 from modelport.kit.memory import one_heap
 from modelport.monitor.logs import configure_logging
@@ -63,8 +63,6 @@ __all__ = ["main"]
 
 _log = logging.getLogger(__name__)
 _BACKLOG = 2048
-_SWITCH_S = 0.0005
-"""A thread whose run has ended waits so long for the event loop to let it go on, and not 5 ms."""
 _KEEP_COSTS_S = 30.0
 """What was learnt of runs since is lost where the process is killed."""
 _ACCEPT_S = 0.05
@@ -76,7 +74,7 @@ def main() -> None:
     spec, life = receive_spec(int(sys.argv[1]))
     beats = int(sys.argv[2]) if len(sys.argv) > 2 else None
     configure_logging()
-    sys.setswitchinterval(_SWITCH_S)
+    sys.setswitchinterval(SWITCH_S)
     _raise_file_limit()
     runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
     runner.run(_Worker(spec, life, beats).run())

@@ -131,7 +131,8 @@ class Memory:
     model_memory_bytes: int = option(
         0,
         "Largest memory of all models together, shared equally by the workers, each of which has"
-        " its own copy; the least recently used make room. 0 is no bound.",
+        " its own copy or its part of one that is shared; the least recently used make room. 0 is"
+        " no bound.",
         least=0,
     )
     lazy: bool = option(False, "Load each model at its first request, and not at the start.")

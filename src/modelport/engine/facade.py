@@ -180,7 +180,7 @@ class Engine:
         """
         if loaded.prepare is not None and loaded.prepare.applies(request.inputs):
             return self._prepared(version, loaded, request)
-        rows = loaded.view.signature.check(request.inputs)
+        rows = loaded.count_rows(request.inputs)
         if loaded.check_limits is not None and not request.is_checked:
             loaded.check_limits(request.inputs)
         if request.outputs:
@@ -323,8 +323,9 @@ def _response(
     version: Version, request: InferRequest, rows: int, run: Run, size: int, arrived: float
 ) -> InferResponse:
     outputs, started, ended, batch_rows = run
-    if batch_rows <= rows:
-        _learn(version, (ended - started) / size)
+    took = (ended - started) / size
+    if batch_rows <= rows or took < version.seconds_per_unit:
+        _learn(version, took)  # alone, a request takes no longer than its batch did
     version.last_used = ended
     return InferResponse(
         model=version.name,

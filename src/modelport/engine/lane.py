@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from modelport.core.errors import ModelportError
 from modelport.core.messages import InferRequest
@@ -25,15 +25,25 @@ from modelport.engine.opening import LoadedModel
 from modelport.engine.queue import Job
 from modelport.runtimes.base import Controllable, given
 
-__all__ = ["Lane"]
+__all__ = ["Lane", "Watcher"]
 
 _log = logging.getLogger(__name__)
+
+
+class Watcher(Protocol):
+    """Who is told of a request's runs, in any thread; each that begins ends."""
+
+    def begin(self) -> None:
+        """It is part of a run that begins now."""
+
+    def end(self) -> None:
+        """That run has ended, whether or not anybody still waited for it."""
 
 
 class _Ticket:
     """A request on its way through the lane."""
 
-    __slots__ = ("attempt", "began", "future", "is_given_up", "loaded", "request", "rows")
+    __slots__ = ("attempt", "future", "is_given_up", "loaded", "request", "rows", "watcher")
 
     def __init__(
         self,
@@ -41,13 +51,13 @@ class _Ticket:
         request: InferRequest,
         rows: int,
         future: asyncio.Future[Run],
-        began: Callable[[], None] | None,
+        watcher: Watcher | None,
     ) -> None:
         self.loaded = loaded
         self.request = request
         self.rows = rows
         self.future = future
-        self.began = began
+        self.watcher = watcher
         self.is_given_up = False
         self.attempt: _Attempt | None = None
 
@@ -103,7 +113,7 @@ class Lane:
         request: InferRequest,
         rows: int,
         row_class: int = 0,
-        began: Callable[[], None] | None = None,
+        watcher: Watcher | None = None,
     ) -> Run:
         """The answer to one request, from a batch with others where that is faster.
 
@@ -112,7 +122,7 @@ class Lane:
             request: what is asked; its inputs fit the signature.
             rows: how many rows it has.
             row_class: what the cost of its rows is known under.
-            began: called before each run that it is part of, in a thread.
+            watcher: is told of each run that it is part of.
 
         Raises:
             Overloaded: too much waits, or it could not be answered before its deadline.
@@ -120,7 +130,7 @@ class Lane:
             ModelFailed: the model raised anything else.
         """
         self._loop = loop = asyncio.get_running_loop()
-        ticket = _Ticket(loaded, request, rows, loop.create_future(), began)
+        ticket = _Ticket(loaded, request, rows, loop.create_future(), watcher)
         job = Job(
             ticket,
             rows=rows,
@@ -226,11 +236,18 @@ class Lane:
 
     def _attempt(self, tickets: Sequence[_Ticket], alone: bool) -> list[Batch]:
         """One call of the model; raises as it does."""
+        watchers = [ticket.watcher for ticket in tickets if ticket.watcher is not None]
+        for watcher in watchers:
+            watcher.begin()
+        try:
+            return self._run_together(tickets, alone)
+        finally:
+            for watcher in watchers:
+                watcher.end()
+
+    def _run_together(self, tickets: Sequence[_Ticket], alone: bool) -> list[Batch]:
         signature = tickets[0].loaded.description.signature
         requests = [ticket.request.inputs for ticket in tickets]
-        for ticket in tickets:
-            if ticket.began is not None:
-                ticket.began()
         joined = join(signature, requests, self._padding)
         if self._padding.values:
             with self._lock:

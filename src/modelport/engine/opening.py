@@ -66,6 +66,8 @@ class Described:
     check_limits: Callable[[Batch], None] | None
     """Refuses values outside their ranges and choices; None where there are none."""
     answer: AnswerOf
+    count_rows: Callable[[Batch], int]
+    """Refuses tensors that do not fit the signature, and counts their rows; as its `check`."""
     batching: Batching = field(default_factory=Batching)
     """What its owner says of how requests share batches."""
 
@@ -178,6 +180,7 @@ def _described(opened: Opened, toml: ModelToml, folder: Path) -> LoadedModel:
         decode_json=json_decoder(view),
         check_limits=limits(view),
         answer=plain_answer(view),
+        count_rows=view.signature.checker(),
         prepare=Preparer(parts, signature, masks) if parts or masks else None,
     )
 

@@ -121,6 +121,8 @@ class _Handle:
         self.source = source
         self.first: asyncio.Future[Loaded] = asyncio.get_running_loop().create_future()
         self.loads = 0
+        self.digest = ""
+        """That of its files, once it was loaded."""
         self.place = 0
         self.ready = asyncio.Event()
         """Set while it is loaded there, or could not be."""
@@ -226,8 +228,9 @@ class EngineLink:
             return
         handle.error = None
         if not handle.first.done():
+            handle.digest = message.digest
             handle.first.set_result(message)
-        elif handle.first.result().digest != message.digest:
+        elif handle.digest != message.digest:
             handle.error = NotReady(
                 f"the files of model '{handle.source.name}' have changed since it was first loaded;"
                 " publish them as another version"
@@ -274,6 +277,13 @@ class EngineLink:
                 handle.first.set_exception(
                     NotReady(f"the process ended that was to load model '{name}'")
                 )
+
+    def on_died(self, key: int, request: InferRequest, alone: bool) -> None:
+        """Called by the session."""
+        handle = self._handles.get(key)
+        if handle is not None:
+            digest = digest_of(handle.digest.encode(), request) or b""
+            self._mark(digest, Verdict.GUILTY if alone else Verdict.SUSPECT)
 
     # -- requests
 

@@ -14,7 +14,7 @@ import pytest
 from modelport.engine.cache.breaker import Breaker
 from modelport.engine.cache.entry import seal
 from modelport.engine.cache.far import FarStore
-from modelport.engine.cache.redis_link import CALL_S, CONNECT_S, LinkFailed, RedisLink
+from modelport.engine.cache.redis_link import CALL_S, CONNECT_S, LinkBusy, LinkFailed, RedisLink
 from tests.engine.cache.clock import Clock
 from tests.engine.cache.redis_server import Fault, Proxy, RedisServer, redis_server
 
@@ -117,6 +117,42 @@ def test_while_it_does_not_answer_nobody_asks_and_a_probe_closes_the_circuit() -
     asyncio.run(main())
 
 
+def test_calls_that_wait_for_each_other_do_not_open_the_circuit() -> None:
+    class Busy(Memory):
+        async def get(self, key: bytes) -> object:
+            raise LinkBusy("busy")
+
+    async def main() -> None:
+        store = FarStore(Busy(), 60, "test")
+        for _ in range(10):
+            assert await store.get(key(1)) is None
+        assert not store.is_open
+        assert store.errors == {"busy": 10}
+
+    asyncio.run(main())
+
+
+def test_a_probe_that_ends_with_the_store_leaves_nothing_behind() -> None:
+    class Hanging(Memory):
+        async def get(self, key: bytes) -> object:
+            if b"probe" in key:
+                await asyncio.Event().wait()
+            raise LinkFailed("timeout")
+
+    async def main() -> None:
+        clock = Clock()
+        store = FarStore(Hanging(), 60, "test", reads=Breaker(failures=1, clock=clock))
+        await store.get(key(1))
+        clock.now = 10
+        await store.get(key(1))
+        await asyncio.sleep(0)
+        async with asyncio.timeout(1):
+            await store.close()
+        assert len(asyncio.all_tasks()) == 1
+
+    asyncio.run(main())
+
+
 def test_a_server_that_takes_no_answers_is_read_all_the_same() -> None:
     async def main() -> None:
         memory, clock = Memory(), Clock()
@@ -131,8 +167,14 @@ def test_a_server_that_takes_no_answers_is_read_all_the_same() -> None:
         assert store.dropped == 10
         assert not store.is_open
         assert bytes(await store.get(key(1)) or b"") == b"payload"
-        memory.fails_put = False
         clock.now = 1.0
+        for number in (5, 6):  # the first is a probe, and the second not made
+            store.put(key(number), b"payload")
+        await written(store)
+        assert store.errors == {"OutOfMemoryError": 4}
+        assert store.dropped == 12
+        memory.fails_put = False
+        clock.now = 3.0
         for number in (3, 4):
             store.put(key(number), b"payload")
         await written(store)
