@@ -26,10 +26,10 @@ from tests.engine.cache.redis_server import Fault, Proxy, RedisServer, redis_ser
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
 
-CONNECTIONS = 16
+CONNECTIONS = 10
 EVERY_S = 0.025
 """Each connection asks so often: hits are not to bring more load than there was without a cache."""
-WINDOW_S = 2.0
+WINDOW_S = 2.5
 RECOVERS_S = 10.0
 RUN_S = 0.008
 PROGRAM = f"""
@@ -118,15 +118,22 @@ async def used_again_s(url: str, asking: Asking) -> float:
         assert took < RECOVERS_S, "the cache is not used"
 
 
-async def recovers_s(asking: Asking, bound_s: float) -> tuple[float, float]:
-    """The p99 of a whole window once it is below the bound, and when that window began."""
+async def recovers_s(name: str, asking: Asking, without: Asking) -> tuple[float, float, float]:
+    """The p99 of a window in which it is as good as without a cache, that one's, and when it began.
+
+    Both are measured at the same time, so that a machine that is busy is so for both.
+    """
     started = time.monotonic()
     while True:
-        began = time.monotonic() - started
-        assert began < RECOVERS_S, f"p99 is still above {bound_s * 1e3:.1f} ms"
-        p99_s = (await asking.watch(WINDOW_S)).p99_s
-        if p99_s < bound_s:
-            return p99_s, began
+        began_s = time.monotonic() - started
+        windows = await asyncio.gather(asking.watch(WINDOW_S), without.watch(WINDOW_S))
+        p99_s, without_s = (window.p99_s for window in windows)
+        if p99_s < 1.2 * without_s:
+            return p99_s, without_s, began_s
+        told = (
+            f"{name}: p99 is still {p99_s * 1e3:.1f} ms, and {without_s * 1e3:.1f} without a cache"
+        )
+        assert time.monotonic() - started < RECOVERS_S, told
 
 
 def proxied(fault: Fault) -> Callable[[RedisServer, Proxy, bool], Awaitable[None]]:
@@ -167,25 +174,14 @@ FAULTS: dict[str, Callable[..., Awaitable[None]]] = {
 }
 
 
-async def baseline(url: str) -> float:
-    """The p99 without a cache, on a machine as busy as it is now."""
-    asking = Asking(url)
-    await asking.watch(0.5)
-    p99_s = (await asking.watch(WINDOW_S)).p99_s
-    await asking.stop()
-    assert asking.wrong == []
-    return p99_s
-
-
 async def go_through(plain: str, url: str, redis: RedisServer, proxy: Proxy) -> None:
-    for name, change in FAULTS.items():
-        without_s = await baseline(plain)
-        asking = Asking(url)
-        try:
+    asking, without = Asking(url), Asking(plain)
+    try:
+        for name, change in FAULTS.items():
             await used_again_s(url, asking)
             await change(redis, proxy, True)
             first = (await asking.watch(1.0)).times_s
-            p99_s, began_s = await recovers_s(asking, 1.2 * without_s)
+            p99_s, without_s, began_s = await recovers_s(name, asking, without)
             await change(redis, proxy, False)
             again_s = await used_again_s(url, asking)
             sys.stderr.write(
@@ -194,10 +190,11 @@ async def go_through(plain: str, url: str, redis: RedisServer, proxy: Proxy) -> 
                 f" {without_s * 1e3:.1f} ms without a cache; used again {again_s:.1f} s after"
             )
             assert max(first) < RUN_S + 0.1 + 0.15
-        finally:
-            await asking.stop()
-        assert asking.wrong == []
-        assert asking.answered > 1000
+    finally:
+        await asking.stop()
+        await without.stop()
+    assert asking.wrong == without.wrong == []
+    assert asking.answered > 10_000
 
 
 def test_whatever_happens_to_redis_answers_are_right_and_soon_as_fast_as_without_it(

@@ -36,6 +36,7 @@ from modelport.engine.opening import Settings
 from modelport.engine.placement import Placing
 from modelport.engine.remote import EngineLink, RemoteModel
 from modelport.repository.layout import Source
+from tests.engine.test_padding import CUT, MASK, MASKED, PAD
 
 DATA = Path(__file__).parents[1] / "data"
 ROW = np.array([[1.0, 2.0, 3.0]])
@@ -47,7 +48,11 @@ def answer(x: float) -> float:
     time.sleep(0.2)
     return x
 """
-TRUSTED = frozenset({hashlib.sha256(SLOW.encode()).hexdigest()})
+SCALING = """
+def scale(x: float, parameters: dict) -> float:
+    return x * parameters.get("by", 1)
+"""
+TRUSTED = frozenset(hashlib.sha256(text.encode()).hexdigest() for text in (SLOW, SCALING))
 
 
 class Sharing:
@@ -113,6 +118,12 @@ class Sharing:
         path = self.folder / "slow.py"
         path.write_text(SLOW)
         return Source(name="slow", version="1", path=str(path), toml="", attribute="answer")
+
+    def scaling(self) -> Source:
+        """A trusted program that takes a parameter."""
+        path = self.folder / "scaling.py"
+        path.write_text(SCALING)
+        return Source(name="scaling", version="1", path=str(path), toml="", attribute="scale")
 
 
 def sharing(
@@ -285,6 +296,40 @@ def test_only_the_outputs_that_are_asked_for_come_back(tmp_path: Path) -> None:
         assert list(got.outputs) == ["y"]
         outputs = await remote(engine).predict({"x": ROW})
         assert outputs["y"].tolist() == [1.8]
+
+    sharing(tmp_path, work)
+
+
+def test_parameters_reach_the_model_there(tmp_path: Path) -> None:
+    async def work(shared: Sharing) -> None:
+        engine = await shared.worker(shared.scaling())
+        assert only(await ask(engine, [[2.0]])) == [2.0]
+        assert only(await ask(engine, [[2.0]], parameters={"by": 3})) == [6.0]
+
+    sharing(tmp_path, work)
+
+
+def test_what_is_padding_there_is_counted_here(tmp_path: Path) -> None:
+    folder = tmp_path / "masked"
+    folder.mkdir()
+    (folder / "model.onnx").write_bytes(MASKED)
+    (folder / "model.toml").write_text(MASK + PAD + CUT)
+    toml, path = str(folder / "model.toml"), str(folder / "model.onnx")
+    source = Source(name="masked", version="1", path=path, toml=toml)
+
+    async def work(shared: Sharing) -> None:
+        workers = [await shared.worker(source), await shared.worker(source)]
+        rows = [np.ones((1, 33 + n % 7), np.float32) for n in range(60)]
+        asked = [ask(workers[n % 2], x) for n, x in enumerate(rows)]
+        for x, response in zip(rows, await asyncio.gather(*asked), strict=True):
+            assert response.outputs["total"].tolist() == [[x.size]]
+            assert response.outputs["y"].shape == x.shape
+        wastes = [engine.find("masked").waste for engine in workers]
+        real = 2 * sum(x.size for x in rows)
+        padding = sum(waste.padding for waste in wastes)
+        assert sum(waste.elements for waste in wastes) == real + padding
+        assert padding > 0
+        assert all(engine.batch_rows(engine.find("masked")) == 1024 for engine in workers)
 
     sharing(tmp_path, work)
 

@@ -397,7 +397,7 @@ def saying(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 def test_parameters_of_a_request_reach_a_model_that_takes_some(saying: Served) -> None:
-    own = {"top": 3, "loud": True, "tone": "warm", "heat": 0.5}
+    own = {"top": 2**64 - 1, "loud": True, "tone": "warm", "heat": 0.5}
     of_the_protocol = {"timeout": 10**6, "priority": 2, "sequence_id": 7, "sequence_start": True}
     request = {"inputs": [tensor([1], shape=(1, 1))], "parameters": {**own, **of_the_protocol}}
     (said,) = outputs(infer(saying, "say", request))["output"]["data"]
@@ -407,14 +407,16 @@ def test_parameters_of_a_request_reach_a_model_that_takes_some(saying: Served) -
     assert saying.post("/models/say/predict", '{"x": 1}').json == {"prediction": "[]"}
 
 
-@pytest.mark.parametrize("value", [None, [1], {"a": 1}])
+@pytest.mark.parametrize("value", [None, [1], {"a": 1}, 2**64, 10**400])
 def test_a_parameter_that_is_no_single_value_is_refused_where_a_model_would_see_it(
     saying: Served, value: object
 ) -> None:
     request = {"inputs": [tensor([1], shape=(1, 1))], "parameters": {"top": value}}
     answer = infer(saying, "say", request)
     assert answer.status == 400
-    assert "the parameter 'top' is a text, a number, true or false" in answer.json["error"]
+    assert (
+        "the parameter 'top' is a text, a number of 64 bits, true or false" in answer.json["error"]
+    )
     request = {"inputs": [tensor([1, 2, 3])], "parameters": {"top": value}}
     assert outputs(infer(saying, "linear", request))["y"]["data"] == [1.8]
 

@@ -1,9 +1,10 @@
 """When a version runs, and with which waiting jobs: a state machine on its caller's clock.
 
-It never waits while its model is idle: batches form from what arrives while one runs. How many rows
-a batch takes, and how many runs at once are worth it, it reads from the measured t(n); there is
-nothing that must be set. Only where an objective for the latency is given may it hold a batch back,
-and only if that raises the throughput and every member still meets objective and deadline.
+Batches form from what arrives while one runs. How many rows a batch takes, and how many runs at
+once are worth it, it reads from the measured t(n); there is nothing that must be set. It does not
+wait while its model is idle, but for a moment where those who were just answered always come back
+at once (`returns.py`), a run with them is predicted to raise the throughput, and every member still
+meets objective and deadline.
 
 Nothing here reads a clock, starts a thread or does I/O: the same code runs in production, in tests
 and in simulation (`benchmarks/simulate.py`).
@@ -17,8 +18,9 @@ from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
 from modelport.core.errors import DeadlineExceeded, Overloaded
-from modelport.engine.cost import CostModel, grid
+from modelport.engine.cost import CostModel, Curve, grid
 from modelport.engine.queue import Job, Queue
+from modelport.engine.returns import Returns
 
 __all__ = ["Backlog", "BatchRun", "Batcher", "Limits"]
 
@@ -29,11 +31,16 @@ _LOOK_AGAIN = 16
 _TRY_AGAIN = 64
 """The same for one more run at once where that was no gain."""
 _GAIN = 1.02
-"""How much more throughput is worth one more run at once, or a wait."""
+"""How much more throughput is worth one more run at once."""
+_GAIN_OF_WAIT = 1.05
+"""How much more is worth a wait: more than what a measured t(n) may be wrong by."""
+_WAIT = 0.5
+"""The most that a wait may take, as a part of the run that follows."""
 _SAFE = 0.8
 """The part of an objective that is planned for; the rest is for what cannot be foreseen."""
-_ARRIVALS = 0.1
-"""Weight of the last gap between arrivals in their mean."""
+_LEAST_RUN = 2.0
+"""A run may take so many times as long as that of a row, whatever the objective: where it cannot be
+kept, giving up the throughput of batches would make everybody wait longer still."""
 
 P = TypeVar("P")
 
@@ -49,7 +56,9 @@ class Limits:
     merges: bool = True
     """Whether jobs may share a batch at all."""
     objective_s: float | None = None
-    """The seconds within which nearly all are to be answered; None: throughput, and no waiting."""
+    """The seconds within which nearly all are to be answered; None: the best throughput."""
+    regroups: bool = True
+    """Whether a batch may wait a moment for callers who always come back at once."""
     queue_s: float = 2.0
     """Predicted seconds of work of one caller's share that may wait."""
     queue_jobs: int = 1024
@@ -124,16 +133,17 @@ class Batcher(Generic[P]):
         self.limits = limits
         self.queue: Queue[P] = Queue()
         self.wake_at: float | None = None
-        """When `next` is to be asked again, though nothing arrives or ends: only where a batch is
-        held back for an objective."""
+        """When `next` is to be asked again, though nothing arrives or ends: only where a batch
+        waits for those who were just answered."""
         self._late = late
         self._running: list[BatchRun[P]] = []
         self._area = self._area_at = 0.0  # runs at once, summed over time
-        self._batches = self._refusals = 0
+        self._batches = 0
+        self._tried = 0  # the batch at which one more run at once was tried last
         self._per_row: dict[int, float] = {}
         """By class of row; found out anew after each run."""
-        self._gap_s = math.inf
-        self._last = -math.inf
+        self._returns = Returns()
+        self._soonest = math.inf  # when the first of those that wait must be answered
 
     @property
     def running(self) -> int:
@@ -183,12 +193,10 @@ class Batcher(Generic[P]):
         job.arrived = now
         job.cost_s = job.rows * self._seconds_per_row(job)
         self.queue.push(job)
-        self._note_arrival(now)
-
-    def _note_arrival(self, now: float) -> None:
-        gap, self._last = now - self._last, now
-        known = self._gap_s
-        self._gap_s = known + _ARRIVALS * (gap - known) if known < math.inf else gap
+        self._returns.arrived(now)
+        within = math.inf if self.limits.objective_s is None else _SAFE * self.limits.objective_s
+        due = math.inf if job.deadline is None else job.deadline
+        self._soonest = min(self._soonest, now + within, due)
 
     def _check_deadline(self, job: Job[P], deadline: float, now: float) -> None:
         most = self.queue.cost_s + max(run.expected_s for run in self._running)
@@ -250,18 +258,30 @@ class Batcher(Generic[P]):
         running = len(self._running)
         if not running:
             return True
-        if running >= self.limits.at_once:
+        if running >= self.limits.at_once or self._is_unknown(first, running):
             return False
         more = self.cost.curve(first.row_class, running + 1)
-        if not more:
+        if not more or self._batches - self._tried >= _TRY_AGAIN:
+            self._tried = self._batches
             return True
         now = self.cost.curve(first.row_class, running)
-        size = min(self.queue.rows, more.best(self.limits.rows))
-        gain = (running + 1) * more.rows_per_s(size) / (running * now.rows_per_s(size))
-        if gain >= _GAIN:
-            return True
-        self._refusals += 1
-        return self._refusals % _TRY_AGAIN == 0
+        rows = self.queue.rows_of(first.kind) + sum(run.rows for run in self._running)
+        return self._rate(more, rows, running + 1) >= _GAIN * self._rate(now, rows, running)
+
+    def _is_unknown(self, first: Job[P], at_once: int) -> bool:
+        """Whether larger batches are to be tried before more at once are: else they never were."""
+        curve = self.cost.curve(first.row_class, at_once)
+        if not self.limits.merges or self.queue.rows_of(first.kind) <= curve.largest:
+            return False
+        within = self._longest_s(first)
+        best = curve.best(self.limits.rows, within)
+        return best == curve.largest < self._larger(curve, best, within)
+
+    def _rate(self, curve: Curve, rows: int, at_once: int) -> float:
+        """Rows/s of so many rows that are shared out between so many runs at once."""
+        most = curve.best(self.limits.rows) if self.limits.merges else 1
+        size = max(1, min(rows // at_once, most))
+        return at_once * curve.rows_per_s(size)
 
     def _plan(self, first: Job[P], now: float) -> tuple[int, float]:
         """How many rows the next batch takes at most, and the seconds to wait for more."""
@@ -269,40 +289,43 @@ class Batcher(Generic[P]):
         if not limits.merges:
             return first.rows, 0.0
         curve = self.cost.curve(first.row_class, len(self._running) + 1)
-        within = math.inf
-        if limits.objective_s is not None:
-            within = max(0.0, _SAFE * limits.objective_s - (now - first.arrived))
+        within = self._longest_s(first)
         best = curve.best(limits.rows, within)
-        self._batches += 1
         if curve.is_rising or self._batches % _LOOK_AGAIN == 0:
-            best = self._larger(best, within)
-        if limits.objective_s is None or self._running or self.queue.rows >= best:
-            return best, 0.0
-        return best, self._hold_s(first, best, within)
+            best = self._larger(curve, best, within)
+        if limits.regroups and not self._running and self.queue.rows_of(first.kind) < best:
+            return best, self._wait_s(first, best, now)
+        return best, 0.0
 
-    def _larger(self, size: int, within_s: float) -> int:
+    def _longest_s(self, first: Job[P]) -> float:
+        """The most that a run may take: who comes when one starts waits for it, and is in the next.
+
+        What has waited already does not count: after a burst, runs that became shorter for it
+        would make everybody wait longer.
+        """
+        objective = self.limits.objective_s
+        if objective is None:
+            return math.inf
+        return max(_SAFE * objective / 2, _LEAST_RUN * self.cost.seconds(1, first.row_class))
+
+    def _larger(self, curve: Curve, size: int, within_s: float) -> int:
         """The next larger size, which is tried to see what it takes."""
         larger = grid(2 * size if size < 4 else size + size // 2)
-        if within_s < math.inf and self.cost.seconds(larger) > within_s:
+        if curve.seconds(larger) > within_s:
             return size
         return min(larger, self.limits.rows)
 
-    def _hold_s(self, first: Job[P], best: int, within_s: float) -> float:
-        """Seconds for which holding the batch back raises the throughput; 0 where none does."""
-        have, curve = self.queue.rows, self.cost.curve(first.row_class)
-        if not curve or not self._gap_s < curve.seconds(have) / have:
-            return 0.0  # what arrives is served at least as fast as it comes
-        rate, hold = _GAIN * curve.rows_per_s(have), 0.0
-        slack = min(
-            within_s, math.inf if first.deadline is None else first.deadline - first.arrived
-        )
-        for more in range(have + 1, best + 1):
-            waits, takes = (more - have) * self._gap_s, curve.seconds(more)
-            if waits + takes > slack:
-                break
-            if more / (waits + takes) > rate:
-                rate, hold = more / (waits + takes), waits
-        return hold
+    def _wait_s(self, first: Job[P], best: int, now: float) -> float:
+        """Seconds for which a wait is predicted to raise the throughput; 0 where none is."""
+        due, comes_s, until_s = self._returns.due(now)
+        if not due:
+            return 0.0
+        curve, have = self.cost.curve(first.row_class), self.queue.rows_of(first.kind)
+        both = round(min(have + due, best))
+        apart, together = curve.seconds(have) + curve.seconds(both - have), curve.seconds(both)
+        if comes_s > _WAIT * together or now + until_s + together > self._soonest:
+            return 0.0
+        return until_s if apart >= _GAIN_OF_WAIT * (comes_s + together) else 0.0
 
     def _gather(self, first: Job[P], target: int, now: float) -> list[Job[P]]:
         """The first job, and those that can run with it, in their turns."""
@@ -330,10 +353,13 @@ class Batcher(Generic[P]):
 
     def _start(self, jobs: list[Job[P]], now: float) -> BatchRun[P]:
         self._advance(now)
+        self._batches += 1
         rows = sum(job.rows for job in jobs)
         run = BatchRun(jobs, now, self._takes(rows, jobs[0].row_class), self._area)
         run.alone = not self._running and not self.queue.jobs
         self._running.append(run)
+        if not self.queue.jobs:
+            self._soonest = math.inf
         return run
 
     def finished(self, run: BatchRun[P], now: float, *, learns: bool = True) -> None:
@@ -341,6 +367,7 @@ class Batcher(Generic[P]):
         self._advance(now)
         self._running.remove(run)
         self._per_row.clear()
+        self._returns.answered(len(run.jobs), run.rows, now)
         took = now - run.started
         if learns and took > 0:
             at_once = (self._area - run.area) / took

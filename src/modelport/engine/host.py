@@ -27,6 +27,7 @@ from modelport.engine.exchange import (
     Release,
     Tensors,
     Unload,
+    Wasted,
     plain,
 )
 from modelport.engine.executor import Run
@@ -57,6 +58,15 @@ class _Held:
         self.loading: asyncio.Task[None] | None = None
         self.is_told = True
         """Whether the board says what waits for it."""
+        self._elements = self._padding = 0
+
+    def wasted(self, key: int) -> Wasted | None:
+        """What its batches had since this was last asked; None where they are not padded."""
+        waste = self.version.waste  # counted in threads, and so not changed here
+        elements, padding = waste.elements - self._elements, waste.padding - self._padding
+        self._elements += elements
+        self._padding += padding
+        return Wasted(key, elements, padding) if elements else None
 
 
 class Host:
@@ -341,6 +351,8 @@ class _Link:
             outputs, started, ended, batch_rows = run
             chosen = {name: outputs[name] for name in asked.outputs or outputs}
             tensors = self._tensors.pack(chosen)
+            if (wasted := held.wasted(asked.key)) is not None:  # whoever is answered is told
+                self.frames.send(wasted)
             self._finish(Answer(asked.id, tensors, started, ended, batch_rows))
         except asyncio.CancelledError:
             # Its run may go on. Until that ends, its number stands for it.

@@ -168,8 +168,10 @@ class Version:
                 return
             self.described = self.described or loaded.described
             self.last_used = time.monotonic()
-            if isinstance(loaded.model, RemoteModel) and loaded.identity is None:
-                self.door = loaded.model.check_room
+            if isinstance(loaded.model, RemoteModel):
+                loaded.model.count_waste(self.waste)
+                if loaded.identity is None:
+                    self.door = loaded.model.check_room
             self.resident = loaded
             self._moves_to(State.READY)
         except ModelportError as error:

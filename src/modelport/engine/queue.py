@@ -97,6 +97,7 @@ class Queue(Generic[P]):
         # A job that was taken or dropped stays in its heaps until it comes to their top.
         self._all: list[tuple[float, int, Job[P]]] = []
         self._kinds: dict[Hashable, list[tuple[float, int, Job[P]]]] = {}
+        self._rows: dict[Hashable, int] = {}  # by kind
         self._gone = 0
         self._weight = 0.0
         """Of the flows that have jobs waiting."""
@@ -122,6 +123,7 @@ class Queue(Generic[P]):
         job.is_waiting = True
         self.jobs += 1
         self.rows += job.rows
+        self._rows[job.kind] = self._rows.get(job.kind, 0) + job.rows
         self.cost_s += job.cost_s
         entry = (job.tag, next(self._numbers), job)
         heapq.heappush(self._all, entry)
@@ -142,6 +144,10 @@ class Queue(Generic[P]):
         """The job of a kind whose turn it is before the others of that kind."""
         heap = self._kinds.get(kind)
         return None if heap is None else self._top(heap)
+
+    def rows_of(self, kind: Hashable) -> int:
+        """How many rows of a kind wait."""
+        return self._rows.get(kind, 0)
 
     def _top(self, heap: list[tuple[float, int, Job[P]]]) -> Job[P] | None:
         while heap:
@@ -168,6 +174,7 @@ class Queue(Generic[P]):
         flow.cost_s -= job.cost_s
         self.jobs -= 1
         self.rows -= job.rows
+        self._rows[job.kind] -= job.rows
         self.cost_s -= job.cost_s
         if not flow.jobs:
             flow.cost_s = 0.0
@@ -184,6 +191,7 @@ class Queue(Generic[P]):
         self._flows.clear()
         self._all.clear()
         self._kinds.clear()
+        self._rows.clear()
         self._gone = self.flows = 0
         self._clock = self._weight = self.cost_s = 0.0
 
@@ -197,7 +205,7 @@ class Queue(Generic[P]):
                 heapq.heapify(left)
                 self._kinds[kind] = left
             else:
-                del self._kinds[kind]
+                del self._kinds[kind], self._rows[kind]
         self._gone = 0
         if len(self._flows) > _MANY_FLOWS:
             even = [k for k, f in self._flows.items() if not f.jobs and f.ahead <= self._clock]

@@ -20,8 +20,9 @@ from modelport.core.messages import InferRequest
 from modelport.core.tensors import Batch
 from modelport.engine.batcher import Backlog, Limits
 from modelport.engine.cache.digest import digest_of
-from modelport.engine.exchange import Failed, Loaded
+from modelport.engine.exchange import Failed, Loaded, Wasted
 from modelport.engine.executor import Run
+from modelport.engine.merging import Waste
 from modelport.engine.placement import Opened
 from modelport.engine.session import Lost, Session, connect
 from modelport.engine.suspects import Suspects, Verdict
@@ -104,6 +105,10 @@ class RemoteModel:
         """What tells a request from others; empty where nothing does."""
         return digest_of(self.digest.encode(), request) or b""
 
+    def count_waste(self, waste: Waste) -> None:
+        """Count there what of its batches is padding, as far as this worker is told."""
+        self._link.count_waste(self.key, waste)
+
     def close(self) -> None:
         """Tell the engine process that this worker needs it no longer; called in any thread."""
         self._link.release(self.key)
@@ -122,6 +127,7 @@ class _Handle:
         self.ready = asyncio.Event()
         """Set while it is loaded there, or could not be."""
         self.error: NotReady | None = None
+        self.waste = Waste()
 
 
 class EngineLink:
@@ -244,6 +250,18 @@ class EngineLink:
         handle.error = NotReady(f"model '{name}' could not be loaded again: {message.message}")
         handle.ready.set()
         self._loop.call_later(_AGAIN_S, self._load, message.key, handle)
+
+    def count_waste(self, key: int, waste: Waste) -> None:
+        """As `RemoteModel.count_waste`; called in any thread."""
+        if (handle := self._handles.get(key)) is not None:
+            handle.waste = waste
+
+    def on_wasted(self, message: Wasted) -> None:
+        """Called by the session."""
+        handle = self._handles.get(message.key)
+        if handle is not None:
+            handle.waste.elements += message.elements
+            handle.waste.padding += message.padding
 
     def on_marked(self, digest: bytes, verdict: Verdict) -> None:
         """Called by the session, with what another worker knows."""

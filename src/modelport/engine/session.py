@@ -24,6 +24,7 @@ from modelport.engine.exchange import (
     Release,
     Tensors,
     Unload,
+    Wasted,
 )
 from modelport.engine.executor import Run
 from modelport.engine.suspects import Verdict
@@ -57,6 +58,9 @@ class Listener(Protocol):
 
     def on_marked(self, digest: bytes, verdict: Verdict) -> None:
         """Another worker knows that of a request."""
+
+    def on_wasted(self, message: Wasted) -> None:
+        """Batches of a version were padded."""
 
     def on_lost(self) -> None:
         """The connection ended; who waits for an answer hears of it after this."""
@@ -184,6 +188,8 @@ class Session:
                 self._listener.on_failed(message)
             case Marked():
                 self._listener.on_marked(message.digest, Verdict(message.verdict))
+            case Wasted():
+                self._listener.on_wasted(message)
 
     def _on_answer(self, answer: Answer) -> None:
         outputs = self._tensors.unpack(answer.tensors)

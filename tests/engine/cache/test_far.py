@@ -210,18 +210,24 @@ def redis(tmp_path: Path) -> Iterator[RedisServer]:
         yield server
 
 
-async def worst_s(store: FarStore, span_s: float) -> float:
-    """Ask for what is there and for what is not, for a while; the longest that one took."""
-    worst, until, number = 0.0, time.monotonic() + span_s, 0
+async def asked_s(store: FarStore, span_s: float) -> list[float]:
+    """Ask for what is there and for what is not, for a while; how long each took, sorted."""
+    took_s: list[float] = []
+    until, number = time.monotonic() + span_s, 0
     while time.monotonic() < until:
         number += 1
         started = time.monotonic()
         found = await store.get(key(number % 10))
-        worst = max(worst, time.monotonic() - started)
+        took_s.append(time.monotonic() - started)
         assert found is None or bytes(found) == b"payload %d" % (number % 10)
         store.put(key(number % 10), b"payload %d" % (number % 10))
         await asyncio.sleep(0.001)
-    return worst
+    return sorted(took_s)
+
+
+def most_s(took_s: list[float]) -> float:
+    """What 98 of 100 took at most: the machine may stop for a moment, too."""
+    return took_s[len(took_s) * 98 // 100]
 
 
 async def heals_s(store: FarStore) -> float:
@@ -241,7 +247,7 @@ def with_store(redis: RedisServer, test: Callable[[FarStore, Proxy], Awaitable[N
         await proxy.set("none")
         store = FarStore(RedisLink(proxy.url), 60, "test")
         try:
-            await worst_s(store, 0.3)
+            await asked_s(store, 0.3)
             assert store.stored > 0
             await test(store, proxy)
         finally:
@@ -257,9 +263,9 @@ def test_whatever_stands_between_costs_little_and_is_over_when_it_heals(
 ) -> None:
     async def test(store: FarStore, proxy: Proxy) -> None:
         await proxy.set(fault)
-        assert await worst_s(store, 1.0) < CALL_S + CONNECT_S + 0.1
+        assert (await asked_s(store, 1.0))[-1] < CALL_S + CONNECT_S + 0.3
         assert store.is_open
-        assert await worst_s(store, 1.0) < 0.04  # probes do not keep anybody waiting
+        assert most_s(await asked_s(store, 1.0)) < 0.02  # probes do not keep anybody waiting
         await proxy.set("none")
         assert await heals_s(store) < HEALS_S
 
@@ -275,8 +281,8 @@ def test_a_server_that_dies_or_hangs_is_done_without_until_it_is_back(
             redis.stop()
         else:
             os.kill(redis.pid, signal.SIGSTOP)
-        assert await worst_s(store, 1.0) < CALL_S + CONNECT_S + 0.1
-        assert await worst_s(store, 1.0) < 0.04
+        assert (await asked_s(store, 1.0))[-1] < CALL_S + CONNECT_S + 0.3
+        assert most_s(await asked_s(store, 1.0)) < 0.02
         if fault == "killed":
             await asyncio.to_thread(redis.start)
         else:
@@ -295,12 +301,12 @@ def test_a_server_that_is_full_or_read_only_is_still_read(redis: RedisServer, fa
 
     async def test(store: FarStore, proxy: Proxy) -> None:
         assert redis.ask(*broken).startswith(b"+OK")
-        assert await worst_s(store, 1.0) < 0.04
+        assert most_s(await asked_s(store, 1.0)) < 0.02
         assert await store.get(key(1)) is not None
         stored = store.stored
         assert store.dropped > 0
         assert redis.ask(*mended).startswith(b"+OK")
-        await worst_s(store, 1.5)
+        await asked_s(store, 1.5)
         assert store.stored > stored
 
     with_store(redis, test)
@@ -314,7 +320,7 @@ def test_a_server_that_was_flushed_or_asks_for_a_password_gives_misses(redis: Re
         redis.ask("CONFIG", "SET", "requirepass", "x")
         await proxy.set("refuses")  # connections that are open may go on
         await proxy.set("none")
-        assert await worst_s(store, 0.5) < CALL_S + CONNECT_S + 0.1
+        assert (await asked_s(store, 0.5))[-1] < CALL_S + CONNECT_S + 0.3
         assert store.is_open
         assert await store.get(key(3)) is None
 

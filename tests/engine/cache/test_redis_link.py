@@ -24,7 +24,7 @@ from modelport.engine.cache.redis_link import (
 from tests.engine.cache.redis_server import Fault, Proxy, RedisServer, redis_server
 
 SRC = Path(__file__).parents[3] / "src" / "modelport"
-SLACK_S = 0.1
+SLACK_S = 0.5
 """For a machine that does other things as well."""
 
 
@@ -144,7 +144,7 @@ def test_many_calls_at_once_share_few_connections(redis: RedisServer) -> None:
         calls = (link.get(b"k") for _ in range(100))
         results = await asyncio.gather(*calls, return_exceptions=True)
         assert b"v" in results
-        assert all(result == b"v" or isinstance(result, LinkBusy) for result in results)
+        assert all(result == b"v" or isinstance(result, LinkFailed) for result in results)
         clients = redis.ask("CLIENT", "LIST").count(b" laddr=")
         assert clients <= 16 + 4
 

@@ -1,0 +1,1 @@
+"""The scheduler in virtual time: arrivals, machines, policies, and what became of it."""

@@ -1,0 +1,289 @@
+"""When a version runs, and with what."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from modelport.core.errors import DeadlineExceeded, Overloaded
+from modelport.engine.batcher import Batcher, BatchRun, Limits
+from modelport.engine.cost import CostModel
+from modelport.engine.queue import Job
+
+SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
+
+
+def flat(rows: int) -> float:
+    """A run takes 10 ms, whatever its size."""
+    return 0.01
+
+
+def affine(rows: int) -> float:
+    return 0.004 + 0.001 * rows
+
+
+def linear(rows: int) -> float:
+    return 0.01 * rows
+
+
+def known(
+    seconds: Callable[[int], float], sizes: Sequence[int] = SIZES, at_once: int = 1
+) -> CostModel:
+    """A cost model that has seen each size often."""
+    cost = CostModel()
+    learn(cost, seconds, sizes, at_once)
+    return cost
+
+
+def learn(
+    cost: CostModel,
+    seconds: Callable[[int], float],
+    sizes: Sequence[int] = SIZES,
+    at_once: int = 1,
+) -> None:
+    for size in sizes:
+        for _ in range(5):
+            cost.learn(size, seconds(size), at_once=at_once)
+
+
+class Late(list[tuple[Any, Exception]]):
+    """Hears what was dropped."""
+
+    def __call__(self, job: Job[Any], error: Exception) -> None:
+        self.append((job.payload, error))
+
+
+def batcher(cost: CostModel | None = None, late: Late | None = None, **limits: Any) -> Batcher[Any]:
+    return Batcher(
+        known(affine) if cost is None else cost, Limits(**limits), Late() if late is None else late
+    )
+
+
+def put(batcher: Batcher[Any], count: int, now: float = 0.0, **facts: Any) -> list[Job[Any]]:
+    jobs: list[Job[Any]] = [Job(number, **facts) for number in range(count)]
+    for one in jobs:
+        batcher.submit(one, now)
+    return jobs
+
+
+def started(batcher: Batcher[Any], now: float = 0.0) -> BatchRun[Any]:
+    run = batcher.next(now)
+    assert run is not None
+    return run
+
+
+def names(run: BatchRun[Any]) -> list[Any]:
+    return [job.payload for job in run.jobs]
+
+
+def test_a_request_runs_at_once_where_the_model_is_idle() -> None:
+    scheduler = batcher()
+    put(scheduler, 1)
+    assert names(started(scheduler)) == [0]
+    assert scheduler.next(0.0) is None
+    assert scheduler.wake_at is None
+
+
+def test_what_arrives_while_a_batch_runs_is_the_next_one() -> None:
+    scheduler = batcher()
+    put(scheduler, 1)
+    first = started(scheduler)
+    put(scheduler, 9, 0.001)
+    assert scheduler.next(0.001) is None
+    scheduler.finished(first, 0.005)
+    assert names(started(scheduler, 0.005)) == list(range(9))
+
+
+def test_rows_are_counted_and_not_requests() -> None:
+    scheduler = batcher(rows=16)
+    put(scheduler, 10, rows=5)
+    assert started(scheduler).rows == 15
+
+
+def test_a_job_with_more_rows_than_the_limit_runs_alone() -> None:
+    scheduler = batcher(rows=16)
+    put(scheduler, 1, rows=40)
+    put(scheduler, 3)
+    run = started(scheduler)
+    assert (run.rows, len(run.jobs)) == (40, 1)
+    scheduler.finished(run, 1.0)
+    assert started(scheduler, 1.0).rows == 3
+
+
+def test_jobs_of_different_kinds_do_not_share_a_batch() -> None:
+    scheduler = batcher()
+    put(scheduler, 3, kind="a")
+    put(scheduler, 3, kind="b")
+    assert {job.kind for job in started(scheduler).jobs} == {"a"}
+
+
+def test_jobs_that_do_not_merge_run_one_by_one() -> None:
+    scheduler = batcher(merges=False)
+    put(scheduler, 3, rows=2)
+    for number in range(3):
+        run = started(scheduler)
+        assert names(run) == [number]
+        scheduler.finished(run, 0.0)
+
+
+def test_larger_batches_are_not_made_where_they_gain_nothing() -> None:
+    scheduler = batcher(known(linear))
+    put(scheduler, 100)
+    sizes = []
+    for turn in range(32):
+        run = started(scheduler, turn)
+        sizes.append(run.rows)
+        scheduler.finished(run, turn + linear(run.rows))
+    assert sizes.count(1) >= 28  # now and then a larger one is tried
+
+
+def test_a_batch_ends_where_it_would_miss_the_deadline_of_a_member() -> None:
+    scheduler = batcher(known(affine))
+    put(scheduler, 1, deadline=0.0145)
+    put(scheduler, 50)
+    run = started(scheduler)
+    assert 8 <= run.rows <= 10  # 4 ms and 1 ms for each
+    assert affine(run.rows) <= 0.0145
+
+
+def test_who_is_late_is_dropped_and_told_and_the_others_run() -> None:
+    late = Late()
+    scheduler = batcher(late=late)
+    put(scheduler, 2, deadline=0.1)
+    put(scheduler, 2, deadline=9.0)
+    assert len(started(scheduler, 0.2).jobs) == 2
+    assert [(name, type(error)) for name, error in late] == [
+        (0, DeadlineExceeded),
+        (1, DeadlineExceeded),
+    ]
+
+
+def test_who_left_is_not_run() -> None:
+    scheduler = batcher()
+    jobs = put(scheduler, 3)
+    scheduler.cancel(jobs[1])
+    run = started(scheduler)
+    assert names(run) == [0, 2]
+    scheduler.cancel(jobs[0])  # it runs already: nothing happens
+    scheduler.finished(run, 1.0)
+    assert scheduler.next(1.0) is None
+
+
+def test_an_objective_bounds_the_run_and_not_by_what_waited_already() -> None:
+    """Else a burst makes the batches small, and everybody late for good."""
+    for waited in (0.0, 0.3):
+        scheduler = batcher(known(affine), objective_s=0.05)
+        put(scheduler, 100)
+        run = started(scheduler, waited)
+        assert 12 <= run.rows <= 16  # 20 ms: two of them are within four fifths of 50 ms
+
+
+def test_an_objective_that_cannot_be_kept_does_not_cost_the_throughput() -> None:
+    scheduler = batcher(known(flat), objective_s=0.001)
+    put(scheduler, 100)
+    assert started(scheduler).rows >= 96
+
+
+def closed_loop(scheduler: Batcher[Any], clients: int, turns: int = 60) -> tuple[list[int], float]:
+    """Clients who come back 0.1 ms after their answer, 10 µs apart.
+
+    Gives the sizes of the batches, and the end of the last one.
+    """
+    now, sizes = 0.0, []
+    due = [number * 1e-5 for number in range(clients)]
+    run: BatchRun[Any] | None = None
+    while len(sizes) < turns:
+        ends = math.inf if run is None else run.started + flat(run.rows)
+        wakes = math.inf if scheduler.wake_at is None or run else scheduler.wake_at
+        now = max(now, min(min(due, default=math.inf), ends, wakes))
+        if run is not None and now >= ends:
+            scheduler.finished(run, now)
+            due += [now + 1e-4 + number * 1e-5 for number in range(len(run.jobs))]
+            sizes.append(run.rows)
+            run = None
+            if len(sizes) == turns:
+                break
+        for moment in [moment for moment in due if moment <= now]:
+            due.remove(moment)
+            scheduler.submit(Job("client"), now)
+        if run is None:
+            run = scheduler.next(now)
+    return sizes, now
+
+
+@pytest.mark.parametrize("clients", [1, 2, 7, 32])
+def test_clients_of_a_closed_loop_share_one_batch_where_a_run_costs_the_same(clients: int) -> None:
+    assert closed_loop(batcher(known(flat)), clients)[0][-20:] == [clients] * 20
+
+
+def test_nobody_is_waited_for_where_that_is_switched_off() -> None:
+    sizes, _ = closed_loop(batcher(known(flat), regroups=False), 8)
+    assert max(sizes[-20:]) < 8
+
+
+def test_a_wait_ends_though_those_who_were_expected_do_not_come() -> None:
+    scheduler = batcher(known(flat))
+    _, ended = closed_loop(scheduler, 8)
+    put(scheduler, 1, ended + 1e-4)
+    assert scheduler.next(ended + 1e-4) is None
+    assert scheduler.wake_at is not None
+    assert scheduler.wake_at < ended + 5e-4
+    assert started(scheduler, scheduler.wake_at).rows == 1
+
+
+def test_nobody_is_waited_for_at_the_cost_of_a_deadline_or_an_objective() -> None:
+    for facts, limits in (({"deadline": 0.0101}, {}), ({}, {"objective_s": 0.0125})):
+        scheduler = batcher(known(flat), **limits)
+        _, ended = closed_loop(scheduler, 8)
+        due = {name: ended + seconds for name, seconds in facts.items()}
+        put(scheduler, 1, ended + 1e-4, **due)
+        assert started(scheduler, ended + 1e-4).rows < 8
+
+
+def test_two_runs_at_once_are_taken_where_they_gain_and_not_where_they_do_not() -> None:
+    for factor, expected in ((1.3, True), (2.1, False)):
+        cost = known(linear)
+        learn(cost, lambda rows, by=factor: by * linear(rows), at_once=2)
+        scheduler = batcher(cost, at_once=2)
+        put(scheduler, 1)
+        started(scheduler)
+        put(scheduler, 1)
+        assert (scheduler.next(0.0) is not None) is expected
+
+
+def test_a_second_run_waits_until_it_is_known_how_large_one_should_be() -> None:
+    scheduler = batcher(known(flat, (1,)), at_once=2)
+    put(scheduler, 8)
+    assert started(scheduler).rows == 2
+    assert scheduler.next(0.0) is None
+
+
+def test_a_full_queue_says_when_there_is_room() -> None:
+    scheduler = batcher(known(linear), queue_s=2.0, queue_jobs=1024)
+    put(scheduler, 1)
+    run = started(scheduler)
+    with pytest.raises(Overloaded) as caught:
+        put(scheduler, 1000)
+    assert scheduler.queue.cost_s == pytest.approx(2.0, abs=0.02)
+    assert caught.value.retry_after_s == pytest.approx(0.06, abs=0.02)
+    scheduler.finished(run, 0.01)
+
+
+def test_what_cannot_be_answered_before_its_deadline_is_refused() -> None:
+    scheduler = batcher(known(linear))
+    put(scheduler, 1)
+    started(scheduler)
+    put(scheduler, 50)
+    with pytest.raises(Overloaded, match="deadline") as caught:
+        scheduler.submit(Job("x", deadline=0.2), 0.0)
+    assert caught.value.retry_after_s is not None
+    scheduler.submit(Job("y", deadline=5.0), 0.0)
+
+
+def test_an_idle_model_refuses_nobody() -> None:
+    scheduler = batcher(known(linear), queue_jobs=1)
+    put(scheduler, 1, rows=100_000, deadline=0.001)
+    assert started(scheduler).rows == 100_000
