@@ -190,4 +190,9 @@ def test_a_file_that_is_not_there_is_told_as_such(tmp_path: Path) -> None:
 
 
 def test_the_types_of_a_group_are_found_through_their_annotations() -> None:
-    assert types_of(Net) == {"host": str, "port": int, "timeout_s": float}
+    assert types_of(Net) == {
+        "host": str,
+        "port": int,
+        "timeout_s": float,
+        "speed": Literal["slow", "fast"],
+    }
