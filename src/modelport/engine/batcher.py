@@ -114,7 +114,7 @@ class BatchRun(Generic[P]):
         """0 where nothing is known."""
         self.area = area
         self.alone = False
-        """Whether nothing else ran or waited when it started, so that all cores are free."""
+        """Whether no other ran when it started or is to start now, so that all cores are free."""
 
 
 class Batcher(Generic[P]):
@@ -262,7 +262,6 @@ class Batcher(Generic[P]):
             return False
         more = self.cost.curve(first.row_class, running + 1)
         if not more or self._batches - self._tried >= _TRY_AGAIN:
-            self._tried = self._batches
             return True
         now = self.cost.curve(first.row_class, running)
         rows = self.queue.rows_of(first.kind) + sum(run.rows for run in self._running)
@@ -356,8 +355,12 @@ class Batcher(Generic[P]):
         self._batches += 1
         rows = sum(job.rows for job in jobs)
         run = BatchRun(jobs, now, self._takes(rows, jobs[0].row_class), self._area)
-        run.alone = not self._running and not self.queue.jobs
+        is_first = not self._running
         self._running.append(run)
+        following = self.queue.first()
+        run.alone = is_first and (following is None or not self._has_slot(following))
+        if not is_first:
+            self._tried = self._batches
         if not self.queue.jobs:
             self._soonest = math.inf
         return run
