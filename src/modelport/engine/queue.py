@@ -76,12 +76,14 @@ class Job(Generic[P]):
 
 
 class _Flow:
-    __slots__ = ("ahead", "cost_s", "jobs", "weight")
+    __slots__ = ("ahead", "cost_s", "jobs", "last", "weight")
 
     def __init__(self, weight: float) -> None:
         self.weight = weight
         self.ahead = 0.0
         """The flow's clock: where its next job starts, unless all others are further."""
+        self.last = 0.0
+        """The start of the last job that came: none that comes later starts before it."""
         self.jobs = 0
         self.cost_s = 0.0
 
@@ -116,8 +118,9 @@ class Queue(Generic[P]):
         if not flow.jobs:
             self._weight += flow.weight
             self.flows += 1
-        job.tag = max(self._clock, flow.ahead)
-        flow.ahead = job.tag + max(job.cost_s, 1e-9) / flow.weight
+        ahead = max(self._clock, flow.ahead)
+        job.tag = flow.last = max(ahead, flow.last) if flow.jobs else ahead
+        flow.ahead = ahead + max(job.cost_s, 1e-9) / flow.weight
         flow.jobs += 1
         flow.cost_s += job.cost_s
         job.is_waiting = True
