@@ -124,10 +124,18 @@ def test_jobs_of_one_caller_and_priority_keep_their_order_whoever_leaves(seed: i
 def test_the_wait_of_a_caller_is_that_of_its_share() -> None:
     queue = filled(*(job(n, 1.0, caller="a") for n in range(10)))
     assert queue.wait_s(("normal", "a")) == 10
-    assert queue.wait_s(("normal", "b")) == 0
+    assert queue.wait_s(("normal", "b")) == 1  # for one of the other's
     queue.push(job("x", 1.0, caller="b"))
     assert queue.wait_s(("normal", "b")) == 2  # its own second, at half the speed
     assert queue.wait_s(("normal", "a")) == 11
+
+
+def test_a_new_caller_waits_for_one_job_of_each_that_waits_already() -> None:
+    queue = filled(*(job(n, 1.0, caller=str(n % 200)) for n in range(400)))
+    wait = queue.wait_s(("normal", "new"))
+    assert wait == 200
+    queue.push(job("new", 1.0, caller="new"))
+    assert taken(queue).index("new") == pytest.approx(wait, abs=1)
 
 
 def test_jobs_of_one_kind_are_found_in_their_turns() -> None:

@@ -133,10 +133,15 @@ class Queue(Generic[P]):
         heapq.heappush(self._kinds.setdefault(job.kind, []), entry)
 
     def wait_s(self, flow: tuple[str, str]) -> float:
-        """Predicted seconds of work before the next job of a flow; its own, over its share."""
+        """Predicted seconds of work before the next job of a flow; its own, over its share.
+
+        A flow that has none waiting comes after about one job of each that has.
+        """
         known = self._flows.get(flow)
-        if not self.jobs or known is None or not known.jobs:
+        if not self.jobs:
             return 0.0
+        if known is None or not known.jobs:
+            return self.cost_s * self.flows / self.jobs
         return min(self.cost_s, known.cost_s * self._weight / known.weight)
 
     def first(self) -> Job[P] | None:
