@@ -32,7 +32,7 @@ class Machine:
     noise: float = 0.03
     """The usual deviation, as a part."""
     outliers: float = 0.002
-    """The part of the runs that takes five times as long."""
+    """The part of the runs that takes ten times what a row takes in addition."""
     speed: Callable[[float], float] = lambda now: 1.0
     """By the time, what its runs take in multiples of the usual."""
     largest: int = 1024
@@ -41,7 +41,9 @@ class Machine:
     def takes(self, rows: int, now: float, chance: random.Random) -> float:
         """A run that starts now, in multiples of what its size usually takes."""
         factor = max(0.5, chance.gauss(1.0, self.noise)) * self.speed(now)
-        return factor * 5 if chance.random() < self.outliers else factor
+        if chance.random() < self.outliers:
+            factor += 10 * self.seconds(1, 1) / self.seconds(rows, 1)
+        return factor
 
     def capacity(self) -> float:
         """The most rows/s, over all sizes and numbers of runs at once."""

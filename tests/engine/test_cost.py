@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -119,3 +120,53 @@ def test_what_was_learnt_can_be_kept() -> None:
 def test_the_class_of_a_row_is_an_octave_of_its_elements() -> None:
     assert [row_class(n, 1) for n in (0, 1, 2, 3, 4, 5, 32, 33)] == [0, 0, 1, 2, 2, 3, 5, 6]
     assert row_class(64, 2) == 5
+
+
+def sure(seconds: Callable[[int], float], *sizes: int) -> Curve:
+    made = Curve()
+    for size in sizes:
+        for _ in range(5):
+            made.learn(size, seconds(size))
+    return made
+
+
+def test_larger_batches_are_tried_as_long_as_they_get_more_and_no_further() -> None:
+    def caching(rows: int) -> float:
+        return 1 + rows + 4 * max(rows - 8, 0)
+
+    assert sure(caching, 1, 2, 4).untried(4) == 6
+    assert sure(caching, 1, 2, 4, 6, 8).untried(8) == 12
+    assert sure(caching, 1, 2, 4, 6, 8, 12).untried(8) == 0
+    assert sure(float, 1, 2).untried(1) == 0  # twice the rows take twice the time
+
+
+def test_a_size_that_ran_only_once_is_tried_again_before_the_next() -> None:
+    made = sure(lambda rows: 1.0, 1, 2)
+    made.learn(4, 1.0)
+    assert made.untried(2) == 4
+    assert made.untried(4) == 0
+
+
+def test_a_smaller_size_is_tried_again_where_it_is_nearly_as_good() -> None:
+    assert sure(lambda rows: 2 + rows, 8, 16, 32, 64).nearly(64) == 32
+    assert sure(lambda rows: 2 + rows, 8, 16, 32, 64).nearly(16) == 0
+    assert sure(lambda rows: 2 + rows, 8).nearly(8) == 0
+
+
+def test_beyond_what_is_known_a_line_is_a_guess() -> None:
+    made = sure(lambda rows: 4 + rows, 8, 16)
+    assert made.guess(32) == pytest.approx(36)
+    assert made.guess(12) == pytest.approx(16)
+    assert sure(lambda rows: 4 + rows, 8).guess(16) == pytest.approx(24)
+
+
+def test_a_stall_says_nothing_and_a_slower_machine_is_slower_for_all_sizes() -> None:
+    made = sure(lambda rows: 4 + rows, 1, 4, 8)
+    made.learn(8, 100.0)
+    made.learn(8, 100.0)
+    made.learn(8, 12.0)
+    assert made.seconds(8) == pytest.approx(12)
+    for _ in range(3):
+        made.learn(8, 24.0)
+    assert made.seconds(8) == pytest.approx(24)
+    assert made.seconds(1) == pytest.approx(10)

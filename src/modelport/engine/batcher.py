@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
 from modelport.core.errors import DeadlineExceeded, Overloaded
-from modelport.engine.cost import CostModel, Curve, grid
+from modelport.engine.cost import CostModel, Curve, larger
 from modelport.engine.queue import Job, Queue
 from modelport.engine.returns import Returns
 
@@ -27,17 +27,22 @@ __all__ = ["Backlog", "BatchRun", "Batcher", "Limits"]
 _MANY = 128
 """Jobs that may always wait, however long one takes: their number bounds nothing but memory."""
 _LOOK_AGAIN = 16
-"""Each so many-th batch tries the next larger size, in case the machine has changed."""
-_TRY_AGAIN = 64
-"""The same for one more run at once where that was no gain."""
-_GAIN = 1.02
-"""How much more throughput is worth one more run at once."""
+"""In so many batches one tries the next larger size, and one the next smaller if it is nearly as
+good, in case the machine has changed."""
+_TRY_AGAIN = 128
+"""After so many batches one more run at once is tried where that was no gain, and after twice as
+many the next time."""
+_TRY = 6
+"""For so many batches: those that ran beside another for only a part of their time say little."""
+_MOST_SELDOM = 2048
+"""Batches between two tries at most."""
 _GAIN_OF_WAIT = 1.05
 """How much more is worth a wait: more than what a measured t(n) may be wrong by."""
 _WAIT = 0.5
 """The most that a wait may take, as a part of the run that follows."""
 _SAFE = 0.8
-"""The part of an objective that is planned for; the rest is for what cannot be foreseen."""
+"""The part of an objective or a deadline that is planned for; the rest is for what cannot be
+foreseen. Under overload all that are let in end where they are planned to."""
 _LEAST_RUN = 2.0
 """A run may take so many times as long as that of a row, whatever the objective: where it cannot be
 kept, giving up the throughput of batches would make everybody wait longer still."""
@@ -139,7 +144,8 @@ class Batcher(Generic[P]):
         self._running: list[BatchRun[P]] = []
         self._area = self._area_at = 0.0  # runs at once, summed over time
         self._batches = 0
-        self._tried = 0  # the batch at which one more run at once was tried last
+        self._try_at = _TRY_AGAIN // 4  # the batch from which on one more run at once is tried
+        self._try_every = _TRY_AGAIN
         self._per_row: dict[int, float] = {}
         """By class of row; found out anew after each run."""
         self._returns = Returns()
@@ -199,17 +205,26 @@ class Batcher(Generic[P]):
         self._soonest = min(self._soonest, now + within, due)
 
     def _check_deadline(self, job: Job[P], deadline: float, now: float) -> None:
+        left, takes = max(0.0, deadline - now), self._batch_s(job)
         most = self.queue.cost_s + max(run.expected_s for run in self._running)
-        takes = self.cost.seconds(job.rows, job.row_class)
-        if now + most + takes <= deadline:
+        if most + takes <= _SAFE * left:
             return  # whatever is before it
-        late = now + self.wait_s(job.flow, now) + takes - deadline
-        if late > 0:
+        needs = self.wait_s(job.flow, now) + takes
+        if needs > _SAFE * left:
             raise Overloaded(
-                f"an answer would take about {deadline - now + late:.2g} seconds, and the"
-                f" request's deadline comes after {max(deadline - now, 0):.2g}",
-                retry_after_s=round(late + 0.05, 2),
+                f"an answer would take about {needs:.2g} seconds, and the request's deadline"
+                f" comes after {left:.2g}",
+                retry_after_s=round(needs - _SAFE * left + 0.05, 2),
             )
+
+    def _batch_s(self, job: Job[P]) -> float:
+        """What the run takes that a job will be in: that of all who wait, up to the best size."""
+        if not self.limits.merges:
+            return self.cost.seconds(job.rows, job.row_class)
+        at_once = max(1, len(self._running))
+        curve = self.cost.curve(job.row_class, at_once)
+        rows = min(self.queue.rows_of(job.kind) + job.rows, curve.best(self.limits.rows))
+        return self.cost.seconds(max(job.rows, rows), job.row_class, at_once)
 
     def _seconds_per_row(self, job: Job[P]) -> float:
         """What a row takes of the model's time, in batches as they are formed under load."""
@@ -258,29 +273,32 @@ class Batcher(Generic[P]):
         running = len(self._running)
         if not running:
             return True
-        if running >= self.limits.at_once or self._is_unknown(first, running):
+        if running >= self.limits.at_once:
             return False
-        more = self.cost.curve(first.row_class, running + 1)
-        if not more or self._batches - self._tried >= _TRY_AGAIN:
+        if self._batches >= self._try_at:
+            if self._batches >= self._try_at + _TRY:
+                self._try_every = min(2 * self._try_every, _MOST_SELDOM)
+                self._try_at = self._batches + self._try_every
             return True
+        more = self.cost.curve(first.row_class, running + 1)
         now = self.cost.curve(first.row_class, running)
         rows = self.queue.rows_of(first.kind) + sum(run.rows for run in self._running)
-        return self._rate(more, rows, running + 1) >= _GAIN * self._rate(now, rows, running)
-
-    def _is_unknown(self, first: Job[P], at_once: int) -> bool:
-        """Whether larger batches are to be tried before more at once are: else they never were."""
-        curve = self.cost.curve(first.row_class, at_once)
-        if not self.limits.merges or self.queue.rows_of(first.kind) <= curve.largest:
+        is_known = len(now.points) > 1 or not self.limits.merges
+        if not more or not is_known:
             return False
-        within = self._longest_s(first)
-        best = curve.best(self.limits.rows, within)
-        return best == curve.largest < self._larger(curve, best, within)
+        if self._rate(more, rows, running + 1) < self._rate(now, rows, running):
+            return False
+        self._try_every = _TRY_AGAIN
+        return True
 
     def _rate(self, curve: Curve, rows: int, at_once: int) -> float:
         """Rows/s of so many rows that are shared out between so many runs at once."""
-        most = curve.best(self.limits.rows) if self.limits.merges else 1
-        size = max(1, min(rows // at_once, most))
-        return at_once * curve.rows_per_s(size)
+        if not self.limits.merges:
+            return at_once * curve.rows_per_s(1)
+        size, best = max(1, rows // at_once), curve.best(self.limits.rows)
+        if size > best and not curve.untried(best):
+            size = best
+        return at_once * size / (curve.guess(size) or 1e-9)
 
     def _plan(self, first: Job[P], now: float) -> tuple[int, float]:
         """How many rows the next batch takes at most, and the seconds to wait for more."""
@@ -290,11 +308,22 @@ class Batcher(Generic[P]):
         curve = self.cost.curve(first.row_class, len(self._running) + 1)
         within = self._longest_s(first)
         best = curve.best(limits.rows, within)
-        if curve.is_rising or self._batches % _LOOK_AGAIN == 0:
-            best = self._larger(curve, best, within)
-        if limits.regroups and not self._running and self.queue.rows_of(first.kind) < best:
-            return best, self._wait_s(first, best, now)
+        if self._running:  # what is best alone is known; each of several at once takes its part
+            alone = self.cost.curve(first.row_class).best(limits.rows, within)
+            best = max(best, alone // (len(self._running) + 1))
+        other = curve.untried(best) or self._again(curve, best)
+        if 0 < other <= limits.rows and curve.guess(other) <= within:
+            best = other
+        if limits.regroups and not self._running:
+            return self._regrouped(first, best, now)
         return best, 0.0
+
+    def _again(self, curve: Curve, best: int) -> int:
+        """Now and then a size beside the best, and else none."""
+        turn = self._batches % _LOOK_AGAIN
+        if not turn:
+            return larger(best)
+        return curve.nearly(best) if turn == _LOOK_AGAIN // 2 else 0
 
     def _longest_s(self, first: Job[P]) -> float:
         """The most that a run may take: who comes when one starts waits for it, and is in the next.
@@ -307,24 +336,25 @@ class Batcher(Generic[P]):
             return math.inf
         return max(_SAFE * objective / 2, _LEAST_RUN * self.cost.seconds(1, first.row_class))
 
-    def _larger(self, curve: Curve, size: int, within_s: float) -> int:
-        """The next larger size, which is tried to see what it takes."""
-        larger = grid(2 * size if size < 4 else size + size // 2)
-        if curve.seconds(larger) > within_s:
-            return size
-        return min(larger, self.limits.rows)
-
-    def _wait_s(self, first: Job[P], best: int, now: float) -> float:
-        """Seconds for which a wait is predicted to raise the throughput; 0 where none is."""
+    def _regrouped(self, first: Job[P], best: int, now: float) -> tuple[int, float]:
+        """As `_plan`, where those who were answered may be about to come back."""
         due, comes_s, until_s = self._returns.due(now)
         if not due:
-            return 0.0
+            return best, 0.0
         curve, have = self.cost.curve(first.row_class), self.queue.rows_of(first.kind)
-        both = round(min(have + due, best))
-        apart, together = curve.seconds(have) + curve.seconds(both - have), curve.seconds(both)
-        if comes_s > _WAIT * together or now + until_s + together > self._soonest:
-            return 0.0
-        return until_s if apart >= _GAIN_OF_WAIT * (comes_s + together) else 0.0
+        if have < best:
+            both = round(min(have + due, best))
+            apart, together = curve.seconds(have) + curve.seconds(both - have), curve.seconds(both)
+            is_gain = both > curve.largest or apart >= _GAIN_OF_WAIT * (comes_s + together)
+            is_in_time = now + until_s + together <= self._soonest
+            if is_gain and is_in_time and comes_s <= _WAIT * together:
+                return best, until_s
+        # They will be a batch of their own: two of the same size may be better than all and few.
+        half, most = math.ceil((have + due) / 2), min(have, best)
+        uneven = curve.seconds(most) + curve.seconds(round(have + due) - most)
+        if half < most <= curve.largest and uneven >= _GAIN_OF_WAIT * 2 * curve.seconds(half):
+            return half, 0.0
+        return best, 0.0
 
     def _gather(self, first: Job[P], target: int, now: float) -> list[Job[P]]:
         """The first job, and those that can run with it, in their turns."""
@@ -359,8 +389,6 @@ class Batcher(Generic[P]):
         self._running.append(run)
         following = self.queue.first()
         run.alone = is_first and (following is None or not self._has_slot(following))
-        if not is_first:
-            self._tried = self._batches
         if not self.queue.jobs:
             self._soonest = math.inf
         return run

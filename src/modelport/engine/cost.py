@@ -11,16 +11,21 @@ import math
 
 import msgspec
 
-__all__ = ["CostModel", "Curve", "Point", "Points", "grid", "row_class"]
+__all__ = ["CostModel", "Curve", "Point", "Points", "grid", "larger", "row_class"]
 
 _MEMORY = 20
 """Runs after which an old one has lost two thirds of its weight."""
 _SURE = 3
 """Runs that are more than chance."""
-_OUTLIER = 3.0
-"""A run that takes more than so many times the usual (or less than its part) counts as that."""
-_GOOD_ENOUGH = 0.97
+_OUTLIER = 1.5
+"""A run that takes more than so many times the usual (or less than its part) says nothing, unless
+`_SURE` come in a row: then the machine has changed."""
+_GOOD_ENOUGH = 0.98
 """Part of the best rows/s for which a smaller batch is preferred: it answers sooner."""
+_NEARLY = 0.95
+"""Part of the best rows/s from which on a smaller size is tried again: a few runs may deceive."""
+_GROWTH = 1.01
+"""As long as twice the rows get so many times the rows/s, more of them are tried."""
 
 
 class Point(msgspec.Struct, array_like=True):
@@ -51,6 +56,11 @@ def grid(rows: int) -> int:
     return min(sizes, key=lambda size: max(size / rows, rows / size))
 
 
+def larger(rows: int) -> int:
+    """The size after that on the grid, from 4 rows on in steps of about a half."""
+    return grid(2 * rows if rows < 4 else rows + rows // 2)
+
+
 def row_class(elements: int, rows: int) -> int:
     """The class of rows of that size: classes are an octave wide."""
     return max(0, math.ceil(math.log2(max(elements, 1) / max(rows, 1))))
@@ -62,6 +72,7 @@ class Curve:
     def __init__(self, points: list[Point] | None = None) -> None:
         self._points = {point.rows: point for point in points or ()}
         self._sizes = sorted(self._points)
+        self._odd: dict[int, int] = {}  # by size: outliers since the last run that was none
 
     def __bool__(self) -> bool:
         return bool(self._sizes)
@@ -76,13 +87,26 @@ class Curve:
         """The largest size that was measured; 0 where none was."""
         return self._sizes[-1] if self._sizes else 0
 
-    @property
-    def is_rising(self) -> bool:
-        """Whether the largest size is the best for sure, so that a larger one may be better."""
-        if not self._sizes:
-            return True
-        last = self._points[self._sizes[-1]]
-        return last.runs >= _SURE and self.best() == last.rows
+    def untried(self, best: int) -> int:
+        """The next size that should be tried because it may be better still; 0 where none is."""
+        size, known = best, self._points.get(best)
+        if known is not None and known.runs < _SURE:
+            return 0
+        while True:
+            size = larger(size)
+            point = self._points.get(size)
+            if point is None or point.runs < _SURE:
+                return size
+            if size / point.seconds < _GROWTH * self.rows_per_s(size // 2):
+                return 0
+
+    def nearly(self, best: int) -> int:
+        """The next smaller size where it is nearly as good, and may be as good; 0 where none is."""
+        at = bisect.bisect_left(self._sizes, best)
+        if not at:
+            return 0
+        size = self._sizes[at - 1]
+        return size if self.rows_per_s(size) >= _NEARLY * self.rows_per_s(best) else 0
 
     def learn(self, rows: int, seconds: float) -> None:
         """Take in one run; a single slow one (a page fault, a neighbour) moves little."""
@@ -95,13 +119,27 @@ class Curve:
             self._points[size] = Point(size, seconds, 1)
             bisect.insort(self._sizes, size)
             return
+        if point.runs >= _SURE and self._is_odd(point, seconds, size == rows):
+            return
         point.runs = min(point.runs + 1, _MEMORY)
-        if point.runs > _SURE:
-            seconds = min(max(seconds, point.seconds / _OUTLIER), point.seconds * _OUTLIER)
-        elif point.runs == 2:
+        if point.runs == 2:
             seconds = min(seconds, point.seconds)  # the first run pays for what is set up once
             point.seconds = seconds
         point.seconds += (seconds - point.seconds) / point.runs
+
+    def _is_odd(self, point: Point, seconds: float, is_exact: bool) -> bool:
+        """Whether a run says nothing; where the machine has changed, it has for all sizes."""
+        factor = seconds / point.seconds
+        if 1 / _OUTLIER < factor < _OUTLIER:
+            self._odd.pop(point.rows, None)
+            return False
+        self._odd[point.rows] = odd = self._odd.get(point.rows, 0) + 1
+        if odd >= _SURE:
+            self._odd.clear()
+            for each in self._points.values() if is_exact else (point,):
+                each.seconds *= factor
+                each.runs = min(each.runs, _SURE)
+        return True
 
     def seconds(self, rows: int) -> float:
         """The predicted seconds of a batch; 0 where nothing was measured.
@@ -121,6 +159,14 @@ class Curve:
         below = self._points[sizes[at - 1]]
         part = (rows - below.rows) / (above.rows - below.rows)
         return below.seconds + part * (above.seconds - below.seconds)
+
+    def guess(self, rows: int) -> float:
+        """As `seconds`; beyond what was measured, on the line through the two largest sizes."""
+        if len(self._sizes) < 2 or rows <= self._sizes[-1]:
+            return self.seconds(rows)
+        last, before = (self._points[size] for size in self._sizes[-1:-3:-1])
+        slope = max(0.0, (last.seconds - before.seconds) / (last.rows - before.rows))
+        return last.seconds + slope * (rows - last.rows)
 
     def best(self, limit: float = math.inf, within_s: float = math.inf) -> int:
         """The smallest size that gets all but 3 % of the best rows/s; 1 where nothing is known.
