@@ -68,10 +68,13 @@ class Trial:
         try:
             self.scheduler.submit(job, self.now)
         except Overloaded as error:
-            assert not was_idle
-            assert error.retry_after_s is not None
-            assert error.retry_after_s > 0
-            self.fate[job.payload] = "refused"
+            refusal = error
+        else:
+            return
+        assert not was_idle
+        assert refusal.retry_after_s is not None
+        assert refusal.retry_after_s > 0
+        self.fate[job.payload] = "refused"
 
     def leave(self) -> None:
         waiting = self.waiting()
