@@ -25,6 +25,8 @@ __all__ = ["main", "page"]
 
 _PAGE = ROOT / "docs" / "benchmarks.md"
 _ENOUGH = 3
+_QUIET = 0.5
+"""A load average above this says that something else runs on the machine."""
 _INTRO = """\
 # Modelport beside other servers
 
@@ -40,6 +42,10 @@ compare only what one run measured.**
 """
 _FEW_ROUNDS = """
 **This run has fewer than three rounds: its ratios show no difference of a few percent.**
+"""
+_BUSY = """
+**The machine was busy before the run: a load average of {load}. Its figures vary more than the
+servers differ.**
 """
 _BEST = """\
 In each cell the peer with the most requests/s, by its median, and Modelport beside it. Ratios are
@@ -104,8 +110,13 @@ def _intro(file: Path, content: Mapping[str, Any]) -> str:
         seconds=options["seconds"],
         commit=(content["commit"]["id"] or "none")[:10],
         dirty=" with changes" if content["commit"]["dirty"] else "",
-        caution="" if rounds >= _ENOUGH else _FEW_ROUNDS,
+        caution=("" if rounds >= _ENOUGH else _FEW_ROUNDS) + _busy(machine),
     )
+
+
+def _busy(machine: Mapping[str, Any]) -> str:
+    load = machine["load_average_before"]
+    return _BUSY.format(load=number(load)) if load > _QUIET else ""
 
 
 def _best(content: Mapping[str, Any], samples: Samples, titles: Names) -> str:

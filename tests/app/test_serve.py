@@ -339,7 +339,7 @@ def test_a_worker_whose_model_forked_is_replaced_and_leaves_nothing(tmp_path: Pa
 
 
 def test_a_server_that_does_not_confirm_a_revoked_key_is_named(tmp_path: Path) -> None:
-    with serving(LINEAR, state=tmp_path, workers=1) as served:
+    with serving(LINEAR, "--watchdog-s", "0", state=tmp_path, workers=1) as served:
         made = run(tmp_path, "keys", "create", "--role", "infer")
         (worker,) = served.children()["worker"]
         os.kill(worker, signal.SIGSTOP)

@@ -88,6 +88,8 @@ def test_what_is_large_is_shared_by_itself(tmp_path: Path) -> None:
         assert len(served.children()["engine"]) == 1
         got = httpx.post(f"{served.url}/predict", json={"x": row}, timeout=10).json()
         assert got["prediction"] == pytest.approx(expected(row, 33), rel=1e-4)
+    kept = [path.name.split("-")[1] for path in (tmp_path / "state" / "cost").glob("*.json")]
+    assert kept == ["shared"]
     with serving(path, state=tmp_path / "state", workers=1) as served:
         assert served.children()["engine"] == []
 

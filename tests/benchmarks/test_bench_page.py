@@ -54,10 +54,11 @@ def _samples(rounds: int) -> Samples:
     return samples
 
 
-def _written(folder: Path, rounds: int) -> Path:
+def _written(folder: Path, rounds: int, load: float = 0.1) -> Path:
     chosen = ["--workloads", "linear", "--servers", *_SERVERS, "--connections", "32"]
     options, _ = parse(["--peers", "--rounds", str(rounds), *chosen])
     machine = {"cpu": "A CPU", "cores": 2, "memory_gib": 4.0, "kernel": "6", "python": "3.11"}
+    machine["load_average_before"] = load
     head = {"commit": {"id": "0123456789abcdef", "dirty": True}, "machine": machine}
     for start in (samples := _samples(rounds)).starts:
         start.processes.extend(_HELD)
@@ -101,6 +102,11 @@ def test_a_peer_that_was_not_measured_is_told_with_its_reason(tmp_path: Path) ->
 
 def test_fewer_than_three_rounds_are_no_evidence_and_the_page_says_so(tmp_path: Path) -> None:
     assert "fewer than three rounds" in page.page(_written(tmp_path, 2))
+
+
+def test_a_machine_that_was_busy_is_told(tmp_path: Path) -> None:
+    assert "busy before the run" not in page.page(_written(tmp_path, 3))
+    assert "a load average of 1.70" in page.page(_written(tmp_path, 3, load=1.7))
 
 
 def test_every_table_of_the_page_has_as_many_cells_as_columns(tmp_path: Path) -> None:

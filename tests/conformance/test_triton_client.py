@@ -147,9 +147,13 @@ def test_a_model_s_metadata(client: Any) -> None:
 def test_a_model_s_configuration(client: Any) -> None:
     config = client.get_model_config("bytes", "1")
     assert config["name"] == "bytes"
-    assert config["max_batch_size"] == 0
-    assert config["input"] == [{"name": "x", "data_type": "TYPE_STRING", "dims": [-1, -1]}]
+    # The shapes of a row: the client adds the batch's dimension where there is a largest batch.
+    assert config["max_batch_size"] == 1024
+    assert config["input"] == [{"name": "x", "data_type": "TYPE_STRING", "dims": [-1]}]
     assert client.get_model_config("linear")["input"][0]["data_type"] == "TYPE_FP64"
+    alone = client.get_model_config("slow")
+    assert alone["max_batch_size"] == 0
+    assert alone["input"][0]["dims"] == [-1, 1]
 
 
 def test_statistics_count_what_was_inferred(client: Any) -> None:

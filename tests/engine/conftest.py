@@ -80,6 +80,7 @@ def served() -> Callable[..., tuple[Version, LoadedModel]]:
             decode_json=json_decoder(view),
             check_limits=limits(view),
             answer=plain_answer(view),
+            count_rows=signature.check,
         )
         return version, loaded
 

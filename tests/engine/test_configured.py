@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -14,7 +15,9 @@ from modelport.core.errors import ConfigError
 from modelport.core.semantics import OutputMeaning, Semantics
 from modelport.core.signature import Signature, TensorSpec
 from modelport.core.tensors import Batch, DType
+from modelport.engine.batcher import Limits
 from modelport.engine.configured import configured, declared
+from modelport.engine.facade import Engine
 from modelport.engine.lifecycle import State, Version
 from modelport.engine.opening import Settings, open_version
 from modelport.repository.layout import Source
@@ -91,6 +94,25 @@ def test_a_config_that_says_what_the_file_says_changes_nothing(laid: Laid) -> No
     loaded = open_version(laid(f"max_batch_size: 8 {X} {y}"), Settings())
     assert loaded.description.signature == loaded.model.description.signature
     assert loaded.description.notes == loaded.model.description.notes
+
+
+@pytest.mark.parametrize(
+    ("config", "toml", "rows"),
+    [
+        (f"max_batch_size: 8 {X}", "", 8),
+        ("max_batch_size: 0", "", 0),
+        ("", "", Limits().rows),
+        (f"max_batch_size: 8 {X}", "[batching]\nmax_rows = 3", 3),
+        (f"max_batch_size: 8 {X}", "[batching]\nenabled = false", 0),
+    ],
+)
+def test_max_batch_size_bounds_the_rows_of_a_batch(
+    laid: Laid, config: str, toml: str, rows: int
+) -> None:
+    engine = Engine([laid(config, model_toml=toml)], Settings())
+    asyncio.run(engine.load())
+    assert engine.batch_rows(engine.find("linear")) == rows
+    engine.close()
 
 
 @pytest.mark.parametrize(

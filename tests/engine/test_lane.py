@@ -81,6 +81,7 @@ def loaded(model: Any) -> LoadedModel:
         decode_json=nothing,
         check_limits=None,
         answer=nothing,
+        count_rows=nothing,
     )
 
 

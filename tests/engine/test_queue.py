@@ -77,21 +77,65 @@ def test_work_that_was_dropped_is_not_charged() -> None:
     assert "a" in taken(queue, 2)
 
 
-def test_nobody_overtakes_an_earlier_request_of_the_same_caller_because_one_was_dropped() -> None:
-    large, second = job("large", 50.0), job("second")
-    queue = filled(large, second)
+def test_a_caller_who_drops_a_large_job_does_not_overtake_itself() -> None:
+    large, *small = [job(0, 10.0), job(1), job(2)]
+    queue = filled(large, *small)
     queue.drop(large)
-    queue.push(job("third"))
-    assert taken(queue) == ["second", "third"]
+    queue.push(job(3))
+    assert taken(queue) == [1, 2, 3]
+
+
+def test_what_a_dropped_job_was_charged_is_given_back_though_others_of_its_caller_wait() -> None:
+    queue = filled(*(job(("b", n), caller="b") for n in range(40)))
+    large = job("large", 20.0, caller="a")
+    for one in (large, job(("a", 0), caller="a")):
+        queue.push(one)
+    queue.drop(large)
+    for number in range(1, 21):
+        queue.push(job(("a", number), caller="a"))
+    counts = Counter(name for name, _ in taken(queue, 42))
+    assert counts["a"] == pytest.approx(21, abs=1)
+
+
+@settings(max_examples=200)
+@given(st.integers(0, 2**32))
+def test_jobs_of_one_caller_and_priority_keep_their_order_whoever_leaves(seed: int) -> None:
+    chance = random.Random(seed)
+    queue: Queue[int] = Queue()
+    waiting: list[Job[int]] = []
+    last: dict[tuple[str, str], int] = {}
+    for number in range(200):
+        action = chance.random()
+        if action < 0.5:
+            one = job(number, chance.choice((0.0, 1.0, 9.0)), caller=chance.choice("ab"))
+            queue.push(one)
+            waiting.append(one)
+        elif waiting and action < 0.7:
+            queue.drop(waiting.pop(chance.randrange(len(waiting))))
+        elif waiting:
+            first = queue.first()
+            assert first is not None
+            queue.take(first)
+            waiting.remove(first)
+            assert first.payload > last.get(first.flow, -1)
+            last[first.flow] = first.payload
 
 
 def test_the_wait_of_a_caller_is_that_of_its_share() -> None:
     queue = filled(*(job(n, 1.0, caller="a") for n in range(10)))
     assert queue.wait_s(("normal", "a")) == 10
-    assert queue.wait_s(("normal", "b")) == 0
+    assert queue.wait_s(("normal", "b")) == 1  # for one of the other's
     queue.push(job("x", 1.0, caller="b"))
     assert queue.wait_s(("normal", "b")) == 2  # its own second, at half the speed
     assert queue.wait_s(("normal", "a")) == 11
+
+
+def test_a_new_caller_waits_for_one_job_of_each_that_waits_already() -> None:
+    queue = filled(*(job(n, 1.0, caller=str(n % 200)) for n in range(400)))
+    wait = queue.wait_s(("normal", "new"))
+    assert wait == 200
+    queue.push(job("new", 1.0, caller="new"))
+    assert taken(queue).index("new") == pytest.approx(wait, abs=1)
 
 
 def test_jobs_of_one_kind_are_found_in_their_turns() -> None:

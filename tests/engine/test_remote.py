@@ -20,6 +20,7 @@ import pytest
 from modelport.core.errors import (
     CorruptModel,
     DeadlineExceeded,
+    Internal,
     InvalidInput,
     ModelFailed,
     NotReady,
@@ -35,6 +36,7 @@ from modelport.engine.opening import Settings
 from modelport.engine.placement import Placing
 from modelport.engine.remote import EngineLink, RemoteModel
 from modelport.repository.layout import Source
+from tests.engine.test_padding import CUT, MASK, MASKED, PAD
 
 DATA = Path(__file__).parents[1] / "data"
 ROW = np.array([[1.0, 2.0, 3.0]])
@@ -46,7 +48,11 @@ def answer(x: float) -> float:
     time.sleep(0.2)
     return x
 """
-TRUSTED = frozenset({hashlib.sha256(SLOW.encode()).hexdigest()})
+SCALING = """
+def scale(x: float, parameters: dict) -> float:
+    return x * parameters.get("by", 1)
+"""
+TRUSTED = frozenset(hashlib.sha256(text.encode()).hexdigest() for text in (SLOW, SCALING))
 
 
 class Sharing:
@@ -112,6 +118,12 @@ class Sharing:
         path = self.folder / "slow.py"
         path.write_text(SLOW)
         return Source(name="slow", version="1", path=str(path), toml="", attribute="answer")
+
+    def scaling(self) -> Source:
+        """A trusted program that takes a parameter."""
+        path = self.folder / "scaling.py"
+        path.write_text(SCALING)
+        return Source(name="scaling", version="1", path=str(path), toml="", attribute="scale")
 
 
 def sharing(
@@ -288,6 +300,40 @@ def test_only_the_outputs_that_are_asked_for_come_back(tmp_path: Path) -> None:
     sharing(tmp_path, work)
 
 
+def test_parameters_reach_the_model_there(tmp_path: Path) -> None:
+    async def work(shared: Sharing) -> None:
+        engine = await shared.worker(shared.scaling())
+        assert only(await ask(engine, [[2.0]])) == [2.0]
+        assert only(await ask(engine, [[2.0]], parameters={"by": 3})) == [6.0]
+
+    sharing(tmp_path, work)
+
+
+def test_what_is_padding_there_is_counted_here(tmp_path: Path) -> None:
+    folder = tmp_path / "masked"
+    folder.mkdir()
+    (folder / "model.onnx").write_bytes(MASKED)
+    (folder / "model.toml").write_text(MASK + PAD + CUT)
+    toml, path = str(folder / "model.toml"), str(folder / "model.onnx")
+    source = Source(name="masked", version="1", path=path, toml=toml)
+
+    async def work(shared: Sharing) -> None:
+        workers = [await shared.worker(source), await shared.worker(source)]
+        rows = [np.ones((1, 33 + n % 7), np.float32) for n in range(60)]
+        asked = [ask(workers[n % 2], x) for n, x in enumerate(rows)]
+        for x, response in zip(rows, await asyncio.gather(*asked), strict=True):
+            assert response.outputs["total"].tolist() == [[x.size]]
+            assert response.outputs["y"].shape == x.shape
+        wastes = [engine.find("masked").waste for engine in workers]
+        real = 2 * sum(x.size for x in rows)
+        padding = sum(waste.padding for waste in wastes)
+        assert sum(waste.elements for waste in wastes) == real + padding
+        assert padding > 0
+        assert all(engine.batch_rows(engine.find("masked")) == 1024 for engine in workers)
+
+    sharing(tmp_path, work)
+
+
 def test_more_than_may_be_in_the_air_is_refused(tmp_path: Path) -> None:
     async def work(shared: Sharing) -> None:
         engine = await shared.worker(shared.source("linear"), most=2)
@@ -310,6 +356,23 @@ def test_what_is_given_up_is_dropped_and_its_number_comes_back(tmp_path: Path) -
                 task.cancel()
             assert only(await tasks[2]) == [1.0]
             await asyncio.sleep(0.25)
+
+    sharing(tmp_path, work)
+
+
+def test_a_process_that_dies_of_what_nobody_waits_for_is_known_to_die_of_it(
+    tmp_path: Path,
+) -> None:
+    async def work(shared: Sharing) -> None:
+        engine = await shared.worker(shared.slow())
+        for _ in range(2):
+            with pytest.raises(DeadlineExceeded):
+                await ask(engine, [[1.0]], deadline=time.monotonic() + 0.05)
+            await shared.die()
+            shared.start()
+            assert only(await ask(engine, [[2.0]])) == [2.0]
+        with pytest.raises(InvalidInput, match="ended the process of the model twice"):
+            await ask(engine, [[1.0]])
 
     sharing(tmp_path, work)
 
@@ -351,7 +414,7 @@ def test_what_ran_at_a_death_runs_again_where_the_model_only_computes(tmp_path: 
         lanes = shared.host._lanes
 
         async def waits(*given: Any) -> Any:
-            given[-1]()
+            given[-1].begin()
             await hold.wait()
 
         lanes.run = waits  # type: ignore[method-assign]  # a run that is in the air
@@ -465,5 +528,109 @@ def test_a_shared_version_counts_for_a_workers_part_of_it(tmp_path: Path) -> Non
     async def work(shared: Sharing) -> None:
         engine = await shared.worker(shared.source("linear"), workers=4)
         assert engine.find("linear").size_bytes == remote(engine).size_bytes // 4
+
+    sharing(tmp_path, work)
+
+
+def test_a_worker_waits_for_an_engine_process_that_cannot_be_reached_yet(tmp_path: Path) -> None:
+    async def work(shared: Sharing) -> None:
+        hidden = (tmp_path / "engine.sock").rename(tmp_path / "hidden")
+        loading = asyncio.create_task(shared.worker(shared.source("linear")))
+        await asyncio.sleep(0.1)
+        hidden.rename(shared.path)
+        assert only(await ask(await loading)) == [1.8]
+
+    sharing(tmp_path, work)
+
+
+def test_what_cannot_be_loaded_there_after_all_stays_in_the_worker(tmp_path: Path) -> None:
+    async def work(shared: Sharing) -> None:
+        source = shared.source("linear")
+        told = msgspec.structs.replace(source, problem="it ended the process")
+        shared.host = Host(Settings(), Lanes(1, Limits()), fatal={("linear", "1"): told})
+        shared.tasks.append(asyncio.create_task(shared._accept(shared.host)))
+        known = iter([None, 0.5])
+        engine = await shared.worker(source, wanted="auto", known_s=lambda digest: next(known))
+        assert not isinstance(engine.find("linear").loaded.model, RemoteModel)
+        assert only(await ask(engine)) == [1.8]
+
+    sharing(tmp_path, work, start=False)
+
+
+def test_a_load_that_ends_each_process_is_given_up(tmp_path: Path) -> None:
+    async def work(shared: Sharing) -> None:
+        loading = asyncio.create_task(shared.worker(shared.slow()))
+        for number in range(1, 5):
+            await until(lambda number=number: len(shared.loads) == number)  # type: ignore[misc]
+            await shared.die()
+            shared.start()
+        version = (await loading).find("slow")
+        assert version.state is State.FAILED
+        assert version.reason == "the process ended that was to load model 'slow'"
+
+    sharing(tmp_path, work)
+
+
+def test_a_model_that_was_closed_takes_no_requests(tmp_path: Path) -> None:
+    async def work(shared: Sharing) -> None:
+        model = remote(await shared.worker(shared.source("linear")))
+        model.close()
+        await until(lambda: not shared.host.versions)
+        assert model.backlog.jobs == 0
+        with pytest.raises(NotReady, match="was closed"):
+            await model.predict({"x": ROW})
+
+    sharing(tmp_path, work)
+
+
+def test_a_request_waits_for_another_process_no_longer_than_its_deadline(tmp_path: Path) -> None:
+    async def work(shared: Sharing) -> None:
+        model = remote(await shared.worker(shared.source("linear")))
+        await shared.die()
+        began = time.monotonic()
+        request = InferRequest(inputs={"x": ROW}, deadline=began + 0.2)
+        with pytest.raises(NotReady, match="is being replaced") as raised:
+            await model.run(request, 1)
+        assert raised.value.retry_after_s == 1
+        assert time.monotonic() - began < 1
+        shared.start()
+        assert (await model.predict({"x": ROW}))["y"].tolist() == [1.8]
+
+    sharing(tmp_path, work)
+
+
+def test_a_request_is_not_sent_for_ever(tmp_path: Path) -> None:
+    async def work(shared: Sharing) -> None:
+        engine = await shared.worker(shared.source("linear"))
+        asked = None
+        for _ in range(3):
+            arrived = asyncio.Event()
+
+            async def waits(*given: Any, arrived: asyncio.Event = arrived) -> Any:
+                arrived.set()
+                await asyncio.Event().wait()
+
+            shared.host._lanes.run = waits  # type: ignore[method-assign]  # it never begins
+            asked = asked or asyncio.create_task(ask(engine))
+            await arrived.wait()
+            await shared.die()
+            shared.start()
+        assert asked is not None
+        with pytest.raises(NotReady, match="the process that ran the model ended"):
+            await asked
+
+    sharing(tmp_path, work)
+
+
+def test_a_fault_of_the_engine_process_itself_is_one_of_the_server(tmp_path: Path) -> None:
+    async def work(shared: Sharing) -> None:
+        engine = await shared.worker(shared.source("linear"))
+
+        async def breaks(*given: Any) -> Any:
+            raise ZeroDivisionError
+
+        shared.host._lanes.run = breaks  # type: ignore[method-assign]  # a fault of ours
+        with pytest.raises(Internal, match="ZeroDivisionError in the engine process"):
+            await ask(engine)
 
     sharing(tmp_path, work)

@@ -21,7 +21,7 @@ def running(served: Callable[..., Any]) -> Callable[..., RunningRequest]:
         version.described = loaded.described
         version.cost.learn(1, 1.0)
         request = InferRequest(inputs={"x": np.zeros(1)}, deadline=deadline)
-        each = RunningRequest(version, request, 1, lambda: None)
+        each = RunningRequest(version, request, 1, set(), lambda mark: None)
         each.began_at = 0.0
         return each
 
@@ -60,13 +60,25 @@ def test_what_has_not_begun_does_not_hang(running: Any) -> None:
     assert not hangs(waits, 1e9, 1e9, 300)
 
 
-def test_being_run_is_told_and_timed(running: Any) -> None:
-    marks: list[str] = []
-    each = running()
-    each.mark = lambda: marks.append("runs")
-    each()
-    assert marks == ["runs"]
-    assert abs(each.began_at - time.monotonic()) < 1
+def test_it_is_among_those_that_run_while_it_does(served: Callable[..., Any]) -> None:
+    version, _ = served(lambda x: x)
+    running: set[RunningRequest] = set()
+    marks: list[int] = []
+    told: list[str] = []
+    each = RunningRequest(version, InferRequest(inputs={}), 1, running, marks.append)
+    each.begin()
+    assert running == {each}
+    assert each.began_at is not None
+    each.when_ended(lambda: told.append("ended"))
+    assert told == []
+    each.end()
+    each.end()
+    assert running == set()
+    assert each.began_at is None
+    assert told == ["ended"]
+    assert marks == [1, 0, 0]
+    each.when_ended(lambda: told.append("at once"))
+    assert told == ["ended", "at once"]
 
 
 def test_the_reason_names_the_model(running: Any) -> None:

@@ -54,6 +54,7 @@ class Served:
     """A running server."""
 
     port: int
+    engine: Engine
     routes: list[Route]
     gate: Gate
     shared: Shared
@@ -172,7 +173,7 @@ def serving(
     numbers = itertools.count(1)
     shared = Shared(settings.http, gate.resolve, count, lambda: b"test-%d" % next(numbers))
     with _running(shared) as port:
-        yield Served(port, routes, gate, shared, metrics, rejected, asked)
+        yield Served(port, engine, routes, gate, shared, metrics, rejected, asked)
     engine.close()
 
 

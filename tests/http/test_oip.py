@@ -397,7 +397,7 @@ def saying(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 def test_parameters_of_a_request_reach_a_model_that_takes_some(saying: Served) -> None:
-    own = {"top": 3, "loud": True, "tone": "warm", "heat": 0.5}
+    own = {"top": 2**64 - 1, "loud": True, "tone": "warm", "heat": 0.5}
     of_the_protocol = {"timeout": 10**6, "priority": 2, "sequence_id": 7, "sequence_start": True}
     request = {"inputs": [tensor([1], shape=(1, 1))], "parameters": {**own, **of_the_protocol}}
     (said,) = outputs(infer(saying, "say", request))["output"]["data"]
@@ -407,13 +407,49 @@ def test_parameters_of_a_request_reach_a_model_that_takes_some(saying: Served) -
     assert saying.post("/models/say/predict", '{"x": 1}').json == {"prediction": "[]"}
 
 
-@pytest.mark.parametrize("value", [None, [1], {"a": 1}])
+@pytest.mark.parametrize("value", [None, [1], {"a": 1}, 2**64, 10**400])
 def test_a_parameter_that_is_no_single_value_is_refused_where_a_model_would_see_it(
     saying: Served, value: object
 ) -> None:
     request = {"inputs": [tensor([1], shape=(1, 1))], "parameters": {"top": value}}
     answer = infer(saying, "say", request)
     assert answer.status == 400
-    assert "the parameter 'top' is a text, a number, true or false" in answer.json["error"]
+    assert (
+        "the parameter 'top' is a text, a number of 64 bits, true or false" in answer.json["error"]
+    )
     request = {"inputs": [tensor([1, 2, 3])], "parameters": {"top": value}}
     assert outputs(infer(saying, "linear", request))["y"]["data"] == [1.8]
+
+
+MASKED = """
+[inputs.a]
+pad = 0
+[inputs.b]
+mask_of = "a"
+"""
+
+
+def test_a_mask_need_not_be_sent(tmp_path: Path) -> None:
+    (tmp_path / "masked.toml").write_text(MASKED)
+    free: list[int | str | None] = ["rows", "length"]
+    kind = TensorProto.FLOAT
+    model = graph(
+        [("Add", ["a", "b"], ["y"])], [(n, kind, free) for n in "ab"], [("y", kind, free)]
+    )
+    with serving([written(tmp_path, "masked", model)]) as server:
+        a = tensor([1, 2, 3], "FP32", name="a")
+        b = tensor([0, 0, 5], "FP32", name="b")
+        assert outputs(infer(server, "masked", {"inputs": [a]}))["y"]["data"] == [2, 3, 4]
+        assert outputs(infer(server, "masked", {"inputs": [a, b]}))["y"]["data"] == [1, 2, 8]
+        assert "input 'a' is missing" in infer(server, "masked", {"inputs": [b]}).json["error"]
+        assert server.post("/predict", '{"a": [1, 2, 3]}').json == {"prediction": [2, 3, 4]}
+        assert server.post("/predict", "[[1, 2], [3, 4]]").json == {"prediction": [[2, 3], [4, 5]]}
+        both = server.post("/predict", '{"a": [1, 2], "b": [7, 7]}')
+        assert both.json == {"prediction": [8, 9]}
+        row = server.get("/openapi.json").json["components"]["schemas"]["masked.Row"]
+        assert list(row["properties"]) == ["a"]
+        config = server.get("/v2/models/masked/config").json
+        assert [(i["name"], i.get("optional", False)) for i in config["input"]] == [
+            ("a", False),
+            ("b", True),
+        ]

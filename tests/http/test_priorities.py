@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from modelport.core.errors import Overloaded
 from modelport.guard.auth import new_key
 from modelport.guard.policy import Policy
 from tests.http.serving import LINEAR, Served, serving, source
@@ -159,6 +160,24 @@ def waits(
 def test_a_flood_of_low_does_not_keep_high_waiting(server: Served) -> None:
     low, high = waits(server, {"X-Priority": "low"}, {"X-Priority": "high"})
     assert statistics.median(high) * 3 < statistics.median(low)
+
+
+def test_a_body_that_asks_for_another_turn_is_not_refused_at_the_door(server: Served) -> None:
+    assert oip(server, "high")[0] == 200
+    version = server.engine.find("linear")
+
+    def full(caller: str, priority: str) -> None:
+        if priority != "high":
+            raise Overloaded("many wait already")
+
+    version.door = full
+    try:
+        assert [oip(server, p)[0] for p in ("high", "low", 1)] == [200, 200, 200]
+        assert server.post("/v2/models/linear/infer", json.dumps(TENSORS)).status == 503
+        assert plain(server)[0] == 503
+        assert plain(server, X_Priority="high")[0] == 200
+    finally:
+        version.door = None
 
 
 def test_low_is_answered_beside_a_flood_of_high(server: Served) -> None:

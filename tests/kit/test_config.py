@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -18,6 +18,7 @@ class Net:
     host: str = "localhost"
     port: int = 80
     timeout_s: float = 1.5
+    speed: Literal["slow", "fast"] = "slow"
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,26 @@ def test_an_unknown_key_names_the_nearest_one(
         settings(file, environment)
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"file": {"net": {"speed": "warp"}}},
+        {"environment": {"APP_SPEED": "warp"}},
+        {"speed": "warp"},
+    ],
+    ids=["file", "environment", "flag"],
+)
+def test_a_word_that_is_none_of_those_allowed_is_refused_with_them(
+    settings: Callable[..., Everything], source: dict[str, Any]
+) -> None:
+    with pytest.raises(ConfigError, match="'speed' is one of slow, fast, and 'warp' came"):
+        settings(**source)
+
+
+def test_a_word_that_is_allowed_is_taken(settings: Callable[..., Everything]) -> None:
+    assert settings(environment={"APP_SPEED": "fast"}).net.speed == "fast"
+
+
 def test_other_and_reserved_variables_are_left_alone(settings: Callable[..., Everything]) -> None:
     environment = {"PORT": "1", "APP_STATE_DIR": "/x"}
     assert settings(environment=environment, reserved=("APP_STATE_DIR",)) == Everything()
@@ -169,4 +190,9 @@ def test_a_file_that_is_not_there_is_told_as_such(tmp_path: Path) -> None:
 
 
 def test_the_types_of_a_group_are_found_through_their_annotations() -> None:
-    assert types_of(Net) == {"host": str, "port": int, "timeout_s": float}
+    assert types_of(Net) == {
+        "host": str,
+        "port": int,
+        "timeout_s": float,
+        "speed": Literal["slow", "fast"],
+    }

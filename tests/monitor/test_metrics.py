@@ -18,6 +18,7 @@ from modelport.monitor.metrics import (
     ModelMetrics,
     Report,
     VersionMemory,
+    VersionPadding,
     add_reports,
     exposition,
 )
@@ -171,3 +172,22 @@ def test_a_server_that_did_nothing_shows_its_workers() -> None:
     found = samples(Report(), workers=4)
     assert found["modelport_workers",] == 4
     assert found["modelport_connections",] == 0
+
+
+def test_a_batch_of_several_requests_counts_once() -> None:
+    made = ModelMetrics("m", "1", "plain")
+    for rows, batch_rows in ((1, 4), (3, 4), (2, 0), (5, 5)):
+        made.answered(0, 0, 0, 0, rows=rows, batch_rows=batch_rows)
+    assert (made.rows, made.batches) == (11, 3)
+    made.add(made)
+    found = samples(Report([made]))
+    assert found["modelport_batches_total", "model=m", "protocol=plain", "version=1"] == 6
+
+
+def test_what_was_padding_adds_up_over_processes() -> None:
+    first = Report(padding=[VersionPadding("a", "1", 100, 10)])
+    second = Report(padding=[VersionPadding("a", "1", 50, 5), VersionPadding("b", "2", 8, 0)])
+    found = samples(add_reports([first, second]))
+    assert found["modelport_batch_elements_total", "model=a", "version=1"] == 150
+    assert found["modelport_padding_elements_total", "model=a", "version=1"] == 15
+    assert found["modelport_padding_elements_total", "model=b", "version=2"] == 0

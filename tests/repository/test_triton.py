@@ -211,7 +211,11 @@ def test_tensors_have_a_batch_dimension_where_max_batch_size_says_so(laid: Laid)
         assert config.outputs == (TensorSpec("y", DType.BYTES, (*batch, 1)),)
         assert config.labels == {"y": "labels.txt"}
         assert config.warnings == ()
+        assert config.max_batch_size == size
     assert config_of(laid("n/1/") / "n") is None
+    said = config_of(laid("o/1/", o=tensors) / "o")
+    assert said is not None
+    assert said.max_batch_size is None
 
 
 def test_what_is_not_applied_is_named_once(laid: Laid) -> None:
@@ -260,6 +264,7 @@ def test_what_a_config_says_cannot_write_lines_of_the_log(laid: Laid, text: str)
         ("input { name: x }", "name is quoted text, not 'x'"),
         ("input: 3", "input is { … }, not 3"),
         ('max_batch_size: "8"', "max_batch_size is a whole number, not '8'"),
+        ("max_batch_size: -1", "max_batch_size is 0 or more, not -1"),
         ('input { name: "x" data_type: TYPE_FP32 dims: 1.5 }', "dims is a whole number, not 1.5"),
         ("platform {}", "platform is quoted text, not { … }"),
         ("version_policy { latest { num_versions: 0 } }", "num_versions is 1 or more, not 0"),

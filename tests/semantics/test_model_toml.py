@@ -26,9 +26,10 @@ from modelport.core.semantics import (
 )
 from modelport.core.signature import Signature, TensorSpec
 from modelport.core.tensors import DType
-from modelport.semantics.meant import INPUT_KEYS, OUTPUT_KEYS, SOURCE_KEYS
+from modelport.semantics.meant import BATCHING_KEYS, INPUT_KEYS, OUTPUT_KEYS, SOURCE_KEYS
 from modelport.semantics.model_toml import (
     SOURCES,
+    BatchingTable,
     InputTable,
     ModelToml,
     OutputTable,
@@ -414,6 +415,7 @@ def test_truth_values_may_be_scores(toml: Toml, kind: str) -> None:
 
 def test_every_key_that_is_meant_is_one() -> None:
     tables = {"input": (INPUT_KEYS, InputTable), "output": (OUTPUT_KEYS, OutputTable)}
+    tables["batching"] = (BATCHING_KEYS, BatchingTable)
     tables |= {kind: (SOURCE_KEYS[kind], struct) for kind, struct in SOURCES.items()}
     for kind, (words, struct) in tables.items():
         keys = {*struct.__struct_fields__, "kind"}
@@ -570,3 +572,88 @@ def test_the_starting_point_names_types_and_kinds() -> None:
     assert "[inputs.x]  # FP32 [-1, 2]" in text
     assert 'kind = "value"  # one of: value, label, probabilities, logits, multilabel,' in text
     assert '# columns = ["first", "second"]' in text
+
+
+# -- batches
+
+
+TOKENS = Signature(
+    (
+        TensorSpec("ids", I64, (None, None)),
+        TensorSpec("mask", I64, (None, None)),
+        TensorSpec("words", BYTES, (None, None)),
+        TensorSpec("kind", I64, (None, 1)),
+    ),
+    (TensorSpec("y", F32, (None, 3)),),
+)
+
+
+def test_batching_and_padding_are_read(toml: Toml) -> None:
+    made = toml(
+        """
+        [batching]
+        max_rows = 8
+        enabled = false
+        objective = "50ms"
+        [inputs.ids]
+        pad = 0
+        [inputs.mask]
+        mask_of = "ids"
+        [outputs.y]
+        cut_like = "ids"
+        """
+    )
+    assert made.batching == BatchingTable(max_rows=8, enabled=False, objective="50ms")
+    assert made.inputs == {"ids": InputTable(pad=0), "mask": InputTable(mask_of="ids")}
+    assert made.outputs == {"y": OutputTable(cut_like="ids")}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "[batching]\nmax_row = 8",
+            "[batching]: there is no key 'max_row'; did you mean 'max_rows'?",
+        ),
+        ("[batching]\nmax_batch_size = 8", "did you mean 'max_rows'?"),
+        ("[batching]\nmax_rows = 'many'", "[batching] max_rows: 'many' is not a whole number"),
+        ("[batching]\nenabled = 1", "[batching] enabled: 1 is not true or false"),
+        ("[batching]\nobjective = true", "[batching] objective: true is not a number or a text"),
+        ("batching = 8", "[batching]: 8 is not a table of keys and values"),
+        ("[inputs.x]\npadding = 0", "did you mean 'pad'?"),
+        ("[inputs.x]\npad = [0]", "[inputs.x] pad: [0] is not"),
+        ("[outputs.y]\ntrim = 'x'", "did you mean 'cut_like'?"),
+    ],
+)
+def test_a_wrong_word_on_batches_is_told(toml: Toml, text: str, words: str) -> None:
+    with pytest.raises(ConfigError) as told:
+        toml(text)
+    assert words in told.value.message
+
+
+def test_a_mask_says_of_what(toml: Toml) -> None:
+    made = merged(toml, '[inputs.mask]\nmask_of = "ids"', signature=TOKENS)
+    assert made.inputs["mask"].mask_of == "ids"
+    assert made.inputs["ids"].mask_of is None
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "[inputs.mask]\nmask_of = 'idz'",
+            "mask_of: the model has no such input; known are ids, mask",
+        ),
+        ("[inputs.kind]\nmask_of = 'ids'", "this one is [?, 1], 'ids' [?, ?]"),
+        ("[inputs.words]\nmask_of = 'ids'", "mask_of goes with numbers, and the tensor has texts"),
+        ("[inputs.mask]\nmask_of = 'mask'", "'mask' is a mask itself"),
+        (
+            "[inputs.kind]\ncolumns = ['one']\n[inputs.one]\npad = 0",
+            "[inputs.one]: a column has no columns, dtype, shape, pad, mask_of of its own",
+        ),
+    ],
+)
+def test_a_mask_of_what_it_cannot_be_one_of_is_told(toml: Toml, text: str, words: str) -> None:
+    with pytest.raises(ConfigError) as told:
+        merged(toml, text, signature=TOKENS)
+    assert words in told.value.message

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from modelport.app.budget import memory_of, trial_bytes
+from modelport.app.budget import copies, memory_of, trial_bytes
 from modelport.app.fetching import Origin
 from modelport.app.spec import Spec, receive_spec
 from modelport.app.trial import Trial, try_out
@@ -71,13 +71,14 @@ async def _serve(spec: Spec, life: socket.socket, listener: socket.socket) -> No
 
     async def try_version(source: Source) -> str | None:
         settings = spec.settings
+        count = copies(source, spec)
         trial = Trial(
             source=source,
             trusted=spec.trusted,
             cache_dir=str(Path(spec.state) / "cache"),
-            budget_bytes=memory_of(settings.memory, spec.workers).budget_bytes,
+            budget_bytes=memory_of(settings.memory, count).budget_bytes,
         )
-        most_bytes = trial_bytes(settings.memory, spec.workers)
+        most_bytes = trial_bytes(settings.memory, count)
         return await try_out(trial, settings.inference.load_s, most_bytes)
 
     past = Path(spec.control).with_name("past.json")

@@ -12,14 +12,15 @@ from pathlib import Path
 
 import uvloop
 
+from modelport.app.budget import limits_of
 from modelport.app.spec import Loaded, Loading, Spec, receive_spec, tell
-from modelport.engine.batcher import Limits
 from modelport.engine.host import Host
 from modelport.engine.lanes import Lanes
 from modelport.engine.lifecycle import Version
 from modelport.engine.opening import Settings
-from modelport.kit.cpus import available_cpus
+from modelport.kit.cpus import SWITCH_S, available_cpus
 from modelport.kit.heartbeat import beating
+from modelport.kit.memory import one_heap
 from modelport.monitor.logs import configure_logging
 
 __all__ = ["main"]
@@ -35,6 +36,7 @@ def main() -> None:
     """Entry of the process; its arguments are descriptors: of its life, its socket, its beats."""
     spec, life = receive_spec(int(sys.argv[1]))
     configure_logging()
+    sys.setswitchinterval(SWITCH_S)
     listener = socket.socket(fileno=int(sys.argv[2]))
     runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
     runner.run(_run(spec, life, listener, int(sys.argv[3])))
@@ -44,7 +46,9 @@ def main() -> None:
 
 
 async def _run(spec: Spec, life: socket.socket, listener: socket.socket, beats: int) -> None:
-    inference = spec.settings.inference
+    inference, memory = spec.settings.inference, spec.settings.memory
+    if memory.model_memory_bytes or memory.lazy:
+        one_heap()
     threads = inference.threads or available_cpus()
 
     def told(version: Version | None) -> None:
@@ -59,7 +63,7 @@ async def _run(spec: Spec, life: socket.socket, listener: socket.socket, beats: 
             load_s=inference.load_s,
             place="shared",
         ),
-        Lanes(threads, Limits(queue_jobs=inference.queue_limit * spec.workers)),
+        Lanes(threads, limits_of(inference, spec.workers)),
         told,
         {(source.name, source.version): source for source in spec.fatal},
     )
@@ -75,7 +79,7 @@ async def _run(spec: Spec, life: socket.socket, listener: socket.socket, beats: 
     drain_s = spec.settings.server.drain_delay_s + spec.settings.server.drain_s
     try:
         async with asyncio.timeout(drain_s):
-            await host.left.wait()
+            await host.drained()
     except TimeoutError:
         pass
     for task in tasks:

@@ -15,7 +15,7 @@ from modelport.engine.lifecycle import Version
 from modelport.engine.memory import Memory
 from modelport.engine.opening import Settings
 from modelport.engine.residency import load_measured
-from modelport.kit.memory import mib, resident_bytes, trim
+from modelport.kit.memory import collect, mib, resident_bytes, trim
 from modelport.repository.layout import Source
 
 __all__ = ["Trial", "main", "try_out"]
@@ -114,6 +114,7 @@ def _loaded(version: Version, trial: Trial) -> str | None:
     refusal = Memory(budget_bytes=trial.budget_bytes).never_fits(version)
     if version.resident is not None and refusal is not None:
         version.close()  # the first model pays for what its library takes for itself: once more
+        collect()  # or what is left of the first one goes while the second is measured
         trim()
         load_measured(version, settings)
         refusal = Memory(budget_bytes=trial.budget_bytes).never_fits(version)

@@ -23,7 +23,7 @@ import uvicorn
 import uvloop
 
 from modelport import __version__
-from modelport.app.budget import memory_of
+from modelport.app.budget import limits_of, memory_of
 from modelport.app.caching import cache_of, cache_report
 from modelport.app.link import ControlLink
 from modelport.app.sockets import listening, refuse_new_connections
@@ -52,19 +52,17 @@ from modelport.http.api import api_routes
 from modelport.http.connection import Connection
 from modelport.http.routes import Gate, Router
 from modelport.http.shared import Shared
-from modelport.kit.cpus import available_cpus
+from modelport.kit.cpus import SWITCH_S, available_cpus
 from modelport.kit.heartbeat import beating
 from modelport.kit.memory import one_heap
 from modelport.monitor.logs import configure_logging
-from modelport.monitor.metrics import ModelMetrics, Report, VersionMemory
+from modelport.monitor.metrics import ModelMetrics, Report, VersionMemory, VersionPadding
 from modelport.semantics.example import example_request
 
 __all__ = ["main"]
 
 _log = logging.getLogger(__name__)
 _BACKLOG = 2048
-_SWITCH_S = 0.0005
-"""A thread whose run has ended waits so long for the event loop to let it go on, and not 5 ms."""
 _KEEP_COSTS_S = 30.0
 """What was learnt of runs since is lost where the process is killed."""
 _ACCEPT_S = 0.05
@@ -76,7 +74,7 @@ def main() -> None:
     spec, life = receive_spec(int(sys.argv[1]))
     beats = int(sys.argv[2]) if len(sys.argv) > 2 else None
     configure_logging()
-    sys.setswitchinterval(_SWITCH_S)
+    sys.setswitchinterval(SWITCH_S)
     _raise_file_limit()
     runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
     runner.run(_Worker(spec, life, beats).run())
@@ -153,7 +151,7 @@ class _Worker:
         """Put the parts together; nothing is loaded yet."""
         settings = self._settings
         self._cache = cache_of(settings.caching)
-        limits = Limits(queue_jobs=settings.inference.queue_limit)
+        limits = limits_of(settings.inference)
         load_settings = LoadSettings(
             threads=self._threads(),
             trusted=snapshot.trusted,
@@ -294,7 +292,9 @@ class _Worker:
         open_now = len(self._server.server_state.connections)
         memory = [_memory(version) for version in self._engine.versions]
         models = list(self._metrics.values())
-        return Report(models, self._rejected, open_now, memory, cache_report(self._cache))
+        padding = [_padding(version) for version in self._engine.versions if version.waste.elements]
+        cache = cache_report(self._cache)
+        return Report(models, self._rejected, open_now, memory, cache, padding)
 
     async def _drain(self, listener: socket.socket, serving: asyncio.Task[None]) -> None:
         """Answer all that was accepted, then end: not ready, no new connections, no old ones."""
@@ -338,6 +338,11 @@ def _state(version: Version) -> VersionState:
 def _memory(version: Version) -> VersionMemory:
     size = 0 if version.resident is None else version.size_bytes
     return VersionMemory(version.name, version.version, size, version.evictions)
+
+
+def _padding(version: Version) -> VersionPadding:
+    waste = version.waste
+    return VersionPadding(version.name, version.version, waste.elements, waste.padding)
 
 
 def _status(version: Version) -> ModelStatus:

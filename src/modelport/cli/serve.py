@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+_LONGEST_ANSWER = 240
+"""Characters of an example's answer that are shown: an embedding has thousands."""
+
 
 @with_settings
 def command(
@@ -106,4 +109,5 @@ def _try_it(shown: Any, url: str, usable: list[Any]) -> None:
             continue
         quoted = status.example.replace("'", "'\\''")
         shown.print(f"  curl {address} -d '{quoted}'", markup=False)
-        shown.print(f"  {answer}\n", style="dim", markup=False)
+        cut = answer if len(answer) <= _LONGEST_ANSWER else f"{answer[:_LONGEST_ANSWER]} …"
+        shown.print(f"  {cut}\n", style="dim", markup=False)

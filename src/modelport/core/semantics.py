@@ -55,6 +55,8 @@ class InputMeaning(msgspec.Struct, frozen=True, kw_only=True):
     """What holds for every element."""
     column_fields: Mapping[str, Field] = {}
     """What holds for a named column."""
+    mask_of: str | None = None
+    """The input of which it tells what is real, 1, and what padding, 0; the server can make it."""
 
 
 class _Source(

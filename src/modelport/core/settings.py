@@ -96,7 +96,19 @@ class Inference:
         least=0,
         most=1024,
     )
-    queue_limit: int = option(1024, "Requests that may wait for the models of one worker.", least=1)
+    queue_limit: int = option(1024, "Requests that may wait for one model in each worker.", least=1)
+    queue_s: float = option(
+        2.0,
+        "Seconds of predicted work that may wait for one model in each worker; what would wait"
+        " longer is refused with 503.",
+        least=0.001,
+    )
+    objective_s: float = option(
+        0.0,
+        "Seconds within which nearly all requests are to be answered: a batch may then wait for"
+        " more where that raises the throughput, and takes no more rows than fit. 0 is none.",
+        least=0,
+    )
     timeout_s: float = option(
         60.0, "Seconds after which a request that got no answer gets 504.", least=0.001
     )
@@ -119,7 +131,8 @@ class Memory:
     model_memory_bytes: int = option(
         0,
         "Largest memory of all models together, shared equally by the workers, each of which has"
-        " its own copy; the least recently used make room. 0 is no bound.",
+        " its own copy or its part of one that is shared; the least recently used make room. 0 is"
+        " no bound.",
         least=0,
     )
     lazy: bool = option(False, "Load each model at its first request, and not at the start.")

@@ -119,7 +119,7 @@ class BatchRun(Generic[P]):
         """0 where nothing is known."""
         self.area = area
         self.alone = False
-        """Whether nothing else ran or waited when it started, so that all cores are free."""
+        """Whether no other ran when it started or is to start now, so that all cores are free."""
 
 
 class Batcher(Generic[P]):
@@ -385,8 +385,10 @@ class Batcher(Generic[P]):
         self._batches += 1
         rows = sum(job.rows for job in jobs)
         run = BatchRun(jobs, now, self._takes(rows, jobs[0].row_class), self._area)
-        run.alone = not self._running and not self.queue.jobs
+        is_first = not self._running
         self._running.append(run)
+        following = self.queue.first()
+        run.alone = is_first and (following is None or not self._has_slot(following))
         if not self.queue.jobs:
             self._soonest = math.inf
         return run

@@ -42,6 +42,7 @@ __all__ = [
     "Tensor",
     "Tensors",
     "Unload",
+    "Wasted",
     "plain",
 ]
 
@@ -127,6 +128,8 @@ class Loaded(msgspec.Struct, array_like=True, tag=6):
     """What it takes to run, by its size measure."""
     place: int
     """Where on the board its backlog stands."""
+    merges: bool
+    """Whether its requests share batches."""
 
 
 class Failed(msgspec.Struct, array_like=True, tag=7):
@@ -172,8 +175,16 @@ class Refused(msgspec.Struct, array_like=True, tag=9, gc=False):
         return cls(id, error.code, error.message, plain(error.detail))
 
 
+class Wasted(msgspec.Struct, array_like=True, tag=10):
+    """What a version's batches had, and how much of it was padding, since that was last said."""
+
+    key: int
+    elements: int
+    padding: int
+
+
 FromWorker: TypeAlias = Load | Unload | Infer | Cancel | Release | Marked
-FromEngine: TypeAlias = Loaded | Failed | Answer | Refused | Release | Marked
+FromEngine: TypeAlias = Loaded | Failed | Answer | Refused | Release | Marked | Wasted
 
 
 def plain(detail: Mapping[str, object]) -> dict[str, Any]:

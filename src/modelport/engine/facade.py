@@ -180,7 +180,7 @@ class Engine:
         """
         if loaded.prepare is not None and loaded.prepare.applies(request.inputs):
             return self._prepared(version, loaded, request)
-        rows = loaded.view.signature.check(request.inputs)
+        rows = loaded.count_rows(request.inputs)
         if loaded.check_limits is not None and not request.is_checked:
             loaded.check_limits(request.inputs)
         if request.outputs:
@@ -282,6 +282,13 @@ class Engine:
             return await loaded.model.run(request, rows)
         return await self._lanes.run(version, loaded, request, rows)
 
+    def batch_rows(self, version: Version) -> int:
+        """Most rows of a batch of a version; 0 where its requests share none."""
+        if version.described is None:
+            return 0
+        limits = version.described.batching.limits(self._limits, merges=version.merges, at_once=1)
+        return limits.rows if limits.merges else 0
+
     def keep_costs(self) -> None:
         """Write down what was learnt of the runs; writes files, and may be called in a thread."""
         for version in self.versions:
@@ -316,8 +323,9 @@ def _response(
     version: Version, request: InferRequest, rows: int, run: Run, size: int, arrived: float
 ) -> InferResponse:
     outputs, started, ended, batch_rows = run
-    if batch_rows <= rows:
-        _learn(version, (ended - started) / size)
+    took = (ended - started) / size
+    if batch_rows <= rows or took < version.seconds_per_unit:
+        _learn(version, took)  # alone, a request takes no longer than its batch did
     version.last_used = ended
     return InferResponse(
         model=version.name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 from collections.abc import Callable, Mapping
@@ -26,6 +27,7 @@ from modelport.engine.exchange import (
     Release,
     Tensors,
     Unload,
+    Wasted,
     plain,
 )
 from modelport.engine.executor import Run
@@ -38,6 +40,7 @@ from modelport.engine.solo import Solo
 from modelport.engine.suspects import Suspects, Verdict
 from modelport.kit.arena import Arena, Window
 from modelport.kit.frames import Frames, accepted, swap
+from modelport.kit.memory import trim
 from modelport.repository.layout import Source
 
 __all__ = ["Host"]
@@ -55,6 +58,15 @@ class _Held:
         self.loading: asyncio.Task[None] | None = None
         self.is_told = True
         """Whether the board says what waits for it."""
+        self._elements = self._padding = 0
+
+    def wasted(self, key: int) -> Wasted | None:
+        """What its batches had since this was last asked; None where they are not padded."""
+        waste = self.version.waste  # counted in threads, and so not changed here
+        elements, padding = waste.elements - self._elements, waste.padding - self._padding
+        self._elements += elements
+        self._padding += padding
+        return Wasted(key, elements, padding) if elements else None
 
 
 class Host:
@@ -84,10 +96,12 @@ class Host:
         self._changing = asyncio.Lock()
         self._solo = Solo()
         self._suspects = Suspects()
-        self._running: set[RunningRequest] = set()
+        self.running: set[RunningRequest] = set()
+        """What runs now, whether or not anybody still waits for it."""
         self.left = asyncio.Event()
         """Set while no worker is connected."""
         self.left.set()
+        self._tidying: set[asyncio.Future[None]] = set()
 
     @property
     def versions(self) -> list[Version]:
@@ -121,6 +135,11 @@ class Host:
         """Write down what was learnt of the runs; writes files, and may be called in a thread."""
         for version in self.versions:
             version.keep_cost(self._settings)
+
+    async def drained(self) -> None:
+        """Wait until every worker has left, and what was learnt of their models is written down."""
+        await self.left.wait()
+        await asyncio.gather(*self._tidying)
 
     def close(self) -> None:
         """Leave the workers, drop what waits, and give memory back."""
@@ -163,7 +182,7 @@ class Host:
             other.frames.send(marked)
 
     async def run(
-        self, held: _Held, request: InferRequest, alone: bool, began: RunningRequest
+        self, held: _Held, request: InferRequest, alone: bool, watcher: RunningRequest
     ) -> Run:
         """One request's run; raises as `Lanes.run`.
 
@@ -171,16 +190,14 @@ class Host:
             held: what runs.
             request: what is asked; its inputs fit the signature.
             alone: whether nothing else may run meanwhile.
-            began: called before each run that it is part of, in any thread.
+            watcher: is told of each run that it is part of.
         """
         await self._solo.enter(alone)
-        self._running.add(began)
         try:
             loaded = self._loaded(held)
             self._tell_soon(held)
-            return await self._lanes.run(held.version, loaded, request, began.rows, began)
+            return await self._lanes.run(held.version, loaded, request, watcher.rows, watcher)
         finally:
-            self._running.discard(began)
             self._solo.leave(alone)
             self._tell_soon(held)
 
@@ -190,7 +207,7 @@ class Host:
         Args:
             end: ends the process; takes the reason.
         """
-        await watch_runs(self._running, self._settings.load_s, end)
+        await watch_runs(self.running, self._settings.load_s, end)
 
     def _loaded(self, held: _Held) -> LoadedModel:
         loaded = held.version.resident
@@ -227,7 +244,20 @@ class Host:
     def _unload(self, held: _Held) -> None:
         self._forget(held)
         self._lanes.drop(held.version)
-        held.version.retire(lambda: None)
+        loop = asyncio.get_running_loop()
+        self._in_thread(held.version.keep_cost, self._settings)
+        tidy = partial(self._in_thread, trim)
+
+        def unloaded() -> None:  # in whatever thread held it last
+            with contextlib.suppress(RuntimeError):  # the loop has ended, and all with it
+                loop.call_soon_threadsafe(tidy)
+
+        held.version.retire(unloaded)
+
+    def _in_thread(self, work: Callable[..., None], *arguments: object) -> None:
+        future = asyncio.get_running_loop().run_in_executor(None, work, *arguments)
+        self._tidying.add(future)
+        future.add_done_callback(self._tidying.discard)
 
     def _forget(self, held: _Held) -> None:
         for source, known in list(self._models.items()):
@@ -240,11 +270,16 @@ def _told(held: _Held, key: int) -> Loaded | Failed:
     version, loaded = held.version, held.version.resident
     if loaded is not None:
         size, seconds = version.size_bytes, version.seconds_per_unit
-        return Loaded(key, loaded.digest, loaded.description, size, seconds, held.place)
+        merges = version.merges
+        return Loaded(key, loaded.digest, loaded.description, size, seconds, held.place, merges)
     error = version.not_ready()
     reason = version.reason or error.message
     code = version.code or Internal.code
     return Failed(key, code, reason, version.whole_reason or reason, plain(error.detail))
+
+
+def _given_up(number: int) -> Refused:
+    return Refused(number, CANCELLED, "nobody waited for it any more", {})
 
 
 class _Link:
@@ -306,26 +341,37 @@ class _Link:
         self._air[message.id] = asyncio.get_running_loop().create_task(work)
 
     async def _answer(self, asked: Infer, held: _Held | None, request: InferRequest) -> None:
+        watcher: RunningRequest | None = None
         try:
             if held is None:
                 raise NotReady("the model is not loaded here", retry_after_s=1)
-            mark = partial(self._arena.memory.__setitem__, asked.id, 1)
-            began = RunningRequest(held.version, request, asked.rows, mark)
-            run = await self._host.run(held, request, asked.alone, began)
+            mark = partial(self._arena.memory.__setitem__, asked.id)
+            watcher = RunningRequest(held.version, request, asked.rows, self._host.running, mark)
+            run = await self._host.run(held, request, asked.alone, watcher)
             outputs, started, ended, batch_rows = run
             chosen = {name: outputs[name] for name in asked.outputs or outputs}
             tensors = self._tensors.pack(chosen)
-            reply: Answer | Refused = Answer(asked.id, tensors, started, ended, batch_rows)
+            if (wasted := held.wasted(asked.key)) is not None:  # whoever is answered is told
+                self.frames.send(wasted)
+            self._finish(Answer(asked.id, tensors, started, ended, batch_rows))
         except asyncio.CancelledError:
-            reply = Refused(asked.id, CANCELLED, "nobody waited for it any more", {})
+            # Its run may go on. Until that ends, its number stands for it.
+            finish = partial(self._finish, _given_up(asked.id))
+            loop = asyncio.get_running_loop()
+            if watcher is None:
+                finish()
+            else:
+                watcher.when_ended(partial(loop.call_soon_threadsafe, finish))
         except ModelportError as error:
-            reply = self._refused(asked, held, error)
+            self._finish(self._refused(asked, held, error))
         except Exception as error:
             _log.exception("a request could not be run")
-            reply = Refused.of(asked.id, Internal(f"{type(error).__name__} in the engine process"))
-        self._arena.memory[asked.id] = 0
-        del self._air[asked.id]
-        self.frames.send(reply)
+            internal = Internal(f"{type(error).__name__} in the engine process")
+            self._finish(Refused.of(asked.id, internal))
+
+    def _finish(self, reply: Answer | Refused) -> None:
+        if self._air.pop(reply.id, None) is not None:
+            self.frames.send(reply)
 
     def _refused(self, asked: Infer, held: _Held | None, error: ModelportError) -> Refused:
         if isinstance(error, ModelFailed) and held is not None:

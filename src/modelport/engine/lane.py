@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from modelport.core.errors import ModelportError
 from modelport.core.messages import InferRequest
@@ -20,20 +20,30 @@ from modelport.core.tensors import Batch
 from modelport.engine.batcher import Backlog, Batcher, BatchRun, Limits
 from modelport.engine.cost import CostModel
 from modelport.engine.executor import Run, failed
-from modelport.engine.merging import Padding, join, kind_of, part
+from modelport.engine.merging import Padding, Waste, join, kind_of, part
 from modelport.engine.opening import LoadedModel
 from modelport.engine.queue import Job
 from modelport.runtimes.base import Controllable, given
 
-__all__ = ["Lane"]
+__all__ = ["Lane", "Watcher"]
 
 _log = logging.getLogger(__name__)
+
+
+class Watcher(Protocol):
+    """Who is told of a request's runs, in any thread; each that begins ends."""
+
+    def begin(self) -> None:
+        """It is part of a run that begins now."""
+
+    def end(self) -> None:
+        """That run has ended, whether or not anybody still waited for it."""
 
 
 class _Ticket:
     """A request on its way through the lane."""
 
-    __slots__ = ("attempt", "began", "future", "is_given_up", "loaded", "request", "rows")
+    __slots__ = ("attempt", "future", "is_given_up", "loaded", "request", "rows", "watcher")
 
     def __init__(
         self,
@@ -41,13 +51,13 @@ class _Ticket:
         request: InferRequest,
         rows: int,
         future: asyncio.Future[Run],
-        began: Callable[[], None] | None,
+        watcher: Watcher | None,
     ) -> None:
         self.loaded = loaded
         self.request = request
         self.rows = rows
         self.future = future
-        self.began = began
+        self.watcher = watcher
         self.is_given_up = False
         self.attempt: _Attempt | None = None
 
@@ -73,7 +83,12 @@ class Lane:
     """Requests of one version in; batches in threads; each request's own answer out."""
 
     def __init__(
-        self, name: str, cost: CostModel, limits: Limits, padding: Padding | None = None
+        self,
+        name: str,
+        cost: CostModel,
+        limits: Limits,
+        padding: Padding | None = None,
+        waste: Waste | None = None,
     ) -> None:
         """
         Args:
@@ -81,6 +96,7 @@ class Lane:
             cost: what its runs take; learns from them.
             limits: the scheduler's.
             padding: how rows of different lengths share a batch.
+            waste: counts what of the batches was padding.
         """
         self._name = name
         self._lock = threading.Lock()
@@ -89,8 +105,7 @@ class Lane:
         self._pool = ThreadPoolExecutor(limits.at_once, thread_name_prefix=name)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self.padded = 0.0
-        """The part of the last batch that was padding."""
+        self._waste = waste or Waste()
 
     async def run(
         self,
@@ -98,7 +113,7 @@ class Lane:
         request: InferRequest,
         rows: int,
         row_class: int = 0,
-        began: Callable[[], None] | None = None,
+        watcher: Watcher | None = None,
     ) -> Run:
         """The answer to one request, from a batch with others where that is faster.
 
@@ -107,7 +122,7 @@ class Lane:
             request: what is asked; its inputs fit the signature.
             rows: how many rows it has.
             row_class: what the cost of its rows is known under.
-            began: called before each run that it is part of, in a thread.
+            watcher: is told of each run that it is part of.
 
         Raises:
             Overloaded: too much waits, or it could not be answered before its deadline.
@@ -115,7 +130,7 @@ class Lane:
             ModelFailed: the model raised anything else.
         """
         self._loop = loop = asyncio.get_running_loop()
-        ticket = _Ticket(loaded, request, rows, loop.create_future(), began)
+        ticket = _Ticket(loaded, request, rows, loop.create_future(), watcher)
         job = Job(
             ticket,
             rows=rows,
@@ -221,13 +236,24 @@ class Lane:
 
     def _attempt(self, tickets: Sequence[_Ticket], alone: bool) -> list[Batch]:
         """One call of the model; raises as it does."""
+        watchers = [ticket.watcher for ticket in tickets if ticket.watcher is not None]
+        for watcher in watchers:
+            watcher.begin()
+        try:
+            return self._run_together(tickets, alone)
+        finally:
+            for watcher in watchers:
+                watcher.end()
+
+    def _run_together(self, tickets: Sequence[_Ticket], alone: bool) -> list[Batch]:
         signature = tickets[0].loaded.description.signature
         requests = [ticket.request.inputs for ticket in tickets]
-        for ticket in tickets:
-            if ticket.began is not None:
-                ticket.began()
-        batch, self.padded = join(signature, requests, self._padding)
-        outputs = self._predict(tickets, batch, alone)
+        joined = join(signature, requests, self._padding)
+        if self._padding.values:
+            with self._lock:
+                self._waste.elements += joined.elements
+                self._waste.padding += joined.padding
+        outputs = self._predict(tickets, joined.batch, alone)
         if len(tickets) == 1 and not self._batcher.limits.merges:
             return [outputs]
         rows = [ticket.rows for ticket in tickets]

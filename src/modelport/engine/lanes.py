@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-
 from modelport.core.messages import InferRequest
 from modelport.engine.batcher import Backlog, Limits
 from modelport.engine.executor import Run, run_async
-from modelport.engine.lane import Lane
+from modelport.engine.lane import Lane, Watcher
 from modelport.engine.lifecycle import Version
 from modelport.engine.opening import LoadedModel
 from modelport.runtimes.base import given
@@ -35,7 +32,7 @@ class Lanes:
         loaded: LoadedModel,
         request: InferRequest,
         rows: int,
-        began: Callable[[], None] | None = None,
+        watcher: Watcher | None = None,
     ) -> Run:
         """The answer to one request; raises as `Lane.run`.
 
@@ -44,15 +41,19 @@ class Lanes:
             loaded: its model; it is held until the run has ended.
             request: what is asked; its inputs fit the signature.
             rows: how many rows it has.
-            began: called before each run that it is part of, in any thread.
+            watcher: is told of each run that it is part of.
         """
         if loaded.description.execution == "async":
-            if began is not None:
-                began()
             model = given(loaded.model, request.parameters)
-            return await run_async(model, request.inputs, request.deadline)
+            if watcher is None:
+                return await run_async(model, request.inputs, request.deadline)
+            watcher.begin()
+            try:
+                return await run_async(model, request.inputs, request.deadline)
+            finally:
+                watcher.end()
         row_class = version.row_class(request.inputs, rows)
-        return await self._lane(version, loaded).run(loaded, request, rows, row_class, began)
+        return await self._lane(version, loaded).run(loaded, request, rows, row_class, watcher)
 
     def backlog(self, version: Version) -> Backlog:
         """All that waits for a version and runs on it."""
@@ -64,8 +65,10 @@ class Lanes:
         if lane is None:
             blocks = loaded.description.execution == "blocking"
             at_once = 1 if blocks else self._threads
-            limits = replace(self._limits, merges=version.merges, at_once=at_once)
-            lane = self._lanes[version] = Lane(version.name, version.cost, limits)
+            limits = loaded.batching.limits(self._limits, merges=version.merges, at_once=at_once)
+            lane = self._lanes[version] = Lane(
+                version.name, version.cost, limits, version.padding, version.waste
+            )
             if loaded.identity is None:  # what is stored is answered however much waits
                 version.door = lane.check_room
         return lane

@@ -16,6 +16,7 @@ from modelport.core.errors import LoadError, ModelportError, NotReady
 from modelport.core.tensors import Batch
 from modelport.engine.cost import CostModel, row_class
 from modelport.engine.cost_files import Kept, keep, known
+from modelport.engine.merging import Padding, Waste
 from modelport.engine.opening import Described, LoadedModel, Settings
 from modelport.engine.placing import open_placed, placed
 from modelport.engine.remote import RemoteModel
@@ -73,6 +74,9 @@ class Version:
         waits; None where nothing does."""
         self.merges = False
         """Whether requests may share a batch."""
+        self.padding = Padding()
+        """How rows of different lengths share one, where they are answered as if alone."""
+        self.waste = Waste()
         self.resident: LoadedModel | None = None
         """The model, while it is in memory and takes requests."""
         self.described: Described | None = None
@@ -164,8 +168,10 @@ class Version:
                 return
             self.described = self.described or loaded.described
             self.last_used = time.monotonic()
-            if isinstance(loaded.model, RemoteModel) and loaded.identity is None:
-                self.door = loaded.model.check_room
+            if isinstance(loaded.model, RemoteModel):
+                loaded.model.count_waste(self.waste)
+                if loaded.identity is None:
+                    self.door = loaded.model.check_room
             self.resident = loaded
             self._moves_to(State.READY)
         except ModelportError as error:
@@ -183,17 +189,19 @@ class Version:
         """The model once it is warm; another one where it moved to the engine process for that."""
         if isinstance(loaded.model, RemoteModel):  # warm already
             self.seconds_per_unit = loaded.model.seconds_per_unit
+            self.merges = loaded.model.merges
             return loaded
         if not self.cost.data():
             place, threads = settings.place, settings.threads
             self.cost = known(settings.cost_dir, loaded.digest, place, threads)
         warmed = warm_up(loaded, self.size_of)
-        self._take_in(warmed)
+        self._take_in(loaded, warmed)
         seconds = warmed.runs[0][2] if warmed.runs else None
         return placed(loaded, self.source, seconds, settings)
 
-    def _take_in(self, warmed: Warmed) -> None:
+    def _take_in(self, loaded: LoadedModel, warmed: Warmed) -> None:
         self.seconds_per_unit, self.merges = warmed.seconds_per_unit, warmed.merges
+        self.padding = loaded.batching.padding if warmed.pads else Padding()
         for batch, rows, seconds in warmed.runs:
             self.cost.learn(rows, seconds, row_class=self.row_class(batch, rows))
 

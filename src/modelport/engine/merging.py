@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from modelport.core.messages import InferRequest
 from modelport.core.signature import Signature
 from modelport.core.tensors import Array, Batch
 
-__all__ = ["Padding", "join", "kind_of", "part"]
+__all__ = ["Joined", "Padding", "Waste", "join", "kind_of", "part"]
 
 _FINE = 4
 """Lengths that are padded to one another lie within a part of an octave of so many."""
@@ -22,7 +23,7 @@ _FINE = 4
 class Padding:
     """What the model's owner says of inputs whose rows differ in length."""
 
-    values: Mapping[str, float] = field(default_factory=dict)
+    values: Mapping[str, float | bytes] = field(default_factory=dict)
     """By input: what its free dimensions are filled up with."""
     cuts: Mapping[str, str] = field(default_factory=dict)
     """By output: the input whose lengths its free dimensions have; what is beyond is cut off."""
@@ -36,6 +37,28 @@ class Padding:
 
 
 _NONE = Padding()
+
+
+class Waste:
+    """How much of the batches of a version was padding, since it was first loaded."""
+
+    __slots__ = ("elements", "padding")
+
+    def __init__(self) -> None:
+        self.elements = 0
+        """Of all inputs that went into batches whose rows may be padded."""
+        self.padding = 0
+        """Those among them that were none of a request's."""
+
+
+class Joined(NamedTuple):
+    """Several requests as one batch."""
+
+    batch: Batch
+    elements: int
+    """Of all its inputs."""
+    padding: int
+    """How many of them are none of a request's."""
 
 
 def kind_of(request: InferRequest, padding: Padding = _NONE) -> Hashable:
@@ -60,12 +83,10 @@ def _shapes_of(inputs: Batch, padding: Padding) -> Hashable:
     )
 
 
-def join(
-    signature: Signature, requests: Sequence[Batch], padding: Padding = _NONE
-) -> tuple[Batch, float]:
-    """The rows of all requests, one after the other, and the part of it that is padding."""
+def join(signature: Signature, requests: Sequence[Batch], padding: Padding = _NONE) -> Joined:
+    """The rows of all requests, one after the other."""
     if len(requests) == 1:
-        return requests[0], 0.0
+        return Joined(requests[0], sum(tensor.size for tensor in requests[0].values()), 0)
     joined: dict[str, Array] = {}
     real = whole = 0
     for spec in signature.inputs:
@@ -76,10 +97,10 @@ def join(
         else:
             joined[spec.name] = np.concatenate(tensors)
         whole += joined[spec.name].size
-    return joined, 1 - real / whole
+    return Joined(joined, whole, whole - real)
 
 
-def _padded(tensors: Sequence[Array], value: float) -> Array:
+def _padded(tensors: Sequence[Array], value: float | bytes) -> Array:
     rows = sum(tensor.shape[0] for tensor in tensors)
     longest = np.max([tensor.shape[1:] for tensor in tensors], axis=0)
     whole = np.full((rows, *longest), value, dtype=tensors[0].dtype)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Literal
 
 from modelport.core.errors import ConfigError, InvalidInput, ModelportError, NotReady
 from modelport.core.semantics import Semantics
 from modelport.core.tensors import Batch
+from modelport.engine.batching import Batching, batching_of
 from modelport.engine.cache.identity import Identity, identity_of
 from modelport.engine.configured import configured, declared
 from modelport.engine.placement import Opened, Placing
@@ -65,6 +66,10 @@ class Described:
     check_limits: Callable[[Batch], None] | None
     """Refuses values outside their ranges and choices; None where there are none."""
     answer: AnswerOf
+    count_rows: Callable[[Batch], int]
+    """Refuses tensors that do not fit the signature, and counts their rows; as its `check`."""
+    batching: Batching = field(default_factory=Batching)
+    """What its owner says of how requests share batches."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,6 +152,9 @@ def _understood(source: Source, opened: Opened, settings: Settings) -> LoadedMod
         toml = read_model_toml(toml_path)
         folder = path if path.is_dir() else path.parent
         loaded = _described(opened, toml, folder)
+        config = read_config(Path(source.config)) if source.config else None
+        batching = batching_of(toml, config, loaded.view.signature)
+        loaded = replace(loaded, batching=batching)
         _check_examples(toml_path.name, toml, loaded)
         if settings.stored_by:
             facts = (source, toml, opened.description, opened.digest, settings.stored_by)
@@ -161,6 +169,7 @@ def _described(opened: Opened, toml: ModelToml, folder: Path) -> LoadedModel:
     signature = opened.description.signature
     semantics = merge(opened.description.semantics, toml, signature)
     parts = preparations(signature, semantics, folder)
+    masks = {n: m.mask_of for n, m in semantics.inputs.items() if m.mask_of is not None}
     view = plain_view(signature, semantics, [field for part in parts for field in part.fields])
     return LoadedModel(
         model=opened.model,
@@ -171,7 +180,8 @@ def _described(opened: Opened, toml: ModelToml, folder: Path) -> LoadedModel:
         decode_json=json_decoder(view),
         check_limits=limits(view),
         answer=plain_answer(view),
-        prepare=Preparer(parts, signature) if parts else None,
+        count_rows=view.signature.checker(),
+        prepare=Preparer(parts, signature, masks) if parts or masks else None,
     )
 
 

@@ -12,7 +12,7 @@ from modelport.repository.layout import Source
 from modelport.runtimes.base import Description, Model
 from modelport.semantics.model_toml import read_model_toml
 
-__all__ = ["Facts", "Opened", "Placing", "is_shared"]
+__all__ = ["Facts", "Opened", "Placing", "Rules", "is_shared"]
 
 _LARGE_BYTES = 32 * 1024 * 1024
 """Files of this size are not read once for each worker."""
@@ -55,11 +55,9 @@ class Opened:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Placing:
-    """How the versions of one worker are placed."""
+class Rules:
+    """What the versions of one server are placed by."""
 
-    open: Callable[[Source], Opened]
-    """Opens one in the engine process; waits, and so is called in a thread. Raises as `load`."""
     workers: int
     wanted: Placement = "auto"
     """Where a `model.toml` says nothing."""
@@ -100,3 +98,11 @@ class Placing:
 
     def _facts(self, source: Source) -> Facts:
         return Facts(workers=self.workers, size_bytes=size_bytes(Path(source.path)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placing(Rules):
+    """How the versions of one worker are placed."""
+
+    open: Callable[[Source], Opened]
+    """Opens one in the engine process; waits, and so is called in a thread. Raises as `load`."""

@@ -83,8 +83,7 @@ class _Flow:
         self.ahead = 0.0
         """The flow's clock: where its next job starts, unless all others are further."""
         self.last = 0.0
-        """The start of its last job, which none that comes later may overtake: dropping one before
-        it sets the clock back."""
+        """The start of the last job that came: none that comes later starts before it."""
         self.jobs = 0
         self.cost_s = 0.0
 
@@ -119,8 +118,9 @@ class Queue(Generic[P]):
         if not flow.jobs:
             self._weight += flow.weight
             self.flows += 1
-        flow.last = job.tag = max(self._clock, flow.ahead, flow.last if flow.jobs else 0.0)
-        flow.ahead = job.tag + max(job.cost_s, 1e-9) / flow.weight
+        ahead = max(self._clock, flow.ahead)
+        job.tag = flow.last = max(ahead, flow.last) if flow.jobs else ahead
+        flow.ahead = ahead + max(job.cost_s, 1e-9) / flow.weight
         flow.jobs += 1
         flow.cost_s += job.cost_s
         job.is_waiting = True
@@ -133,10 +133,15 @@ class Queue(Generic[P]):
         heapq.heappush(self._kinds.setdefault(job.kind, []), entry)
 
     def wait_s(self, flow: tuple[str, str]) -> float:
-        """Predicted seconds of work before the next job of a flow; its own, over its share."""
+        """Predicted seconds of work before the next job of a flow; its own, over its share.
+
+        A flow that has none waiting comes after about one job of each that has.
+        """
         known = self._flows.get(flow)
-        if not self.jobs or known is None or not known.jobs:
+        if not self.jobs:
             return 0.0
+        if known is None or not known.jobs:
+            return self.cost_s * self.flows / self.jobs
         return min(self.cost_s, known.cost_s * self._weight / known.weight)
 
     def first(self) -> Job[P] | None:

@@ -20,8 +20,9 @@ from modelport.core.messages import InferRequest
 from modelport.core.tensors import Batch
 from modelport.engine.batcher import Backlog, Limits
 from modelport.engine.cache.digest import digest_of
-from modelport.engine.exchange import Failed, Loaded
+from modelport.engine.exchange import Failed, Loaded, Wasted
 from modelport.engine.executor import Run
+from modelport.engine.merging import Waste
 from modelport.engine.placement import Opened
 from modelport.engine.session import Lost, Session, connect
 from modelport.engine.suspects import Suspects, Verdict
@@ -51,6 +52,8 @@ class RemoteModel:
         """What it takes there."""
         self.seconds_per_unit = loaded.seconds_per_unit
         """What a run takes there, by the size of the request."""
+        self.merges = loaded.merges
+        """Whether its requests share batches there."""
         self._link = link
         self._in_air: Counter[tuple[str, str]] = Counter()
         """This worker's requests, by their caller and priority."""
@@ -102,6 +105,10 @@ class RemoteModel:
         """What tells a request from others; empty where nothing does."""
         return digest_of(self.digest.encode(), request) or b""
 
+    def count_waste(self, waste: Waste) -> None:
+        """Count there what of its batches is padding, as far as this worker is told."""
+        self._link.count_waste(self.key, waste)
+
     def close(self) -> None:
         """Tell the engine process that this worker needs it no longer; called in any thread."""
         self._link.release(self.key)
@@ -114,10 +121,13 @@ class _Handle:
         self.source = source
         self.first: asyncio.Future[Loaded] = asyncio.get_running_loop().create_future()
         self.loads = 0
+        self.digest = ""
+        """That of its files, once it was loaded."""
         self.place = 0
         self.ready = asyncio.Event()
         """Set while it is loaded there, or could not be."""
         self.error: NotReady | None = None
+        self.waste = Waste()
 
 
 class EngineLink:
@@ -218,8 +228,9 @@ class EngineLink:
             return
         handle.error = None
         if not handle.first.done():
+            handle.digest = message.digest
             handle.first.set_result(message)
-        elif handle.first.result().digest != message.digest:
+        elif handle.digest != message.digest:
             handle.error = NotReady(
                 f"the files of model '{handle.source.name}' have changed since it was first loaded;"
                 " publish them as another version"
@@ -240,6 +251,18 @@ class EngineLink:
         handle.ready.set()
         self._loop.call_later(_AGAIN_S, self._load, message.key, handle)
 
+    def count_waste(self, key: int, waste: Waste) -> None:
+        """As `RemoteModel.count_waste`; called in any thread."""
+        if (handle := self._handles.get(key)) is not None:
+            handle.waste = waste
+
+    def on_wasted(self, message: Wasted) -> None:
+        """Called by the session."""
+        handle = self._handles.get(message.key)
+        if handle is not None:
+            handle.waste.elements += message.elements
+            handle.waste.padding += message.padding
+
     def on_marked(self, digest: bytes, verdict: Verdict) -> None:
         """Called by the session, with what another worker knows."""
         self._suspects.mark(digest, verdict)
@@ -254,6 +277,13 @@ class EngineLink:
                 handle.first.set_exception(
                     NotReady(f"the process ended that was to load model '{name}'")
                 )
+
+    def on_died(self, key: int, request: InferRequest, alone: bool) -> None:
+        """Called by the session."""
+        handle = self._handles.get(key)
+        if handle is not None:
+            digest = digest_of(handle.digest.encode(), request) or b""
+            self._mark(digest, Verdict.GUILTY if alone else Verdict.SUSPECT)
 
     # -- requests
 

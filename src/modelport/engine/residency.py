@@ -322,6 +322,7 @@ def load_measured(version: Version, settings: Settings) -> None:
     before = resident_bytes()
     version.load(settings)
     if version.resident is not None and isinstance(version.resident.model, RemoteModel):
+        trim()  # what an own copy took that was measured first
         assert settings.placing is not None  # or it would be here
         version.size_bytes = version.resident.model.size_bytes // settings.placing.workers
     elif version.resident is not None:

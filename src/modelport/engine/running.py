@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Collection
 
@@ -20,30 +21,57 @@ _IDLE = 0.02
 
 
 class RunningRequest:
-    """A request on its way; called before each run that it is part of, in any thread."""
+    """A request on its way, as a `lane.Watcher`."""
 
-    __slots__ = ("began_at", "mark", "request", "rows", "version")
+    __slots__ = ("_all", "_on_end", "_set_mark", "began_at", "request", "rows", "version")
 
     def __init__(
-        self, version: Version, request: InferRequest, rows: int, mark: Callable[[], None]
+        self,
+        version: Version,
+        request: InferRequest,
+        rows: int,
+        running: set[RunningRequest],
+        set_mark: Callable[[int], None],
     ) -> None:
         """
         Args:
             version: what runs.
             request: what is asked.
             rows: how many rows it has.
-            mark: lets the worker know that it runs, should this process die.
+            running: all that run in this process; it is among them while it does.
+            set_mark: leaves word, should this process die: 1 while it runs, else 0.
         """
         self.version = version
         self.request = request
         self.rows = rows
-        self.mark = mark
         self.began_at: float | None = None
-        """The `time.monotonic()` at the start of its last run; None before the first."""
+        """The `time.monotonic()` at the start of its run; None where none is in the air."""
+        self._all = running
+        self._set_mark = set_mark
+        self._on_end: list[Callable[[], object]] = []
 
-    def __call__(self) -> None:
-        self.mark()
+    def begin(self) -> None:
+        """Called in any thread."""
+        self._set_mark(1)
         self.began_at = time.monotonic()
+        self._all.add(self)
+
+    def end(self) -> None:
+        """Called in any thread."""
+        self._all.discard(self)
+        self.began_at = None
+        self._set_mark(0)
+        self._told()
+
+    def when_ended(self, call: Callable[[], object]) -> None:
+        """Call that, once, when no run of it is in the air: now, or in any thread."""
+        self._on_end.append(call)
+        if self.began_at is None:
+            self._told()
+
+    def _told(self) -> None:
+        with contextlib.suppress(IndexError):  # another thread was first, or nobody asked
+            self._on_end.pop()()
 
 
 def hangs(running: RunningRequest, now: float, idle_s: float, longest_s: float) -> bool:

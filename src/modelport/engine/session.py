@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from modelport.core.errors import Overloaded, error_from_code
 from modelport.core.messages import InferRequest
@@ -24,6 +24,7 @@ from modelport.engine.exchange import (
     Release,
     Tensors,
     Unload,
+    Wasted,
 )
 from modelport.engine.executor import Run
 from modelport.engine.suspects import Verdict
@@ -58,8 +59,14 @@ class Listener(Protocol):
     def on_marked(self, digest: bytes, verdict: Verdict) -> None:
         """Another worker knows that of a request."""
 
+    def on_wasted(self, message: Wasted) -> None:
+        """Batches of a version were padded."""
+
     def on_lost(self) -> None:
         """The connection ended; who waits for an answer hears of it after this."""
+
+    def on_died(self, key: int, request: InferRequest, alone: bool) -> None:
+        """The connection ended while that ran, for which nobody waited any more."""
 
 
 async def connect(path: str, most: int, listener: Listener) -> Session:
@@ -90,6 +97,13 @@ async def connect(path: str, most: int, listener: Listener) -> Session:
     return session
 
 
+class _Asked(NamedTuple):
+    future: asyncio.Future[Run]
+    key: int
+    request: InferRequest
+    alone: bool
+
+
 class Session:
     """What is asked over one connection, and what came back."""
 
@@ -112,7 +126,7 @@ class Session:
         self.frames = Frames(FromEngine, self._on_message, self._on_lost)
         self._tensors = Tensors(arena, theirs, self.frames.send)
         self._numbers = list(range(min(most, RUNNING_BYTES) - 1, -1, -1))
-        self._air: dict[int, asyncio.Future[Run]] = {}
+        self._air: dict[int, _Asked] = {}
 
     def load(self, key: int, source: Source) -> None:
         """Have a version loaded; the listener hears of it."""
@@ -139,7 +153,7 @@ class Session:
         tensors = self._tensors.pack(request.inputs)
         number = self._numbers.pop()
         future: asyncio.Future[Run] = asyncio.get_running_loop().create_future()
-        self._air[number] = future
+        self._air[number] = _Asked(future, key, request, alone)
         self.frames.send(
             Infer(
                 number,
@@ -174,6 +188,8 @@ class Session:
                 self._listener.on_failed(message)
             case Marked():
                 self._listener.on_marked(message.digest, Verdict(message.verdict))
+            case Wasted():
+                self._listener.on_wasted(message)
 
     def _on_answer(self, answer: Answer) -> None:
         outputs = self._tensors.unpack(answer.tensors)
@@ -192,13 +208,16 @@ class Session:
 
     def _settled(self, number: int) -> asyncio.Future[Run]:
         self._numbers.append(number)
-        return self._air.pop(number)
+        return self._air.pop(number).future
 
     def _on_lost(self) -> None:
         self.lost.set()
         self._listener.on_lost()  # before whoever asked looks for another connection
-        for number, future in self._air.items():
-            if not future.done():
-                future.set_exception(Lost(had_begun=bool(self._running[number])))
+        for number, asked in self._air.items():
+            had_begun = bool(self._running[number])
+            if not asked.future.done():
+                asked.future.set_exception(Lost(had_begun))
+            elif had_begun:
+                self._listener.on_died(asked.key, asked.request, asked.alone)
         self._air.clear()
         self._arena.close()

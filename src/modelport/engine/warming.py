@@ -13,6 +13,7 @@ import numpy as np
 from modelport.core.errors import ConfigError, InvalidInput
 from modelport.core.signature import Signature
 from modelport.core.tensors import Array, Batch
+from modelport.engine.merging import join, part
 from modelport.engine.opening import LoadedModel
 from modelport.runtimes.base import Model
 from modelport.semantics.example import example_request, generated_row
@@ -53,6 +54,8 @@ class Warmed:
     """Inputs, rows and seconds of what was measured."""
     merges: bool = False
     """Whether requests may share a batch: each row of one is answered as if it were alone."""
+    pads: bool = False
+    """Whether that holds for rows of different lengths, padded as the owner says."""
 
 
 def warm_up(loaded: LoadedModel, size_of: Callable[[Batch, int], int]) -> Warmed:
@@ -82,12 +85,12 @@ def warm_up(loaded: LoadedModel, size_of: Callable[[Batch, int], int]) -> Warmed
         if isinstance(error, InvalidInput):
             raise ConfigError(f"example 1 of model.toml: {error.message}") from error
         raise
-    merges = (
-        loaded.view.signature.is_batched
-        and seconds < _LONGEST_TRY_S * rows
-        and _is_by_rows(loaded.model, {name: tensor[:1] for name, tensor in batch.items()})
-    )
-    return Warmed(seconds / size_of(batch, rows), ((batch, rows, seconds),), merges)
+    merges = pads = False
+    if loaded.view.signature.is_batched and seconds < _LONGEST_TRY_S * rows:
+        row = {name: tensor[:1] for name, tensor in batch.items()}
+        merges = _is_by_rows(loaded.model, row)
+        pads = merges and bool(loaded.batching.padding.values) and _can_pad(loaded, row)
+    return Warmed(seconds / size_of(batch, rows), ((batch, rows, seconds),), merges, pads)
 
 
 def _timed(model: Model, batch: Batch) -> float:
@@ -97,7 +100,7 @@ def _timed(model: Model, batch: Batch) -> float:
         started = time.perf_counter()
         _run(model, batch)
         times.append(time.perf_counter() - started)
-    return float(np.median(times))
+    return min(times)  # the rest of a longer run was something else
 
 
 def _run(model: Model, batch: Batch) -> Batch:
@@ -126,6 +129,44 @@ def _is_by_rows(model: Model, row: Batch) -> bool:
     except Exception as error:
         _log.info("requests do not share batches: %s", error)
         return False
+
+
+def _can_pad(loaded: LoadedModel, row: Batch) -> bool:
+    """Whether rows of two lengths, padded as the owner says, are answered as each is alone."""
+    signature, padding = loaded.view.signature, loaded.batching.padding
+    longest = max(size for name in padding.values for size in row[name].shape[1:])
+    # No longer than the example: there may be a longest row that the model takes.
+    rows = [_of_length(loaded, row, max(least, longest + least - 3)) for least in (2, 3)]
+    try:
+        alone = [_run(loaded.model, each) for each in rows]
+        outputs = _run(loaded.model, join(signature, rows, padding).batch)
+        parts = part(signature, outputs, rows, [1, 1], padding)
+        wrong = [
+            n
+            for own, given in zip(alone, parts, strict=True)
+            for n in own
+            if not _is_same(given[n], own[n])
+        ]
+    except Exception as error:
+        _log.warning("rows of different lengths do not share batches: %s", error)
+        return False
+    if wrong:
+        _log.warning(
+            "rows of different lengths do not share batches: padded together, '%s' is not what it"
+            " is for each row alone; look at pad, mask_of and cut_like in model.toml",
+            wrong[0],
+        )
+    return not wrong
+
+
+def _of_length(loaded: LoadedModel, row: Batch, length: int) -> Batch:
+    """The row with its padded inputs of another length."""
+    longer = dict(row)
+    for spec in loaded.view.signature.inputs:
+        if spec.name in loaded.batching.padding.values:
+            shape = (1, *(length if size is None else size for size in spec.shape[1:]))
+            longer[spec.name] = np.resize(row[spec.name], shape)
+    return longer
 
 
 def _varied(tensor: Array) -> Array:

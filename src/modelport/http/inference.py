@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
-from modelport.core.errors import DeadlineExceeded
+from modelport.core.errors import DeadlineExceeded, Overloaded
 from modelport.core.messages import InferRequest, InferResponse
 from modelport.core.signature import Signature
 from modelport.core.tensors import Batch
@@ -35,6 +35,8 @@ ARRAY_BYTES = 1024 * 1024
 """The same for a body of numbers in binary, which are looked at in bulk."""
 _ELEMENTS = 16 * 1024
 """An answer up to this many written elements is encoded on the event loop."""
+
+_SAYS_PRIORITY = b'"priority"'
 
 _THREADS = ThreadPoolExecutor(4, "modelport-codec")
 """Few, and of their own: a thread goes on after its client has left, and a small packed body may
@@ -133,7 +135,12 @@ def inference(
             return again()(body) if version.is_retired else at_length.held(body, arrived, deadline)
         door = version.door
         if door is not None:
-            door(caller, priority)
+            try:
+                door(caller, priority)
+            except Overloaded:
+                # The scheduler judges a body that asks for another turn, once that is decoded.
+                if refine is None or body.find(_SAYS_PRIORITY, 0, TEXT_BYTES) < 0:
+                    raise
         if len(body) > long_bytes:
             return at_length.whole(loaded, body, arrived, deadline)
         try:
@@ -158,7 +165,14 @@ def inference(
         started = clock()
         reply = encode(response, asked)
         encode_s = clock() - started
-        metrics.answered(decode_s, response.queue_s, response.run_s, encode_s, response.rows)
+        metrics.answered(
+            decode_s,
+            response.queue_s,
+            response.run_s,
+            encode_s,
+            response.rows,
+            response.batch_rows,
+        )
         return reply
 
     return handle
@@ -254,7 +268,14 @@ class _AtLength(Generic[A]):
         else:
             reply = encode(response, asked)
         encode_s = time.monotonic() - started
-        self._metrics.answered(decode_s, response.queue_s, response.run_s, encode_s, response.rows)
+        self._metrics.answered(
+            decode_s,
+            response.queue_s,
+            response.run_s,
+            encode_s,
+            response.rows,
+            response.batch_rows,
+        )
         return reply
 
 

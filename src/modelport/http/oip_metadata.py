@@ -63,7 +63,7 @@ def metadata_routes(
 
     async def config(request: Request) -> Response:
         version = _version(engine, request)
-        return JSONResponse(_config(version, await known(version)))
+        return JSONResponse(_config(engine, version, await known(version)))
 
     async def statistics(request: Request) -> Response:
         versions = [_version(engine, request)] if "name" in request.path_params else engine.versions
@@ -123,15 +123,20 @@ def _tensors(specs: Iterable[TensorSpec]) -> list[dict[str, Any]]:
     ]
 
 
-def _config(version: Version, known: Described) -> dict[str, Any]:
+def _config(engine: Engine, version: Version, known: Described) -> dict[str, Any]:
     signature = known.description.signature
+    rows = engine.batch_rows(version)
+
+    optional = {n for n, m in known.semantics.inputs.items() if m.mask_of is not None}
 
     def tensors(specs: Iterable[TensorSpec]) -> list[dict[str, Any]]:
         return [
             {
                 "name": spec.name,
                 "data_type": _CONFIG_TYPES.get(spec.dtype, f"TYPE_{spec.dtype.value}"),
-                "dims": sizes(spec.shape),
+                # With a largest batch, shapes are those of a row; without, they are whole.
+                "dims": sizes(spec.row_shape if rows else spec.shape),
+                **({"optional": True} if spec.name in optional else {}),
             }
             for spec in specs
         ]
@@ -140,8 +145,7 @@ def _config(version: Version, known: Described) -> dict[str, Any]:
         "name": version.name,
         "platform": known.description.runtime,
         "backend": "modelport",
-        # 0: the shapes above are whole, with the batch's dimension where there is one.
-        "max_batch_size": 0,
+        "max_batch_size": rows,
         "input": tensors(signature.inputs),
         "output": tensors(signature.outputs),
     }
@@ -149,13 +153,12 @@ def _config(version: Version, known: Described) -> dict[str, Any]:
 
 def _statistics(version: Version, report: Report) -> dict[str, Any]:
     own = [m for m in report.models if (m.model, m.version) == (version.name, version.version)]
-    answered = sum(m.requests - sum(m.errors.values()) for m in own)
     failed = sum(sum(m.errors.values()) for m in own)
     return {
         "name": version.name,
         "version": version.version,
         "inference_count": sum(m.rows for m in own),
-        "execution_count": answered,
+        "execution_count": round(sum(m.batches for m in own)),
         "inference_stats": {
             "success": _duration(own, "total"),
             "fail": {"count": failed, "ns": 0},

@@ -25,16 +25,22 @@ def own_parameters(parameters: Mapping[str, Any]) -> dict[str, Parameter]:
     """The parameters that are for the model.
 
     Raises:
-        InvalidInput: one is no text, number or truth value.
+        InvalidInput: one is no text, number of 64 bits or truth value.
     """
     own = {name: value for name, value in parameters.items() if name not in _OF_THE_PROTOCOL}
     for name, value in own.items():
-        if not isinstance(value, bool | int | float | str):
+        is_number = isinstance(value, float) or (isinstance(value, int) and _fits(value))
+        if not (is_number or isinstance(value, str)):
+            shown = "a larger number" if isinstance(value, int) else repr(str(value)[:40])
             raise InvalidInput(
-                f"the parameter '{name[:80]}' is a text, a number, true or false, and"
-                f" {str(value)[:40]!r} came"
+                f"the parameter '{name[:80]}' is a text, a number of 64 bits, true or false, and"
+                f" {shown} came"
             )
     return own
+
+
+def _fits(value: int) -> bool:
+    return -(2**63) <= value < 2**64
 
 
 def flag(parameters: Mapping[str, Any] | None, name: str, default: bool) -> bool:

@@ -7,7 +7,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["available_cpus"]
+__all__ = ["SWITCH_S", "available_cpus"]
+
+SWITCH_S = 0.0005
+"""For `sys.setswitchinterval`: a thread whose run has ended waits so long for the event loop to let
+it go on, and not 5 ms."""
 
 _CGROUP = Path("/sys/fs/cgroup")
 _MEMBERSHIP = Path("/proc/self/cgroup")

@@ -27,6 +27,7 @@ __all__ = [
     "ModelMetrics",
     "Report",
     "VersionMemory",
+    "VersionPadding",
     "add_reports",
     "exposition",
 ]
@@ -64,6 +65,8 @@ class ModelMetrics(msgspec.Struct):
     protocol: str
     requests: int = 0
     rows: int = 0
+    batches: float = 0.0
+    """Runs of the model; one that answered several requests counts for each by its rows."""
     errors: dict[str, int] = {}
     """By the error's code."""
     stages: dict[str, Histogram] = msgspec.field(
@@ -76,11 +79,27 @@ class ModelMetrics(msgspec.Struct):
         return self.model, self.version, self.protocol
 
     def answered(
-        self, decode_s: float, queue_s: float, run_s: float, encode_s: float, rows: int
+        self,
+        decode_s: float,
+        queue_s: float,
+        run_s: float,
+        encode_s: float,
+        rows: int,
+        batch_rows: int = 0,
     ) -> None:
-        """Count a request that was answered, with the seconds that each stage took."""
+        """Count a request that was answered, with the seconds that each stage took.
+
+        Args:
+            decode_s: from its body to its tensors.
+            queue_s: until the model was asked.
+            run_s: of the model.
+            encode_s: from the model's answer to its body.
+            rows: how many it had.
+            batch_rows: how many ran together, those of others counted; 0: these alone.
+        """
         self.requests += 1
         self.rows += rows
+        self.batches += rows / batch_rows if batch_rows > rows else 1.0
         stages = self.stages
         stages["decode"].observe(decode_s)
         stages["queue"].observe(queue_s)
@@ -97,6 +116,7 @@ class ModelMetrics(msgspec.Struct):
         """Count all that another process has counted for the same version."""
         self.requests += other.requests
         self.rows += other.rows
+        self.batches += other.batches
         for code, count in other.errors.items():
             self.errors[code] = self.errors.get(code, 0) + count
         for stage, histogram in other.stages.items():
@@ -114,6 +134,16 @@ class VersionMemory(msgspec.Struct, frozen=True):
     """How often it had to make room for others."""
 
 
+class VersionPadding(msgspec.Struct, frozen=True):
+    """How much of the batches of one version was padding; of versions whose rows may be padded."""
+
+    model: str
+    version: str
+    elements: int
+    """Of all inputs, padding counted."""
+    padding: int
+
+
 class Report(msgspec.Struct):
     """Everything that one process has counted since it started."""
 
@@ -124,6 +154,7 @@ class Report(msgspec.Struct):
     """Open now."""
     memory: list[VersionMemory] = []
     cache: CacheReport = msgspec.field(default_factory=CacheReport)
+    padding: list[VersionPadding] = []
 
 
 class Gathered(msgspec.Struct, frozen=True):
@@ -141,6 +172,7 @@ def add_reports(reports: Iterable[Report]) -> Report:
     reports = list(reports)
     models: dict[tuple[str, str, str], ModelMetrics] = {}
     memory: dict[tuple[str, str], VersionMemory] = {}
+    padding: dict[tuple[str, str], VersionPadding] = {}
     total = Report(models=[], rejected={})
     for report in reports:
         total.connections += report.connections
@@ -152,9 +184,13 @@ def add_reports(reports: Iterable[Report]) -> Report:
         for more in report.memory:
             known = memory.get((more.model, more.version))
             memory[more.model, more.version] = more if known is None else _both(known, more)
+        for other in report.padding:
+            name = other.model, other.version
+            padding[name] = _all_padding(padding.get(name), other)
     total.models = [models[key] for key in sorted(models)]
     total.memory = [memory[key] for key in sorted(memory)]
     total.cache = add_cache_reports(report.cache for report in reports)
+    total.padding = [padding[key] for key in sorted(padding)]
     return total
 
 
@@ -165,6 +201,13 @@ def _both(one: VersionMemory, other: VersionMemory) -> VersionMemory:
         one.resident_bytes + other.resident_bytes,
         one.evictions + other.evictions,
     )
+
+
+def _all_padding(known: VersionPadding | None, more: VersionPadding) -> VersionPadding:
+    if known is None:
+        return more
+    elements, padding = known.elements + more.elements, known.padding + more.padding
+    return VersionPadding(more.model, more.version, elements, padding)
 
 
 def exposition(gathered: Gathered) -> bytes:
@@ -191,6 +234,11 @@ def _families(gathered: Gathered) -> Iterator[Metric]:
         "modelport_requests", "Requests that named a model.", labels=labels
     )
     rows = CounterMetricFamily("modelport_rows", "Rows that were answered.", labels=labels)
+    batches = CounterMetricFamily(
+        "modelport_batches",
+        "Runs of the model; rows by batches is how many were answered together.",
+        labels=labels,
+    )
     errors = CounterMetricFamily(
         "modelport_errors", "Requests that ended in an error.", labels=[*labels, "code"]
     )
@@ -202,11 +250,12 @@ def _families(gathered: Gathered) -> Iterator[Metric]:
     for metrics in report.models:
         requests.add_metric(list(metrics.key), metrics.requests)
         rows.add_metric(list(metrics.key), metrics.rows)
+        batches.add_metric(list(metrics.key), metrics.batches)
         for code, count in sorted(metrics.errors.items()):
             errors.add_metric([*metrics.key, code], count)
         for stage, histogram in metrics.stages.items():
             latency.add_metric([*metrics.key, stage], _buckets(histogram), histogram.total)
-    yield from (requests, rows, errors, latency)
+    yield from (requests, rows, batches, errors, latency)
     rejected = CounterMetricFamily(
         "modelport_rejected", "Requests refused before they reached a model.", labels=["code"]
     )
@@ -228,6 +277,7 @@ def _families(gathered: Gathered) -> Iterator[Metric]:
         evictions.add_metric([taken.model, taken.version], taken.evictions)
     yield from (resident, evictions)
     yield from cache_families(report.cache)
+    yield from _padding_families(report.padding)
     yield GaugeMetricFamily("modelport_connections", "Connections open now.", report.connections)
     yield GaugeMetricFamily(
         "modelport_workers", "Worker processes that serve now.", gathered.workers
@@ -235,6 +285,23 @@ def _families(gathered: Gathered) -> Iterator[Metric]:
     yield CounterMetricFamily(
         "modelport_worker_restarts", "Worker processes that were replaced.", gathered.restarts
     )
+
+
+def _padding_families(versions: Iterable[VersionPadding]) -> Iterator[Metric]:
+    elements = CounterMetricFamily(
+        "modelport_batch_elements",
+        "Elements of the batches of models whose rows may be padded.",
+        labels=["model", "version"],
+    )
+    padding = CounterMetricFamily(
+        "modelport_padding_elements",
+        "Those among them that only fill shorter rows up.",
+        labels=["model", "version"],
+    )
+    for each in versions:
+        elements.add_metric([each.model, each.version], each.elements)
+        padding.add_metric([each.model, each.version], each.padding)
+    yield from (elements, padding)
 
 
 def _buckets(histogram: Histogram) -> list[tuple[str, float]]:

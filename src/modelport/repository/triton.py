@@ -1,7 +1,8 @@
 """`config.pbtxt`: what a repository made for Triton says of a model, as far as it applies here.
 
-Applied are the tensors' types, shapes and labels, the version policy, the file's name, and which
-backend, and so which file, is meant. The rest is how Triton runs a model; it is named and ignored.
+Applied are the tensors' types, shapes and labels, the rows of a batch, the version policy, the
+file's name, and which backend, and so which file, is meant. The rest is how Triton runs a model; it
+is named and ignored.
 
 Source: https://github.com/triton-inference-server/common/blob/main/protobuf/model_config.proto
 """
@@ -76,6 +77,8 @@ class TritonConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How many of the newest versions are served; None: all."""
     versions: tuple[str, ...] | None = None
     """Which versions are served; None: all."""
+    max_batch_size: int | None = None
+    """Most rows of a batch; 0: no requests share one; None where it is not said."""
     inputs: tuple[TensorSpec, ...] = ()
     outputs: tuple[TensorSpec, ...] = ()
     labels: dict[str, str] = {}
@@ -211,7 +214,10 @@ def _config(raw: Message, folder: str) -> TritonConfig:
     if "ensemble_scheduling" in raw:
         backend = "ensemble"
     inputs, outputs = _messages(raw, "input"), _messages(raw, "output")
-    is_batched = (_one(raw, "max_batch_size", int) or 0) > 0
+    most = _one(raw, "max_batch_size", int)
+    if most is not None and most < 0:
+        raise _wrong(f"max_batch_size is 0 or more, not {most}")
+    is_batched = bool(most)
     parameters = {
         _text(p, "key"): _text(v, "string_value")
         for p in _messages(raw, "parameters")
@@ -223,6 +229,7 @@ def _config(raw: Message, folder: str) -> TritonConfig:
         file=_file(raw),
         newest=newest,
         versions=versions,
+        max_batch_size=most,
         inputs=tuple(_spec("input", message, is_batched) for message in inputs),
         outputs=tuple(_spec("output", message, is_batched) for message in outputs),
         labels={

@@ -13,7 +13,7 @@ from modelport.core.errors import InvalidInput
 from modelport.core.tensors import Array, Batch, DType, bytes_tensor, decode_text
 from modelport.runtimes._plan import Column, Output, Plan
 from modelport.runtimes.base import Description
-from modelport.runtimes.onnx import open_session
+from modelport.runtimes.onnx import bare, open_session
 
 __all__ = ["ConvertedModel", "Graph", "check_choices"]
 
@@ -40,7 +40,7 @@ class ConvertedModel:
     def __init__(
         self, model: Path | bytes, graph: Graph, plan: Plan, description: Description, threads: int
     ) -> None:
-        self._run = open_session(model, threads).run
+        self._run = bare(open_session(model, threads)).run
         overflow = [graph.overflow] if graph.overflow is not None else []
         self._graph_outputs = [*graph.outputs, *overflow]
         self._overflows = bool(overflow)

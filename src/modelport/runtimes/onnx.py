@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort  # type: ignore[import-untyped]  # it has no types
@@ -24,7 +25,7 @@ from modelport.runtimes._onnx_external import check_external_data
 from modelport.runtimes._onnx_packed import is_worth_packing, packed
 from modelport.runtimes.base import Description, LoadOptions, Runtime
 
-__all__ = ["RUNTIME", "OnnxModel", "open_session"]
+__all__ = ["RUNTIME", "OnnxModel", "bare", "open_session"]
 
 _log = logging.getLogger(__name__)
 _DTYPES = {
@@ -98,7 +99,7 @@ class OnnxModel:
             beside: the same on one thread, for runs beside others; None: `session` does all.
         """
         self._session = session
-        self._beside = beside or session
+        self._beside = bare(beside or session)
         self._outputs = [node.name for node in session.get_outputs()]
         self._texts = tuple(n.name for n in session.get_inputs() if n.type == "tensor(string)")
         inputs = tuple(_spec(n.name, n.type, n.shape) for n in session.get_inputs())
@@ -123,9 +124,7 @@ class OnnxModel:
 
         return partial(self._run, self._session if alone else self._beside, batch, options), stop
 
-    def _run(
-        self, session: ort.InferenceSession, batch: Batch, options: ort.RunOptions | None
-    ) -> Batch:
+    def _run(self, session: Any, batch: Batch, options: ort.RunOptions | None) -> Batch:
         feed = dict(batch)
         for name in self._texts:
             feed[name] = decode_text(name, feed[name])
@@ -150,6 +149,12 @@ class OnnxModel:
                     (text.encode() for text in value.ravel().tolist()), value.shape
                 )
         return outputs
+
+
+def bare(session: ort.InferenceSession) -> Any:
+    """The session without its wrapper, which looks each run's inputs over in Python: a third of
+    the time of a small model's run. Its own errors are the same."""
+    return getattr(session, "_sess", session)
 
 
 def _load(path: Path, options: LoadOptions) -> OnnxModel:

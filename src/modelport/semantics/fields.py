@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Literal
 
@@ -122,7 +122,8 @@ def plain_view(
 ) -> PlainView:
     """Derive the view of a model from its signature, its semantics and what is a source in it."""
     tensors = tuple(_tensor_field(spec, semantics) for spec in signature.inputs)
-    owners = _owners(tensors, sources)
+    masks = {name for name, meaning in semantics.inputs.items() if meaning.mask_of is not None}
+    owners = _owners(tensors, sources, masks)
     fields = tuple(
         field
         for owner in owners
@@ -159,13 +160,15 @@ def _parts_of(meaning: OutputMeaning) -> tuple[str | None, ...]:
     return () if meaning.boxes is None else (meaning.boxes.scores, meaning.boxes.labels)
 
 
-def _owners(tensors: Sequence[InputField], sources: Sequence[InputField]) -> tuple[InputField, ...]:
-    """Each source in the place of the first tensor that it fills."""
+def _owners(
+    tensors: Sequence[InputField], sources: Sequence[InputField], masks: Set[str]
+) -> tuple[InputField, ...]:
+    """Each source in the place of the first tensor that it fills; masks need nobody."""
     owners: list[InputField] = []
     for tensor in tensors:
         filling = [source for source in sources if tensor.name in source.fills]
         owners += [source for source in filling if source not in owners] or (
-            [] if filling else [tensor]
+            [] if filling or tensor.name in masks else [tensor]
         )
     return tuple(owners)
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from modelport.core.semantics import Field, InputMeaning
-from modelport.core.signature import TensorSpec
+from modelport.core.signature import Signature, TensorSpec, show_shape
 from modelport.core.tensors import DType
+from modelport.kit.words import nearest
 from modelport.semantics.toml_tables import wrong
 
-__all__ = ["check_input", "check_range"]
+__all__ = ["check_input", "check_mask", "check_range", "is_value_of"]
 
 
 def check_input(name: str, meaning: InputMeaning, spec: TensorSpec) -> None:
@@ -31,6 +33,30 @@ def check_input(name: str, meaning: InputMeaning, spec: TensorSpec) -> None:
         _check_field(f"inputs.{key}", field, spec.dtype)
 
 
+def check_mask(
+    name: str, original: str, signature: Signature, inputs: Mapping[str, InputMeaning]
+) -> None:
+    """Refuse a mask of what it cannot be one of.
+
+    Raises:
+        ConfigError: says what is wrong, with the table of `model.toml`.
+    """
+    table, spec = f"inputs.{name}", signature.input(name)
+    if original not in inputs:
+        raise wrong(table, f"mask_of: the model has no such input{nearest(original, inputs)}")
+    if inputs[original].mask_of is not None:
+        raise wrong(table, f"mask_of: '{original}' is a mask itself")
+    if spec.dtype is DType.BYTES:
+        raise wrong(table, "mask_of goes with numbers, and the tensor has texts")
+    shape = signature.input(original).shape
+    if spec.shape != shape:
+        raise wrong(
+            table,
+            "mask_of: a mask has the shape of what it masks, and this one is"
+            f" {show_shape(spec.shape)}, '{original}' {show_shape(shape)}",
+        )
+
+
 def check_range(table: str, minimum: float | None, maximum: float | None) -> None:
     """Refuse a range that holds nothing.
 
@@ -49,7 +75,7 @@ def _check_field(table: str, field: Field, dtype: DType) -> None:
         raise wrong(table, f"{dtype.value} has no range")
     check_range(table, field.minimum, field.maximum)
     for choice in field.choices:
-        if not _is_of(dtype, choice):
+        if not is_value_of(dtype, choice):
             raise wrong(table, f"the choice {choice!r} is no value of {dtype.value}")
     if field.choices and not any(_is_within(field, choice) for choice in field.choices):
         raise wrong(table, "no choice is between minimum and maximum")
@@ -63,7 +89,8 @@ def _is_within(field: Field, choice: object) -> bool:
     )
 
 
-def _is_of(dtype: DType, choice: object) -> bool:
+def is_value_of(dtype: DType, choice: object) -> bool:
+    """Whether a value of a TOML file is one of a type; a number is no truth value."""
     if dtype is DType.BYTES or dtype is DType.BOOL:
         return isinstance(choice, str if dtype is DType.BYTES else bool)
     if isinstance(choice, bool) or not isinstance(choice, int | float):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["INPUT_KEYS", "OUTPUT_KEYS", "SOURCE_KEYS"]
+__all__ = ["BATCHING_KEYS", "INPUT_KEYS", "OUTPUT_KEYS", "SOURCE_KEYS"]
 
 
 def _table(*groups: tuple[str, str]) -> dict[str, str]:
@@ -29,8 +29,18 @@ INPUT_KEYS: Mapping[str, str] = _table(
     ("tokenizer max_tokens", "kind = 'text' with it"),
     ("rate", "kind = 'audio' with it"),
     ("tensor", "kind = 'image', 'text' or 'audio' with it"),
+    ("padding pad_value padding_value fill pad_token_id", "'pad'"),
+    ("mask attention_mask mask_for", "'mask_of'"),
 )
 """By a word in `[inputs.NAME]` without a kind."""
+
+BATCHING_KEYS: Mapping[str, str] = _table(
+    ("max_batch max_batch_size batch_size size rows max_size preferred_batch_size", "'max_rows'"),
+    ("enable on active dynamic dynamic_batching batch disabled", "'enabled'"),
+    ("latency latency_objective target slo max_latency max_latency_ms p99", "'objective'"),
+    ("wait max_wait timeout batch_timeout max_queue_delay_microseconds delay", "'objective'"),
+)
+"""By a word in `[batching]`."""
 
 _FILLS = ("input input_name fills", "'tensor'")
 
@@ -94,6 +104,7 @@ OUTPUT_KEYS: Mapping[str, str] = _table(
     ("normalized normalised", "'relative'"),
     ("units", "'unit'"),
     ("softmax", "kind = 'logits'"),
+    ("cut trim crop length_of unpad", "'cut_like'"),
     ("activation", "kind = 'logits', or kind = 'multilabel' with sigmoid = true"),
 )
 """By a word in `[outputs.NAME]`."""

@@ -23,11 +23,12 @@ from modelport.core.semantics import (
 from modelport.core.signature import Shape, Signature, TensorSpec, sizes
 from modelport.core.tensors import DType
 from modelport.kit.words import nearest
-from modelport.semantics.inputs import check_input
+from modelport.semantics.inputs import check_input, check_mask
 from modelport.semantics.outputs import check_output
 from modelport.semantics.toml_tables import (
     KINDS,
     SOURCES,
+    BatchingTable,
     Example,
     InputTable,
     ModelToml,
@@ -39,6 +40,7 @@ from modelport.semantics.toml_tables import (
 __all__ = [
     "KINDS",
     "SOURCES",
+    "BatchingTable",
     "Example",
     "InputTable",
     "ModelToml",
@@ -49,6 +51,7 @@ __all__ = [
 ]
 
 
+_OF_TENSORS = ("columns", "dtype", "shape", "pad", "mask_of")
 _BOXES = Boxes.__struct_fields__
 _ONLY_OF: dict[str, tuple[OutputKind, ...]] = {
     "top_k": ("probabilities", "logits"),
@@ -85,14 +88,16 @@ def merge(said: Semantics, toml: ModelToml, signature: Signature) -> Semantics:
             continue
         if key not in places:
             raise _unknown("inputs", key, [*inputs, *places])
-        if table.columns or table.dtype or table.shape is not None:
-            raise wrong(f"inputs.{key}", "a column has no columns, dtype or shape of its own")
+        if any(getattr(table, name) not in (None, ()) for name in _OF_TENSORS):
+            raise wrong(f"inputs.{key}", f"a column has no {', '.join(_OF_TENSORS)} of its own")
         meaning = inputs[places[key]]
         field = _field(meaning.column_fields.get(key, meaning.field), table)
         fields = {**meaning.column_fields, key: field}
         inputs[places[key]] = msgspec.structs.replace(meaning, column_fields=fields)
     for name, meaning in inputs.items():
         check_input(name, meaning, signature.input(name))
+        if meaning.mask_of is not None:
+            check_mask(name, meaning.mask_of, signature, inputs)
     return Semantics(
         title=toml.title or said.title,
         description=toml.description or said.description,
@@ -151,6 +156,7 @@ def _input(said: InputMeaning, table: InputTable) -> InputMeaning:
         columns=table.columns or said.columns,
         field=_field(said.field, table),
         column_fields=fields if len(table.columns) in (0, len(said.columns)) else {},
+        mask_of=table.mask_of or said.mask_of,
     )
 
 

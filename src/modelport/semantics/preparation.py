@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+
 from modelport.core.errors import ConfigError, DeadlineExceeded, InvalidInput
 from modelport.core.messages import Frame
 from modelport.core.signature import Signature
@@ -58,14 +60,28 @@ class Preparation:
 class Preparer:
     """All preparations of one model."""
 
-    def __init__(self, parts: Sequence[Preparation], signature: Signature) -> None:
+    def __init__(
+        self,
+        parts: Sequence[Preparation],
+        signature: Signature,
+        masks: Mapping[str, str] | None = None,
+    ) -> None:
+        """
+        Args:
+            parts: the sources.
+            signature: the model's.
+            masks: by tensor: the one that it is the mask of.
+        """
         self._parts = parts
+        self._masks = masks or {}
         self._sources = {field.name: field for part in parts for field in part.fields}
         self._own = {spec.name: spec for spec in signature.inputs}
 
     def applies(self, inputs: Batch) -> bool:
-        """Whether a request holds a source."""
-        return any(self._is_source(name, tensor) for name, tensor in inputs.items())
+        """Whether a request holds a source, or lacks a mask that can be made."""
+        return any(self._is_source(name, tensor) for name, tensor in inputs.items()) or any(
+            mask not in inputs and original in inputs for mask, original in self._masks.items()
+        )
 
     def is_short(self, inputs: Batch) -> bool:
         """Whether it takes less time than a hand-over to a thread."""
@@ -106,6 +122,10 @@ class Preparer:
             made = part.run({name: tensors.pop(name) for name in given}, check)
             tensors |= made.inputs
             frames |= made.frames
+        for mask, original in self._masks.items():
+            if mask not in tensors and original in tensors:
+                # All of it is real; what a batch is filled up with later is not.
+                tensors[mask] = np.ones(tensors[original].shape, self._own[mask].dtype.numpy)
         return Prepared(tensors, frames)
 
     def _is_source(self, name: str, tensor: Array) -> bool:

@@ -24,11 +24,12 @@ from modelport.core.semantics import (
 from modelport.core.settings import Placement
 from modelport.core.tensors import DType
 from modelport.kit.tables import check_keys, read_table, read_value, tables
-from modelport.semantics.meant import INPUT_KEYS, OUTPUT_KEYS, SOURCE_KEYS
+from modelport.semantics.meant import BATCHING_KEYS, INPUT_KEYS, OUTPUT_KEYS, SOURCE_KEYS
 
 __all__ = [
     "KINDS",
     "SOURCES",
+    "BatchingTable",
     "Example",
     "InputTable",
     "ModelToml",
@@ -56,6 +57,10 @@ class InputTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_onl
     choices: tuple[str | int | float | bool, ...] = ()
     nullable: bool | None = None
     description: str | None = None
+    pad: int | float | bool | str | None = None
+    """What shorter rows are filled up with to share a batch, along their free dimensions."""
+    mask_of: str | None = None
+    """The input of which it tells what is real (1) and what padding (0); need not be sent."""
 
 
 class OutputTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -75,12 +80,23 @@ class OutputTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_on
     overlap: float | None = None
     unit: str | None = None
     description: str | None = None
+    cut_like: str | None = None
+    """The padded input whose lengths its free dimensions have."""
 
 
 class Example(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """`[[examples]]`: a request in plain JSON."""
 
     input: Any
+
+
+class BatchingTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """`[batching]`: bounds on how requests share a run of the model."""
+
+    enabled: bool | None = None
+    max_rows: int | None = None
+    objective: float | str | None = None
+    """Seconds, or a text such as `50ms`."""
 
 
 class ModelToml(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -98,6 +114,7 @@ class ModelToml(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
     sources: dict[str, Source] = {}
     """`[inputs.NAME]` with a `kind`: what a person gives in place of tensors."""
     outputs: dict[str, OutputTable] = {}
+    batching: BatchingTable = BatchingTable()
     examples: tuple[Example, ...] = ()
 
 
@@ -116,7 +133,7 @@ _VALUES: dict[str, Any] = {
     "cache": bool,
     "placement": Placement,
 }
-_GROUPS = ("inputs", "outputs", "examples")
+_GROUPS = ("inputs", "outputs", "batching", "examples")
 
 
 def read_model_toml(path: Path) -> ModelToml:
@@ -144,6 +161,9 @@ def read_model_toml(path: Path) -> ModelToml:
         inputs={n: _input(file, n, table) for n, table in inputs.items() if "kind" not in table},
         sources={n: _source(file, n, table) for n, table in inputs.items() if "kind" in table},
         outputs={n: _output(file, n, table) for n, table in outputs.items()},
+        batching=read_table(
+            f"{file}, [batching]", raw.get("batching", {}), BatchingTable, BATCHING_KEYS
+        ),
         examples=tuple(_examples(file, raw.get("examples", []))),
     )
 

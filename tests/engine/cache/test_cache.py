@@ -16,6 +16,7 @@ from modelport.core.errors import DeadlineExceeded, ModelFailed
 from modelport.core.messages import InferRequest, InferResponse
 from modelport.core.tensors import bytes_tensor
 from modelport.engine.cache.cache import Cache
+from modelport.engine.cache.entry import seal
 from modelport.engine.cache.far import FarStore
 from modelport.engine.cache.identity import Identity
 from modelport.engine.cache.near import NearStore
@@ -376,6 +377,46 @@ def test_a_server_that_fails_or_lies_costs_no_answer(place: Callable[..., Place]
         await here.cache.close()
 
     run(main)
+
+
+def test_what_is_no_answer_though_it_was_sealed_is_run(place: Callable[..., Place]) -> None:
+    class Sealed(DictLink):
+        async def get(self, key: bytes) -> object:
+            return seal(bytes.fromhex(key.rpartition(b":")[2].decode()), b"no tensors")
+
+    here = place(Cache(far=FarStore(Sealed({}), 60, "test")))
+
+    async def main() -> None:
+        assert await here.ask(1) == [2]
+        await here.cache.close()
+
+    run(main)
+    assert here.counts == (0, 1, 0)
+
+
+def test_what_is_no_answer_in_memory_is_run_again(place: Callable[..., Place]) -> None:
+    class Odd(NearStore):
+        def get(self, key: bytes) -> bytes | None:
+            return b"no tensors"
+
+    here = place(Cache(near=Odd(1 << 20, 60)))
+
+    async def main() -> None:
+        assert await here.ask(1) == [2]
+        await here.cache.close()
+
+    run(main)
+
+
+def test_a_request_without_bytes_of_its_own_is_run(place: Callable[..., Place]) -> None:
+    here = place()
+
+    async def main() -> None:
+        for _ in range(2):
+            assert await here.ask(1, parameters={"seed": 2**70}) == [2]
+
+    run(main)
+    assert here.model.runs == 2
 
 
 def test_a_run_that_a_server_could_not_beat_is_not_looked_up_there(

@@ -14,7 +14,7 @@ import pytest
 from modelport.engine.cache.breaker import Breaker
 from modelport.engine.cache.entry import seal
 from modelport.engine.cache.far import FarStore
-from modelport.engine.cache.redis_link import CALL_S, CONNECT_S, LinkFailed, RedisLink
+from modelport.engine.cache.redis_link import CALL_S, CONNECT_S, LinkBusy, LinkFailed, RedisLink
 from tests.engine.cache.clock import Clock
 from tests.engine.cache.redis_server import Fault, Proxy, RedisServer, redis_server
 
@@ -117,6 +117,42 @@ def test_while_it_does_not_answer_nobody_asks_and_a_probe_closes_the_circuit() -
     asyncio.run(main())
 
 
+def test_calls_that_wait_for_each_other_do_not_open_the_circuit() -> None:
+    class Busy(Memory):
+        async def get(self, key: bytes) -> object:
+            raise LinkBusy("busy")
+
+    async def main() -> None:
+        store = FarStore(Busy(), 60, "test")
+        for _ in range(10):
+            assert await store.get(key(1)) is None
+        assert not store.is_open
+        assert store.errors == {"busy": 10}
+
+    asyncio.run(main())
+
+
+def test_a_probe_that_ends_with_the_store_leaves_nothing_behind() -> None:
+    class Hanging(Memory):
+        async def get(self, key: bytes) -> object:
+            if b"probe" in key:
+                await asyncio.Event().wait()
+            raise LinkFailed("timeout")
+
+    async def main() -> None:
+        clock = Clock()
+        store = FarStore(Hanging(), 60, "test", reads=Breaker(failures=1, clock=clock))
+        await store.get(key(1))
+        clock.now = 10
+        await store.get(key(1))
+        await asyncio.sleep(0)
+        async with asyncio.timeout(1):
+            await store.close()
+        assert len(asyncio.all_tasks()) == 1
+
+    asyncio.run(main())
+
+
 def test_a_server_that_takes_no_answers_is_read_all_the_same() -> None:
     async def main() -> None:
         memory, clock = Memory(), Clock()
@@ -131,8 +167,14 @@ def test_a_server_that_takes_no_answers_is_read_all_the_same() -> None:
         assert store.dropped == 10
         assert not store.is_open
         assert bytes(await store.get(key(1)) or b"") == b"payload"
-        memory.fails_put = False
         clock.now = 1.0
+        for number in (5, 6):  # the first is a probe, and the second not made
+            store.put(key(number), b"payload")
+        await written(store)
+        assert store.errors == {"OutOfMemoryError": 4}
+        assert store.dropped == 12
+        memory.fails_put = False
+        clock.now = 3.0
         for number in (3, 4):
             store.put(key(number), b"payload")
         await written(store)
@@ -168,18 +210,24 @@ def redis(tmp_path: Path) -> Iterator[RedisServer]:
         yield server
 
 
-async def worst_s(store: FarStore, span_s: float) -> float:
-    """Ask for what is there and for what is not, for a while; the longest that one took."""
-    worst, until, number = 0.0, time.monotonic() + span_s, 0
+async def asked_s(store: FarStore, span_s: float) -> list[float]:
+    """Ask for what is there and for what is not, for a while; how long each took, sorted."""
+    took_s: list[float] = []
+    until, number = time.monotonic() + span_s, 0
     while time.monotonic() < until:
         number += 1
         started = time.monotonic()
         found = await store.get(key(number % 10))
-        worst = max(worst, time.monotonic() - started)
+        took_s.append(time.monotonic() - started)
         assert found is None or bytes(found) == b"payload %d" % (number % 10)
         store.put(key(number % 10), b"payload %d" % (number % 10))
         await asyncio.sleep(0.001)
-    return worst
+    return sorted(took_s)
+
+
+def most_s(took_s: list[float]) -> float:
+    """What 98 of 100 took at most: the machine may stop for a moment, too."""
+    return took_s[len(took_s) * 98 // 100]
 
 
 async def heals_s(store: FarStore) -> float:
@@ -199,7 +247,7 @@ def with_store(redis: RedisServer, test: Callable[[FarStore, Proxy], Awaitable[N
         await proxy.set("none")
         store = FarStore(RedisLink(proxy.url), 60, "test")
         try:
-            await worst_s(store, 0.3)
+            await asked_s(store, 0.3)
             assert store.stored > 0
             await test(store, proxy)
         finally:
@@ -215,9 +263,9 @@ def test_whatever_stands_between_costs_little_and_is_over_when_it_heals(
 ) -> None:
     async def test(store: FarStore, proxy: Proxy) -> None:
         await proxy.set(fault)
-        assert await worst_s(store, 1.0) < CALL_S + CONNECT_S + 0.1
+        assert (await asked_s(store, 1.0))[-1] < CALL_S + CONNECT_S + 0.3
         assert store.is_open
-        assert await worst_s(store, 1.0) < 0.04  # probes do not keep anybody waiting
+        assert most_s(await asked_s(store, 1.0)) < 0.02  # probes do not keep anybody waiting
         await proxy.set("none")
         assert await heals_s(store) < HEALS_S
 
@@ -233,8 +281,8 @@ def test_a_server_that_dies_or_hangs_is_done_without_until_it_is_back(
             redis.stop()
         else:
             os.kill(redis.pid, signal.SIGSTOP)
-        assert await worst_s(store, 1.0) < CALL_S + CONNECT_S + 0.1
-        assert await worst_s(store, 1.0) < 0.04
+        assert (await asked_s(store, 1.0))[-1] < CALL_S + CONNECT_S + 0.3
+        assert most_s(await asked_s(store, 1.0)) < 0.02
         if fault == "killed":
             await asyncio.to_thread(redis.start)
         else:
@@ -253,12 +301,12 @@ def test_a_server_that_is_full_or_read_only_is_still_read(redis: RedisServer, fa
 
     async def test(store: FarStore, proxy: Proxy) -> None:
         assert redis.ask(*broken).startswith(b"+OK")
-        assert await worst_s(store, 1.0) < 0.04
+        assert most_s(await asked_s(store, 1.0)) < 0.02
         assert await store.get(key(1)) is not None
         stored = store.stored
         assert store.dropped > 0
         assert redis.ask(*mended).startswith(b"+OK")
-        await worst_s(store, 1.5)
+        await asked_s(store, 1.5)
         assert store.stored > stored
 
     with_store(redis, test)
@@ -272,7 +320,7 @@ def test_a_server_that_was_flushed_or_asks_for_a_password_gives_misses(redis: Re
         redis.ask("CONFIG", "SET", "requirepass", "x")
         await proxy.set("refuses")  # connections that are open may go on
         await proxy.set("none")
-        assert await worst_s(store, 0.5) < CALL_S + CONNECT_S + 0.1
+        assert (await asked_s(store, 0.5))[-1] < CALL_S + CONNECT_S + 0.3
         assert store.is_open
         assert await store.get(key(3)) is None
 

@@ -135,6 +135,16 @@ async def test_one_that_is_to_lead_and_leaves_in_the_same_moment_hands_on(
 
 
 @in_loop
+async def test_who_left_in_the_meantime_is_told_nothing(flights: Flights[str], runs: Runs) -> None:
+    tasks = start(flights, runs, 3)
+    await settle()
+    tasks[1].cancel()
+    await settle()
+    runs.begun[0].set_result("a")
+    assert [await tasks[0], await tasks[2]] == [("a", False), ("a", True)]
+
+
+@in_loop
 async def test_when_all_have_left_nothing_stays(flights: Flights[str], runs: Runs) -> None:
     tasks = start(flights, runs, 3)
     await settle()

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from modelport.engine.cache.identity import Identity
+from modelport.core.signature import Signature
+from modelport.engine.cache.identity import Identity, identity_of
 from modelport.engine.opening import Settings, open_version
+from modelport.repository.integrity import MANIFEST, digest_of, listing
 from modelport.repository.layout import Source
+from modelport.repository.store import Manifest
+from modelport.runtimes.base import Description
+from modelport.semantics.model_toml import ModelToml
 
 Sources = Callable[..., Source]
 Trusted = Callable[[Source], frozenset[str]]
@@ -68,6 +74,36 @@ def test_what_only_calculates_is_cached_and_a_program_where_its_owner_says_so(
     found = identity(made, trusted)
     assert (found is not None) == is_cached
     assert found is None or found.is_asked_for == is_asked_for
+
+
+def test_of_a_published_version_every_file_counts(source: Sources, trusted: Trusted) -> None:
+    def published(helper: str) -> Source:
+        made = source(PROGRAM, "p.py", "cache = true", attribute="one")
+        folder = Path(made.path).parent
+        (folder / "helper.py").write_text(helper)
+        files = listing(folder)
+        manifest = Manifest(
+            digest=digest_of(files),
+            files=files,
+            created="",
+            source="p.py",
+            format="python",
+            runtime="Python",
+            signature=Signature((), ()),
+        )
+        (folder / MANIFEST).write_bytes(msgspec.json.encode(manifest))
+        return msgspec.structs.replace(made, folder=str(folder))
+
+    first = identity(published("A = 1"), trusted)
+    assert first == identity(published("A = 1"), trusted)
+    assert first != identity(published("A = 2"), trusted)
+
+
+def test_of_a_folder_the_digest_is_all_there_is(tmp_path: Path) -> None:
+    source = Source(name="m", version="1", path=str(tmp_path), toml="")
+    description = Description(runtime="R", signature=Signature((), ()))
+    found = [identity_of(source, ModelToml(), description, digest, "t") for digest in "abb"]
+    assert found[0] != found[1] == found[2]
 
 
 def test_data_beside_an_onnx_file_belongs_to_it(

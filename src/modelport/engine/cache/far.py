@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from modelport.engine.cache.breaker import Breaker
 from modelport.engine.cache.entry import seal, unseal
-from modelport.engine.cache.redis_link import LinkFailed
+from modelport.engine.cache.redis_link import LinkBusy, LinkFailed
 
 __all__ = ["FarStore", "Link"]
 
@@ -90,6 +90,9 @@ class FarStore:
                 self._reads.succeeded()
                 return None
             payload = await _unsealed(key, entry)
+        except LinkBusy as error:
+            self.errors[error.kind] += 1
+            return None
         except LinkFailed as error:
             self._failed(error.kind)
             return None

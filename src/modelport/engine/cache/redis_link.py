@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import math
+import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
 from modelport.core.errors import ConfigError, MissingLibrary
 
-__all__ = ["CALL_S", "CONNECT_S", "LinkFailed", "RedisLink", "shown"]
+__all__ = ["CALL_S", "CONNECT_S", "LinkBusy", "LinkFailed", "RedisLink", "shown"]
 
 CALL_S = 0.05
 """Seconds that a call may take."""
@@ -34,6 +36,10 @@ class LinkFailed(Exception):
         """
         super().__init__(kind)
         self.kind = kind
+
+
+class LinkBusy(LinkFailed):
+    """A call waited for others of this process until its time was over: no fault of the server."""
 
 
 class RedisLink:
@@ -66,10 +72,14 @@ class RedisLink:
         await self._call("SET", key, value, "PX", max(1, round(ttl_s * 1000)))
 
     async def _call(self, *command: object) -> object:
+        began = math.inf
         try:
             async with asyncio.timeout(CALL_S) as limit, self._slots:
+                began = time.monotonic()
                 return await self._converse(command, limit)
         except TimeoutError as error:
+            if _is_ours(began, limit):
+                raise LinkBusy("busy") from error
             await self._forget()
             raise LinkFailed("timeout") from error
         except Exception as error:  # what a stranger on that port sends can break any parser
@@ -99,6 +109,13 @@ class RedisLink:
     async def close(self) -> None:
         """Close what is not in use."""
         await self._forget()
+
+
+def _is_ours(began: float, limit: asyncio.Timeout) -> bool:
+    """Whether it was this process that took the time: before the call was made, or by a loop that
+    was too busy to look at the reply."""
+    late_s = asyncio.get_running_loop().time() - (limit.when() or 0.0)
+    return time.monotonic() - began < CALL_S / 2 or late_s > CALL_S / 10
 
 
 def shown(url: str) -> str:
