@@ -58,7 +58,7 @@ class ConvertedModel:
         """Run the graph."""
         if self._limited:
             check_choices(self._plan, batch)
-        values = self._run(self._graph_outputs, self._feed(batch))
+        values = self._run(self._graph_outputs, self._feed(batch), None)
         if self._overflows and values.pop():
             raise InvalidInput("a number is too large for the model's trees")
         return {
