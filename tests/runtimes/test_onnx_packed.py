@@ -210,11 +210,12 @@ def test_processes_that_load_at_once_make_one_entry(file: Path, tmp_path: Path) 
 
 def test_two_loads_share_the_memory_of_the_weights(file: Path, tmp_path: Path) -> None:
     program = """
-import sys
+import logging, sys
 from pathlib import Path
 import numpy as np
 from modelport.runtimes.base import LoadOptions, load
 
+logging.basicConfig(level=logging.INFO)
 options = LoadOptions(digest=sys.argv[2], cache_dir=Path(sys.argv[3]))
 x = np.ones((1, int(sys.argv[4])), np.float32)
 
@@ -231,6 +232,8 @@ for _ in range(8):  # the first one makes the entry
 """
     command = [sys.executable, "-c", program, str(file), digest(file)]
     command += [str(tmp_path / "cache"), str(SIDE)]
-    grown = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    grown = done.stdout.split()
     one_copy = 2 * SIDE * SIDE * 4 / 1024
-    assert sum(map(int, grown[2:])) < 2 * one_copy  # six copies, if each had its own
+    # Six copies, if each had its own.
+    assert sum(map(int, grown[2:])) < 2 * one_copy, done.stderr
