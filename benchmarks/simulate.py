@@ -14,7 +14,7 @@ from benchmarks.errors import BenchError
 from benchmarks.simulation.arrivals import SHAPES, recorded
 from benchmarks.simulation.cells import Cell, closed, of_arrivals, opened, policies
 from benchmarks.simulation.machine import MACHINES, Machine, from_file, measured
-from benchmarks.simulation.policies import ours, unbatched
+from benchmarks.simulation.policies import ours
 from benchmarks.simulation.shown import Line, cell_table, compared, plot
 
 __all__ = ["main"]
@@ -90,9 +90,7 @@ def _sweep(cells: Sequence[Cell]) -> int:
         Line(
             cell.machine.name,
             cell.name,
-            "client" in cell.name,
             cell.run(ours()),
-            cell.run(unbatched),
             cell.sweep(),
         )
         for cell in cells

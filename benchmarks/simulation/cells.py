@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 from benchmarks.simulation.arrivals import SHAPES, Arrival, Closed, Load, Open
 from benchmarks.simulation.machine import Machine
@@ -17,12 +18,13 @@ __all__ = ["DEADLINE_S", "SWEEP", "Cell", "Swept", "closed", "of_arrivals", "ope
 DEADLINE_S = 1.0
 """Of each request in an open loop."""
 _WARM_ROWS, _ROWS = 8000, 4000
-_RUNS = 60
+_RUNS = 120
 """A simulation lasts so many runs of one row at least."""
 _SIZES = (1, 4, 8, 16, 32, 64, 128)
 _WAITS_S = (0.0, 0.5e-3, 1e-3, 2e-3, 5e-3, 10e-3)
 SWEEP = [(size, wait) for size in _SIZES for wait in _WAITS_S if size > 1 or not wait]
 """Sizes and waits that somebody might choose."""
+_QUEUE, _SHORT = 1024, 128
 _COMMON = ((8, 5e-3), (32, 1e-3), (32, 10e-3))
 
 
@@ -52,9 +54,12 @@ class Cell:
         if isinstance(self.load, Closed):  # what learns nothing needs no long warm-up
             left_s = 0.9 * self.warm_s
             cell = replace(self, warm_s=self.warm_s - left_s, seconds=self.seconds - left_s)
-        for instances in range(1, self.machine.at_once + 1):
+        # Where nobody waits for answers the length of the queue decides who is answered in time.
+        queues = (_QUEUE,) if isinstance(self.load, Closed) else (_QUEUE, _SHORT)
+        for count, queue in product(range(1, self.machine.at_once + 1), queues):
             for size, wait_s in settings:
-                yield _title(size, wait_s, instances), cell.run(fixed(size, wait_s, instances))
+                name = _title(size, wait_s, count, queue)
+                yield name, cell.run(fixed(size, wait_s, count, queue))
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,7 @@ def policies(objective_s: float) -> Mapping[str, Make]:
     }
 
 
-def _title(size: int, wait_s: float, instances: int) -> str:
+def _title(size: int, wait_s: float, instances: int, queue: int = _QUEUE) -> str:
     times = f", {instances} instances" if instances > 1 else ""
-    return f"fixed {size}, {wait_s * 1e3:g} ms{times}"
+    short = f", queue of {queue}" if queue != _QUEUE else ""
+    return f"fixed {size}, {wait_s * 1e3:g} ms{times}{short}"

@@ -31,8 +31,8 @@ class Machine:
     """Most runs at once."""
     noise: float = 0.03
     """The usual deviation, as a part."""
-    outliers: float = 0.002
-    """The part of the runs that takes ten times what a row takes in addition."""
+    outliers: float = 0.005
+    """The part of the runs that takes three times what a row takes in addition."""
     speed: Callable[[float], float] = lambda now: 1.0
     """By the time, what its runs take in multiples of the usual."""
     largest: int = 1024
@@ -42,7 +42,7 @@ class Machine:
         """A run that starts now, in multiples of what its size usually takes."""
         factor = max(0.5, chance.gauss(1.0, self.noise)) * self.speed(now)
         if chance.random() < self.outliers:
-            factor += 10 * self.seconds(1, 1) / self.seconds(rows, 1)
+            factor += 3 * self.seconds(1, 1) / self.seconds(rows, 1)
         return factor
 
     def capacity(self) -> float:

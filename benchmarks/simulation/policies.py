@@ -127,11 +127,11 @@ def unbatched(machine: Machine, late: Late) -> Policy:
     return Fixed(_Settings(1, 0.0, machine.at_once))
 
 
-def fixed(rows: int, wait_s: float, at_once: int = 1) -> Make:
-    """A size and a wait; so many instances of the model."""
+def fixed(rows: int, wait_s: float, at_once: int = 1, queue_jobs: int = 1024) -> Make:
+    """A size and a wait; so many instances of the model, and jobs that wait at most."""
 
     def make(machine: Machine, late: Late) -> Policy:
-        return Fixed(_Settings(rows, wait_s, at_once))
+        return Fixed(_Settings(rows, wait_s, at_once, queue_jobs))
 
     return make
 

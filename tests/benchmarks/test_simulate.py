@@ -167,9 +167,10 @@ def test_an_objective_is_kept_where_it_can_be() -> None:
     assert cell.run(ours(0.15)).p99_s <= 0.15
 
 
-def test_an_objective_costs_no_more_than_a_tenth_of_the_throughput() -> None:
-    cell = closed(MACHINES["affine"], 128)
-    assert cell.run(ours(0.05)).rows_per_s > 0.88 * cell.run(ours()).rows_per_s
+def test_an_objective_under_load_costs_what_its_shorter_runs_do_and_no_more() -> None:
+    machine = MACHINES["affine"]
+    seen = closed(machine, 128).run(ours(0.05))  # runs of 20 ms at most: two are in four fifths
+    assert seen.rows_per_s > 0.95 * 6 / machine.seconds(6, 1)
 
 
 def test_arrivals_come_at_the_rate_that_was_asked_for() -> None:
