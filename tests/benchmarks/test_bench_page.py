@@ -15,6 +15,8 @@ from benchmarks.options import parse
 from benchmarks.samples import Bare, Cell, Failure, Open, Samples, Start
 from benchmarks.workloads import ROOT
 
+pytest.importorskip("sklearn", reason="the libraries of the measured models are installed")
+
 _SERVERS = ["modelport", "triton", "fastapi", "http-front"]
 
 
