@@ -275,6 +275,17 @@ def test_a_full_queue_says_when_there_is_room() -> None:
     scheduler.finished(run, 0.01)
 
 
+def test_one_caller_cannot_take_the_last_of_the_room() -> None:
+    scheduler = batcher(known(flat), queue_jobs=1024)
+    put(scheduler, 1)
+    started(scheduler)
+    with pytest.raises(Overloaded):
+        put(scheduler, 1024, caller="much")
+    assert 950 < scheduler.queue.jobs < 970
+    put(scheduler, 40, caller="other")
+    put(scheduler, 1, caller="third")
+
+
 def test_what_cannot_be_answered_before_its_deadline_is_refused() -> None:
     scheduler = batcher(known(linear))
     put(scheduler, 1)

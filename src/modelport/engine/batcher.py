@@ -26,6 +26,9 @@ __all__ = ["Backlog", "BatchRun", "Batcher", "Limits"]
 
 _MANY = 128
 """Jobs that may always wait, however long one takes: their number bounds nothing but memory."""
+_MOST_OF_ROOM = 15
+"""One caller may have so many times as many jobs waiting as there is room for more, so that those
+of others find some (Choudhury and Hahne, "Dynamic queue length thresholds", 1998)."""
 _LOOK_AGAIN = 16
 """In so many batches one tries the next larger size, and one the next smaller if it is nearly as
 good, in case the machine has changed."""
@@ -182,7 +185,9 @@ class Batcher(Generic[P]):
         wait = self.wait_s(flow, now)
         if wait > limits.queue_s:
             raise _too_much(jobs, wait, limits)
-        if jobs >= limits.queue_jobs:
+        if jobs >= limits.queue_jobs or (
+            self.queue.jobs_of(flow) > _MOST_OF_ROOM * (limits.queue_jobs - jobs)
+        ):
             raise Overloaded(
                 f"{jobs} requests wait already; try again later", retry_after_s=max(1.0, wait)
             )

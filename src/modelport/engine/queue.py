@@ -144,6 +144,11 @@ class Queue(Generic[P]):
             return self.cost_s * self.flows / self.jobs
         return min(self.cost_s, known.cost_s * self._weight / known.weight)
 
+    def jobs_of(self, flow: tuple[str, str]) -> int:
+        """How many jobs of a flow wait."""
+        known = self._flows.get(flow)
+        return 0 if known is None else known.jobs
+
     def first(self) -> Job[P] | None:
         """The job whose turn it is."""
         return self._top(self._all)
