@@ -161,16 +161,35 @@ class Batcher(Generic[P]):
 
     def wait_s(self, flow: tuple[str, str], now: float) -> float:
         """Predicted seconds before the next job of a flow would start."""
-        wait = self.queue.wait_s(flow)
+        wait = self.queue.wait_s(flow) * self._dearer()
         if len(self._running) < self.limits.at_once:
             return wait
         ends = min(run.started + run.expected_s for run in self._running)
         return wait + max(0.0, ends - now)
 
+    def _dearer(self) -> float:
+        """How many times what it is charged the queue takes, because its kinds do not mix.
+
+        Jobs are charged as parts of batches of the best size, which many kinds of a few rows each
+        never make. A kind's last batch is as large as the rest of it; that of one kind does not
+        count, since what comes next is part of it.
+        """
+        queue = self.queue
+        if queue.kinds < 2 or not queue.cost_s or not self.limits.merges:
+            return 1.0
+        first = queue.first()
+        assert first is not None
+        at_once = max(1, len(self._running))
+        curve = self.cost.curve(first.row_class, at_once)
+        best = curve.best(self.limits.rows, self._longest_s(first))
+        rest = max(1, min(queue.rows // queue.kinds, best))
+        more = curve.seconds(rest) - rest / curve.rows_per_s(best)
+        return 1.0 + (queue.kinds - 1) * max(0.0, more) / at_once / queue.cost_s
+
     def backlog(self, now: float) -> Backlog:
         """All that waits and runs."""
         left = (max(0.0, run.started + run.expected_s - now) for run in self._running)
-        seconds = self.queue.cost_s + max(left, default=0.0)
+        seconds = self.queue.cost_s * self._dearer() + max(left, default=0.0)
         return Backlog(seconds, self.queue.jobs, self.queue.flows)
 
     def check_room(self, flow: tuple[str, str], now: float) -> None:
@@ -204,14 +223,14 @@ class Batcher(Generic[P]):
         job.arrived = now
         job.cost_s = job.rows * self._seconds_per_row(job)
         self.queue.push(job)
-        self._returns.arrived(now)
+        self._returns.arrived(now, job.kind)
         within = math.inf if self.limits.objective_s is None else _SAFE * self.limits.objective_s
         due = math.inf if job.deadline is None else job.deadline
         self._soonest = min(self._soonest, now + within, due)
 
     def _check_deadline(self, job: Job[P], deadline: float, now: float) -> None:
         left, takes = max(0.0, deadline - now), self._batch_s(job)
-        most = self.queue.cost_s + max(run.expected_s for run in self._running)
+        most = self.queue.cost_s * self._dearer() + max(run.expected_s for run in self._running)
         if most + takes <= _SAFE * left:
             return  # whatever is before it
         needs = self.wait_s(job.flow, now) + takes
@@ -244,7 +263,7 @@ class Batcher(Generic[P]):
         at_once = max(1, len(self._running))
         curve = self.cost.curve(job.row_class, at_once)
         if curve and self.limits.merges:
-            best = curve.best(self.limits.rows)
+            best = curve.best(self.limits.rows, self._longest_s(job))
             return curve.seconds(best) / best / at_once
         return self.cost.seconds(job.rows, job.row_class) / job.rows / at_once
 
@@ -343,8 +362,8 @@ class Batcher(Generic[P]):
 
     def _regrouped(self, first: Job[P], best: int, now: float) -> tuple[int, float]:
         """As `_plan`, where those who were answered may be about to come back."""
-        due, comes_s, until_s = self._returns.due(now)
-        if not due:
+        due, comes_s, until_s = self._returns.due(now, first.kind)
+        if not due or self.queue.kinds > 1:  # what else waits fills the time
             return best, 0.0
         curve, have = self.cost.curve(first.row_class), self.queue.rows_of(first.kind)
         if have < best:
@@ -403,7 +422,7 @@ class Batcher(Generic[P]):
         self._advance(now)
         self._running.remove(run)
         self._per_row.clear()
-        self._returns.answered(len(run.jobs), run.rows, now)
+        self._returns.answered(len(run.jobs), run.rows, now, run.jobs[0].kind)
         took = now - run.started
         if learns and took > 0:
             at_once = (self._area - run.area) / took

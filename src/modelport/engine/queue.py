@@ -105,6 +105,8 @@ class Queue(Generic[P]):
         """Of the flows that have jobs waiting."""
         self.flows = 0
         """How many have."""
+        self.kinds = 0
+        """How many have rows waiting."""
         self.jobs = 0
         self.rows = 0
         self.cost_s = 0.0
@@ -126,7 +128,9 @@ class Queue(Generic[P]):
         job.is_waiting = True
         self.jobs += 1
         self.rows += job.rows
-        self._rows[job.kind] = self._rows.get(job.kind, 0) + job.rows
+        rows = self._rows.get(job.kind, 0)
+        self._rows[job.kind] = rows + job.rows
+        self.kinds += not rows
         self.cost_s += job.cost_s
         entry = (job.tag, next(self._numbers), job)
         heapq.heappush(self._all, entry)
@@ -188,6 +192,7 @@ class Queue(Generic[P]):
         self.jobs -= 1
         self.rows -= job.rows
         self._rows[job.kind] -= job.rows
+        self.kinds -= not self._rows[job.kind]
         self.cost_s -= job.cost_s
         if not flow.jobs:
             flow.cost_s = 0.0
@@ -205,7 +210,7 @@ class Queue(Generic[P]):
         self._all.clear()
         self._kinds.clear()
         self._rows.clear()
-        self._gone = self.flows = 0
+        self._gone = self.flows = self.kinds = 0
         self._clock = self._weight = self.cost_s = 0.0
 
     def _sweep(self) -> None:
