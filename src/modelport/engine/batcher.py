@@ -32,6 +32,8 @@ of others find some (Choudhury and Hahne, "Dynamic queue length thresholds", 199
 _LOOK_AGAIN = 16
 """In so many batches one tries the next larger size, and one the next smaller if it is nearly as
 good, in case the machine has changed."""
+_LOOKING = 0.02
+"""The part of the time that may be lost to that, where the other size is much worse."""
 _TRY_AGAIN = 128
 """After so many batches one more run at once is tried where that was no gain, and after twice as
 many the next time."""
@@ -149,6 +151,7 @@ class Batcher(Generic[P]):
         self._batches = 0
         self._try_at = _TRY_AGAIN // 4  # the batch from which on one more run at once is tried
         self._try_every = _TRY_AGAIN
+        self._looked_at = 0.0  # when a size beside the best was tried last
         self._per_row: dict[int, float] = {}
         """By class of row; found out anew after each run."""
         self._returns = Returns()
@@ -335,19 +338,24 @@ class Batcher(Generic[P]):
         if self._running:  # what is best alone is known; each of several at once takes its part
             alone = self.cost.curve(first.row_class).best(limits.rows, within)
             best = max(best, alone // (len(self._running) + 1))
-        other = curve.untried(best) or self._again(curve, best)
+        other = curve.untried(best) or self._again(curve, best, now)
         if 0 < other <= limits.rows and curve.guess(other) <= within:
             best = other
         if limits.regroups and not self._running:
             return self._regrouped(first, best, now)
         return best, 0.0
 
-    def _again(self, curve: Curve, best: int) -> int:
+    def _again(self, curve: Curve, best: int, now: float) -> int:
         """Now and then a size beside the best, and else none."""
         turn = self._batches % _LOOK_AGAIN
-        if not turn:
-            return larger(best)
-        return curve.nearly(best) if turn == _LOOK_AGAIN // 2 else 0
+        if not curve or turn not in (0, _LOOK_AGAIN // 2):
+            return 0
+        other = curve.nearly(best) if turn else larger(best)
+        loses_s = curve.guess(other) - other / curve.rows_per_s(best) if other else 0.0
+        if loses_s > _LOOKING * (now - self._looked_at):
+            return 0
+        self._looked_at = now
+        return other
 
     def _longest_s(self, first: Job[P]) -> float:
         """The most that a run may take: who comes when one starts waits for it, and is in the next.
