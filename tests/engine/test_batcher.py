@@ -264,6 +264,18 @@ def test_a_second_run_waits_until_it_is_known_how_large_one_should_be() -> None:
     assert scheduler.next(0.0) is None
 
 
+def test_a_second_run_waits_for_larger_sizes_that_were_tried_less_often_than_tells() -> None:
+    """Else one slow run of a size, taken for a slope, speaks for two at once for good."""
+    cost = known(affine, (1, 2, 3, 4, 6))
+    cost.learn(8, 1.5 * affine(8))
+    learn(cost, lambda rows: 2.3 * affine(rows), at_once=2)
+    scheduler = batcher(cost, at_once=2)
+    put(scheduler, 1)
+    started(scheduler)
+    put(scheduler, 64)
+    assert scheduler.next(0.0) is None
+
+
 def test_a_full_queue_says_when_there_is_room() -> None:
     scheduler = batcher(known(linear), queue_s=2.0, queue_jobs=1024)
     put(scheduler, 1)

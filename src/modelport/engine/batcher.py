@@ -310,13 +310,17 @@ class Batcher(Generic[P]):
         more = self.cost.curve(first.row_class, running + 1)
         now = self.cost.curve(first.row_class, running)
         rows = self.queue.rows_of(first.kind) + sum(run.rows for run in self._running)
-        is_known = len(now.points) > 1 or not self.limits.merges
-        if not more or not is_known:
+        if not more or (self.limits.merges and self._is_to_be_tried(now, first, rows)):
             return False
         if self._rate(more, rows, running + 1) < self._rate(now, rows, running):
             return False
         self._try_every = _TRY_AGAIN
         return True
+
+    def _is_to_be_tried(self, curve: Curve, first: Job[P], rows: int) -> bool:
+        """Whether a larger size may be better still: beside another run it would never be tried."""
+        size = curve.untried(curve.best(self.limits.rows, self._longest_s(first)))
+        return len(curve.points) < 2 or 0 < size <= min(rows, self.limits.rows)
 
     def _rate(self, curve: Curve, rows: int, at_once: int) -> float:
         """Rows/s of so many rows that are shared out between so many runs at once."""
