@@ -264,6 +264,18 @@ def test_a_second_run_waits_until_it_is_known_how_large_one_should_be() -> None:
     assert scheduler.next(0.0) is None
 
 
+def test_a_second_run_waits_for_larger_sizes_that_were_tried_less_often_than_tells() -> None:
+    """Else one slow run of a size, taken for a slope, speaks for two at once for good."""
+    cost = known(affine, (1, 2, 3, 4, 6))
+    cost.learn(8, 1.5 * affine(8))
+    learn(cost, lambda rows: 2.3 * affine(rows), at_once=2)
+    scheduler = batcher(cost, at_once=2)
+    put(scheduler, 1)
+    started(scheduler)
+    put(scheduler, 64)
+    assert scheduler.next(0.0) is None
+
+
 def test_a_full_queue_says_when_there_is_room() -> None:
     scheduler = batcher(known(linear), queue_s=2.0, queue_jobs=1024)
     put(scheduler, 1)
@@ -273,6 +285,17 @@ def test_a_full_queue_says_when_there_is_room() -> None:
     assert scheduler.queue.cost_s == pytest.approx(2.0, abs=0.02)
     assert caught.value.retry_after_s == pytest.approx(0.06, abs=0.02)
     scheduler.finished(run, 0.01)
+
+
+def test_one_caller_cannot_take_the_last_of_the_room() -> None:
+    scheduler = batcher(known(flat), queue_jobs=1024)
+    put(scheduler, 1)
+    started(scheduler)
+    with pytest.raises(Overloaded):
+        put(scheduler, 1024, caller="much")
+    assert 950 < scheduler.queue.jobs < 970
+    put(scheduler, 40, caller="other")
+    put(scheduler, 1, caller="third")
 
 
 def test_what_cannot_be_answered_before_its_deadline_is_refused() -> None:

@@ -184,6 +184,7 @@ def test_nothing_is_lost_or_taken_twice_and_the_sums_are_right(seed: int) -> Non
             taken_or_dropped.add(dropped.payload)
         assert queue.jobs == len(waiting)
         assert queue.rows == sum(one.rows for one in waiting.values())
+        assert queue.kinds == len({one.kind for one in waiting.values()})
         assert queue.cost_s == pytest.approx(sum(o.cost_s for o in waiting.values()), abs=1e-6)
         assert {one.payload for one in queue} == set(waiting)
         assert len(queue._all) <= 2 * queue.jobs + 66  # what is gone takes no memory for long

@@ -70,3 +70,18 @@ def test_clients_who_left_are_soon_not_expected() -> None:
         now += 20e-3
     returns.answered(4, 4, now)
     assert returns.due(now) == (0.0, 0.0, 0.0)
+
+
+def test_only_those_are_expected_who_fit_what_was_answered() -> None:
+    returns = Returns()
+    now = closed(returns, 40, 4)
+    returns.answered(4, 4, now)
+    assert returns.due(now, "other") == (0.0, 0.0, 0.0)
+    returns.arrived(now, "other")
+    assert returns.due(now)[0] == 4
+    for _ in range(3):
+        returns.answered(1, 1, now)
+        returns.arrived(now + 1e-3, "other")
+        now += 20e-3
+    returns.answered(1, 1, now)
+    assert returns.due(now) == (0.0, 0.0, 0.0)

@@ -26,9 +26,14 @@ __all__ = ["Backlog", "BatchRun", "Batcher", "Limits"]
 
 _MANY = 128
 """Jobs that may always wait, however long one takes: their number bounds nothing but memory."""
+_MOST_OF_ROOM = 15
+"""One caller may have so many times as many jobs waiting as there is room for more, so that those
+of others find some (Choudhury and Hahne, "Dynamic queue length thresholds", 1998)."""
 _LOOK_AGAIN = 16
 """In so many batches one tries the next larger size, and one the next smaller if it is nearly as
 good, in case the machine has changed."""
+_LOOKING = 0.02
+"""The part of the time that may be lost to that, where the other size is much worse."""
 _TRY_AGAIN = 128
 """After so many batches one more run at once is tried where that was no gain, and after twice as
 many the next time."""
@@ -146,6 +151,7 @@ class Batcher(Generic[P]):
         self._batches = 0
         self._try_at = _TRY_AGAIN // 4  # the batch from which on one more run at once is tried
         self._try_every = _TRY_AGAIN
+        self._looked_at = 0.0  # when a size beside the best was tried last
         self._per_row: dict[int, float] = {}
         """By class of row; found out anew after each run."""
         self._returns = Returns()
@@ -158,16 +164,35 @@ class Batcher(Generic[P]):
 
     def wait_s(self, flow: tuple[str, str], now: float) -> float:
         """Predicted seconds before the next job of a flow would start."""
-        wait = self.queue.wait_s(flow)
+        wait = self.queue.wait_s(flow) * self._dearer()
         if len(self._running) < self.limits.at_once:
             return wait
         ends = min(run.started + run.expected_s for run in self._running)
         return wait + max(0.0, ends - now)
 
+    def _dearer(self) -> float:
+        """How many times what it is charged the queue takes, because its kinds do not mix.
+
+        Jobs are charged as parts of batches of the best size, which many kinds of a few rows each
+        never make. A kind's last batch is as large as the rest of it; that of one kind does not
+        count, since what comes next is part of it.
+        """
+        queue = self.queue
+        if queue.kinds < 2 or not queue.cost_s or not self.limits.merges:
+            return 1.0
+        first = queue.first()
+        assert first is not None
+        at_once = max(1, len(self._running))
+        curve = self.cost.curve(first.row_class, at_once)
+        best = curve.best(self.limits.rows, self._longest_s(first))
+        rest = max(1, min(queue.rows // queue.kinds, best))
+        more = curve.seconds(rest) - rest / curve.rows_per_s(best)
+        return 1.0 + (queue.kinds - 1) * max(0.0, more) / at_once / queue.cost_s
+
     def backlog(self, now: float) -> Backlog:
         """All that waits and runs."""
         left = (max(0.0, run.started + run.expected_s - now) for run in self._running)
-        seconds = self.queue.cost_s + max(left, default=0.0)
+        seconds = self.queue.cost_s * self._dearer() + max(left, default=0.0)
         return Backlog(seconds, self.queue.jobs, self.queue.flows)
 
     def check_room(self, flow: tuple[str, str], now: float) -> None:
@@ -182,7 +207,9 @@ class Batcher(Generic[P]):
         wait = self.wait_s(flow, now)
         if wait > limits.queue_s:
             raise _too_much(jobs, wait, limits)
-        if jobs >= limits.queue_jobs:
+        if jobs >= limits.queue_jobs or (
+            self.queue.jobs_of(flow) > _MOST_OF_ROOM * (limits.queue_jobs - jobs)
+        ):
             raise Overloaded(
                 f"{jobs} requests wait already; try again later", retry_after_s=max(1.0, wait)
             )
@@ -199,14 +226,14 @@ class Batcher(Generic[P]):
         job.arrived = now
         job.cost_s = job.rows * self._seconds_per_row(job)
         self.queue.push(job)
-        self._returns.arrived(now)
+        self._returns.arrived(now, job.kind)
         within = math.inf if self.limits.objective_s is None else _SAFE * self.limits.objective_s
         due = math.inf if job.deadline is None else job.deadline
         self._soonest = min(self._soonest, now + within, due)
 
     def _check_deadline(self, job: Job[P], deadline: float, now: float) -> None:
         left, takes = max(0.0, deadline - now), self._batch_s(job)
-        most = self.queue.cost_s + max(run.expected_s for run in self._running)
+        most = self.queue.cost_s * self._dearer() + max(run.expected_s for run in self._running)
         if most + takes <= _SAFE * left:
             return  # whatever is before it
         needs = self.wait_s(job.flow, now) + takes
@@ -239,7 +266,7 @@ class Batcher(Generic[P]):
         at_once = max(1, len(self._running))
         curve = self.cost.curve(job.row_class, at_once)
         if curve and self.limits.merges:
-            best = curve.best(self.limits.rows)
+            best = curve.best(self.limits.rows, self._longest_s(job))
             return curve.seconds(best) / best / at_once
         return self.cost.seconds(job.rows, job.row_class) / job.rows / at_once
 
@@ -283,13 +310,17 @@ class Batcher(Generic[P]):
         more = self.cost.curve(first.row_class, running + 1)
         now = self.cost.curve(first.row_class, running)
         rows = self.queue.rows_of(first.kind) + sum(run.rows for run in self._running)
-        is_known = len(now.points) > 1 or not self.limits.merges
-        if not more or not is_known:
+        if not more or (self.limits.merges and self._is_to_be_tried(now, first, rows)):
             return False
         if self._rate(more, rows, running + 1) < self._rate(now, rows, running):
             return False
         self._try_every = _TRY_AGAIN
         return True
+
+    def _is_to_be_tried(self, curve: Curve, first: Job[P], rows: int) -> bool:
+        """Whether a larger size may be better still: beside another run it would never be tried."""
+        size = curve.untried(curve.best(self.limits.rows, self._longest_s(first)))
+        return len(curve.points) < 2 or 0 < size <= min(rows, self.limits.rows)
 
     def _rate(self, curve: Curve, rows: int, at_once: int) -> float:
         """Rows/s of so many rows that are shared out between so many runs at once."""
@@ -311,19 +342,24 @@ class Batcher(Generic[P]):
         if self._running:  # what is best alone is known; each of several at once takes its part
             alone = self.cost.curve(first.row_class).best(limits.rows, within)
             best = max(best, alone // (len(self._running) + 1))
-        other = curve.untried(best) or self._again(curve, best)
+        other = curve.untried(best) or self._again(curve, best, now)
         if 0 < other <= limits.rows and curve.guess(other) <= within:
             best = other
         if limits.regroups and not self._running:
             return self._regrouped(first, best, now)
         return best, 0.0
 
-    def _again(self, curve: Curve, best: int) -> int:
+    def _again(self, curve: Curve, best: int, now: float) -> int:
         """Now and then a size beside the best, and else none."""
         turn = self._batches % _LOOK_AGAIN
-        if not turn:
-            return larger(best)
-        return curve.nearly(best) if turn == _LOOK_AGAIN // 2 else 0
+        if not curve or turn not in (0, _LOOK_AGAIN // 2):
+            return 0
+        other = curve.nearly(best) if turn else larger(best)
+        loses_s = curve.guess(other) - other / curve.rows_per_s(best) if other else 0.0
+        if loses_s > _LOOKING * (now - self._looked_at):
+            return 0
+        self._looked_at = now
+        return other
 
     def _longest_s(self, first: Job[P]) -> float:
         """The most that a run may take: who comes when one starts waits for it, and is in the next.
@@ -338,8 +374,8 @@ class Batcher(Generic[P]):
 
     def _regrouped(self, first: Job[P], best: int, now: float) -> tuple[int, float]:
         """As `_plan`, where those who were answered may be about to come back."""
-        due, comes_s, until_s = self._returns.due(now)
-        if not due:
+        due, comes_s, until_s = self._returns.due(now, first.kind)
+        if not due or self.queue.kinds > 1:  # what else waits fills the time
             return best, 0.0
         curve, have = self.cost.curve(first.row_class), self.queue.rows_of(first.kind)
         if have < best:
@@ -398,7 +434,7 @@ class Batcher(Generic[P]):
         self._advance(now)
         self._running.remove(run)
         self._per_row.clear()
-        self._returns.answered(len(run.jobs), run.rows, now)
+        self._returns.answered(len(run.jobs), run.rows, now, run.jobs[0].kind)
         took = now - run.started
         if learns and took > 0:
             at_once = (self._area - run.area) / took

@@ -90,7 +90,7 @@ class Curve:
     def untried(self, best: int) -> int:
         """The next size that should be tried because it may be better still; 0 where none is."""
         size, known = best, self._points.get(best)
-        if known is not None and known.runs < _SURE:
+        if known is None or known.runs < _SURE:
             return 0
         while True:
             size = larger(size)

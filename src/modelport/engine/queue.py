@@ -105,6 +105,8 @@ class Queue(Generic[P]):
         """Of the flows that have jobs waiting."""
         self.flows = 0
         """How many have."""
+        self.kinds = 0
+        """How many have rows waiting."""
         self.jobs = 0
         self.rows = 0
         self.cost_s = 0.0
@@ -126,7 +128,9 @@ class Queue(Generic[P]):
         job.is_waiting = True
         self.jobs += 1
         self.rows += job.rows
-        self._rows[job.kind] = self._rows.get(job.kind, 0) + job.rows
+        rows = self._rows.get(job.kind, 0)
+        self._rows[job.kind] = rows + job.rows
+        self.kinds += not rows
         self.cost_s += job.cost_s
         entry = (job.tag, next(self._numbers), job)
         heapq.heappush(self._all, entry)
@@ -143,6 +147,11 @@ class Queue(Generic[P]):
         if known is None or not known.jobs:
             return self.cost_s * self.flows / self.jobs
         return min(self.cost_s, known.cost_s * self._weight / known.weight)
+
+    def jobs_of(self, flow: tuple[str, str]) -> int:
+        """How many jobs of a flow wait."""
+        known = self._flows.get(flow)
+        return 0 if known is None else known.jobs
 
     def first(self) -> Job[P] | None:
         """The job whose turn it is."""
@@ -183,6 +192,7 @@ class Queue(Generic[P]):
         self.jobs -= 1
         self.rows -= job.rows
         self._rows[job.kind] -= job.rows
+        self.kinds -= not self._rows[job.kind]
         self.cost_s -= job.cost_s
         if not flow.jobs:
             flow.cost_s = 0.0
@@ -200,7 +210,7 @@ class Queue(Generic[P]):
         self._all.clear()
         self._kinds.clear()
         self._rows.clear()
-        self._gone = self.flows = 0
+        self._gone = self.flows = self.kinds = 0
         self._clock = self._weight = self.cost_s = 0.0
 
     def _sweep(self) -> None:

@@ -7,6 +7,8 @@ to wait for them, and nobody else knows that they are about to come.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 __all__ = ["Returns"]
 
 _WEIGHT = 0.2
@@ -21,6 +23,7 @@ class Returns:
     """What came after each batch, as long as nothing else ran."""
 
     def __init__(self) -> None:
+        self._kind: Hashable = None
         self._ended = 0.0
         self._answered = 0
         self._rows = 0.0  # of each of them
@@ -30,14 +33,17 @@ class Returns:
         self._first_s = 0.0
         self._gap_s = 0.0
 
-    def answered(self, jobs: int, rows: int, now: float) -> None:
-        """A batch ended."""
+    def answered(self, jobs: int, rows: int, now: float, kind: Hashable = None) -> None:
+        """A batch of a kind ended."""
         self._learn()
+        self._kind = kind
         self._ended = now
         self._answered, self._rows, self._came = jobs, rows / jobs, 0
 
-    def arrived(self, now: float) -> None:
-        """A job came."""
+    def arrived(self, now: float, kind: Hashable = None) -> None:
+        """A job came; one that does not fit those who were answered is none of them."""
+        if kind != self._kind:
+            return
         self._came += 1
         if self._came == 1:
             self._first = now
@@ -53,13 +59,13 @@ class Returns:
             gap = (self._last - self._first) / (self._came - 1)
             self._gap_s += _WEIGHT * (gap - self._gap_s)
 
-    def due(self, now: float) -> tuple[float, float, float]:
-        """Those who are about to come: rows, the seconds until then, and until they are given up.
+    def due(self, now: float, kind: Hashable = None) -> tuple[float, float, float]:
+        """Those of a kind who are about to come: rows, the seconds until then and until given up.
 
         No rows where those who were answered come back late, never, or among many others.
         """
         left = self._answered - self._came
-        if self._faithful < _SURE or left <= 0:
+        if self._faithful < _SURE or left <= 0 or kind != self._kind:
             return 0.0, 0.0, 0.0
         takes = self._first_s + (self._answered - 1) * self._gap_s
         until = self._ended + _PATIENCE * takes
