@@ -170,3 +170,12 @@ def test_a_stall_says_nothing_and_a_slower_machine_is_slower_for_all_sizes() -> 
         made.learn(8, 24.0)
     assert made.seconds(8) == pytest.approx(24)
     assert made.seconds(1) == pytest.approx(10)
+
+
+def test_sizes_that_were_learnt_wrongly_beside_each_other_are_learnt_anew() -> None:
+    made = curve(n1=0.001, n8=0.006)
+    for _ in range(200):
+        made.learn(1, 0.001)
+        made.learn(8, 0.0018)
+    assert made.seconds(8) == pytest.approx(0.0018, rel=0.1)
+    assert made.seconds(1) == pytest.approx(0.001, rel=0.1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from modelport.engine.cost import CostModel
@@ -72,3 +73,18 @@ def test_they_are_listed_by_model_and_version(tmp_path: Path) -> None:
         ("b", "9"),
         ("b", "10"),
     ]
+
+
+@pytest.mark.parametrize("run", [(0, 0.1), (4, 0.0), (4, -1.0), (4, 1e9)])
+def test_a_file_that_cannot_be_true_is_as_good_as_none(
+    tmp_path: Path, run: tuple[int, float]
+) -> None:
+    data = msgspec.json.encode(record(learnt((1, 0.1))))
+    rows, seconds = run
+    keep(
+        tmp_path,
+        msgspec.json.decode(
+            data.replace(b"[1,0.1,1]", f"[{rows},{seconds},1]".encode()), type=Kept
+        ),
+    )
+    assert not known(tmp_path, "sha256:ab", "inline", 1).data()

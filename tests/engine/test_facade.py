@@ -586,3 +586,36 @@ def test_parameters_reach_the_model_wherever_it_runs(
 
     asyncio.run(main())
     assert seen == [{"top": 3}]
+
+
+def test_what_waits_for_a_version_that_is_served_no_longer_is_answered(
+    source: Callable[..., Source], trusted: Callable[[Source], frozenset[str]]
+) -> None:
+    program = source(
+        "import time\ndef answer(a: float) -> float:\n    time.sleep(0.05)\n    return a + 1\n",
+        file="app.py",
+        attribute="answer",
+    )
+
+    async def main() -> None:
+        made = Engine([program], Settings(trusted=trusted(program)))
+        await made.load()
+        version = made.find("m")
+        loaded = version.loaded
+        tasks = [
+            asyncio.ensure_future(
+                answered(made.infer(version, loaded, InferRequest(inputs={"a": np.array([[n]])})))
+            )
+            for n in (1.0, 2.0, 3.0, 4.0)
+        ]
+        await asyncio.sleep(0.02)
+        made.route([], {})
+        del loaded
+        values = [next(iter((await task).outputs.values())).ravel()[0] for task in tasks]
+        assert values == [2.0, 3.0, 4.0, 5.0]
+        tasks.clear()
+        await asyncio.sleep(0.1)
+        assert not made._lanes._lanes
+        made.close()
+
+    asyncio.run(main())

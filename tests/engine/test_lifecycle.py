@@ -303,3 +303,20 @@ def test_rows_of_one_shape_are_counted_and_of_any_length_measured(
 def test_sizes() -> None:
     inputs = {"a": np.ones((2, 3)), "b": np.ones((2, 4))}
     assert (by_rows(inputs, 2), by_elements(inputs, 2)) == (2, 14)
+
+
+@pytest.mark.parametrize("dtype", [DType.FP64, DType.INT64, DType.UINT8, DType.BOOL])
+def test_a_model_that_computes_over_its_rows_never_shares_a_batch(
+    served: Served, dtype: DType
+) -> None:
+    signature = Signature(
+        (TensorSpec("x", dtype, (None, 2)),),
+        (TensorSpec("y", dtype, (None, 2)), TensorSpec("z", dtype, (None, 2))),
+    )
+
+    def merges(function: Callable[[Any], Any]) -> bool:
+        return warm_up(served(function, signature=signature)[1], by_rows).merges
+
+    assert merges(lambda x: x)
+    assert not merges(lambda x: np.broadcast_to(x.max(axis=0), x.shape))
+    assert not merges(lambda x: x[:1])

@@ -138,7 +138,9 @@ class Curve:
             self._odd.clear()
             for each in self._points.values() if is_exact else (point,):
                 each.seconds *= factor
-                each.runs = min(each.runs, _SURE)
+                # For the other sizes that is a guess, which their own next run replaces: else two
+                # sizes that were learnt wrongly beside each other would stay so for ever.
+                each.runs = _SURE if each is point else 0
         return True
 
     def seconds(self, rows: int) -> float:

@@ -13,11 +13,13 @@ from pathlib import Path
 import msgspec
 
 from modelport.core.errors import ConfigError
-from modelport.engine.cost import CostModel, Points
+from modelport.engine.cost import CostModel, Point, Points
 from modelport.kit.storage import private_folder, write_whole
 
 __all__ = ["Kept", "keep", "kept", "known", "known_s"]
 
+_LONGEST_S = 3600.0
+"""No run takes longer; a file that says so is damaged."""
 _log = logging.getLogger(__name__)
 
 
@@ -45,7 +47,9 @@ def known(folder: Path | None, digest: str, placement: str, threads: int) -> Cos
         return CostModel()
     try:
         data = (folder / _file(digest, placement, threads)).read_bytes()
-        return CostModel(msgspec.json.decode(data, type=Kept).curves)
+        curves = msgspec.json.decode(data, type=Kept).curves
+        whole = all(_is_sound(point) for curve in curves for point in curve.points)
+        return CostModel(curves if whole else None)
     except (OSError, msgspec.MsgspecError):
         return CostModel()
 
@@ -55,6 +59,10 @@ def known_s(folder: Path | None, digest: str, placement: str, threads: int) -> f
     curves = known(folder, digest, placement, threads).data()
     times = [p.seconds for c in curves if c.at_once == 1 for p in c.points if p.rows == 1]
     return max(times, default=None)
+
+
+def _is_sound(point: Point) -> bool:
+    return point.rows >= 1 and point.runs >= 0 and 0 < point.seconds < _LONGEST_S
 
 
 def keep(folder: Path | None, what: Kept) -> None:

@@ -103,12 +103,17 @@ class Residency:
 
     def retire(self, version: Version) -> None:
         """Give a version back that is served no longer, once its last request is answered."""
-        self._dropped(version)
-        if version in self._resident:
-            self._resident.discard(version)
-            version.retire(self._leaves(version, self._tidy))
-        else:
+        if version not in self._resident:
+            self._dropped(version)
             version.retire(lambda: None)
+            return
+
+        def unloaded(size: int, before: int | None) -> None:
+            self._dropped(version)  # not sooner: what waits for it is answered
+            self._tidy(size, before)
+
+        self._resident.discard(version)
+        version.retire(self._leaves(version, unloaded))
 
     def close(self) -> None:
         """Wait for no load any more."""

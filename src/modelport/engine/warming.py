@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -170,7 +171,13 @@ def _of_length(loaded: LoadedModel, row: Batch, length: int) -> Batch:
 
 
 def _varied(tensor: Array) -> Array:
-    """Another row: of numbers that may be any, other ones; what may be an index stays."""
+    """Another row: other numbers, next to those that are there; texts stay as they are."""
+    if tensor.dtype.kind == "b":
+        return np.logical_not(tensor)
+    if tensor.dtype.kind in "iu":
+        numbers: Any = tensor
+        varied: Array = np.where(numbers > 0, numbers - 1, numbers + 1).astype(tensor.dtype)
+        return varied
     if tensor.dtype.kind != "f":
         return tensor
     return (tensor.astype(np.float64) * 0.75 + 0.125).astype(tensor.dtype)
