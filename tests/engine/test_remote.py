@@ -309,6 +309,28 @@ def test_parameters_reach_the_model_there(tmp_path: Path) -> None:
     sharing(tmp_path, work)
 
 
+@pytest.mark.parametrize("value", [2**70, "\ud800", "x" * (65 * 1024 * 1024)])
+def test_parameters_that_cannot_be_passed_on_cost_nobody_else_anything(
+    tmp_path: Path, value: Any
+) -> None:
+    async def work(shared: Sharing) -> None:
+        engine = await shared.worker(shared.slow(), most=4)
+        version = engine.find(None)
+        async with engine.hold(version, None) as loaded:
+            model = loaded.model
+            assert isinstance(model, RemoteModel)
+            other = asyncio.create_task(ask(engine, [[1.0]]))
+            await asyncio.sleep(0)
+            request = InferRequest(inputs={"x": np.asarray([[1.0]])}, parameters={"p": value})
+            for _ in range(6):
+                with pytest.raises(InvalidInput, match="parameters"):
+                    await model.run(request, 1)
+            await other
+            await ask(engine, [[1.0]])
+
+    sharing(tmp_path, work)
+
+
 def test_what_is_padding_there_is_counted_here(tmp_path: Path) -> None:
     folder = tmp_path / "masked"
     folder.mkdir()

@@ -6,7 +6,7 @@ import asyncio
 import socket
 from typing import NamedTuple, Protocol
 
-from modelport.core.errors import Overloaded, error_from_code
+from modelport.core.errors import InvalidInput, Overloaded, error_from_code
 from modelport.core.messages import InferRequest
 from modelport.engine.board import BoardView
 from modelport.engine.exchange import (
@@ -154,20 +154,27 @@ class Session:
         number = self._numbers.pop()
         future: asyncio.Future[Run] = asyncio.get_running_loop().create_future()
         self._air[number] = _Asked(future, key, request, alone)
-        self.frames.send(
-            Infer(
-                number,
-                key,
-                tensors,
-                request.outputs,
-                rows,
-                request.deadline,
-                request.caller,
-                request.priority,
-                request.parameters,
-                alone,
-            )
+        message = Infer(
+            number,
+            key,
+            tensors,
+            request.outputs,
+            rows,
+            request.deadline,
+            request.caller,
+            request.priority,
+            request.parameters,
+            alone,
         )
+        try:
+            self.frames.send(message)
+        except (ValueError, OverflowError) as error:
+            del self._air[number]
+            self._numbers.append(number)
+            self._tensors.give(tensor.at for tensor in tensors if tensor.at >= 0)
+            raise InvalidInput(
+                "the request's parameters are too long, or hold what cannot be passed on"
+            ) from error
         try:
             return await future
         except asyncio.CancelledError:

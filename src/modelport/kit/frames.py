@@ -47,9 +47,15 @@ class Frames(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def send(self, message: object) -> None:
-        """Send one message; where there is no connection any more, nothing happens."""
+        """Send one message; where there is no connection any more, nothing happens.
+
+        Raises:
+            ValueError, OverflowError: it cannot be encoded, or is too large; nothing was sent.
+        """
         if self._transport is not None:
             frame = self._encode(message)
+            if len(frame) > _LARGEST:
+                raise ValueError(f"a frame has {_LARGEST} bytes at most, and this one {len(frame)}")
             self._transport.write(_LENGTH.pack(len(frame)) + frame)
 
     def close(self) -> None:
