@@ -232,7 +232,10 @@ for _ in range(8):  # the first one makes the entry
 """
     command = [sys.executable, "-c", program, str(file), digest(file)]
     command += [str(tmp_path / "cache"), str(SIDE)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    # What is freed goes back at once: else glibc keeps the originals' memory for itself, or not,
+    # by where small allocations came to lie (mallopt(3), M_MMAP_THRESHOLD).
+    env = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=env)
     grown = done.stdout.split()
     one_copy = 2 * SIDE * SIDE * 4 / 1024
     # Six copies, if each had its own.

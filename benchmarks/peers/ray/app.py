@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from pathlib import Path
 
 import ray
 from ray import serve
@@ -56,7 +57,7 @@ class Together:
 
 def main() -> None:
     """Serve on the loopback address until told to stop."""
-    workload, model = os.environ["BENCH_WORKLOAD"], os.environ["BENCH_MODEL"]
+    workload, model = os.environ["BENCH_WORKLOAD"], str(Path(os.environ["BENCH_MODEL"]).absolute())
     replicas = int(os.environ["BENCH_WORKERS"])
     ray.init(
         include_dashboard=False,
@@ -73,9 +74,9 @@ def main() -> None:
     )
     if "BENCH_BATCH" in os.environ:
         size, wait_s = int(os.environ["BENCH_BATCH"]), float(os.environ["BENCH_WAIT_S"])
-        application = options(Together).bind(workload, os.path.abspath(model), size, wait_s)  # noqa: PTH100
+        application = options(Together).bind(workload, model, size, wait_s)
     else:
-        application = options(Single).bind(workload, os.path.abspath(model))  # noqa: PTH100
+        application = options(Single).bind(workload, model)
     serve.run(application, route_prefix="/predict")
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda number, frame: ended.set())

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from modelport.kit.heartbeat import EVERY_S, Stat, stat_of
 
@@ -86,7 +87,7 @@ async def watching(
             present[pid] = progress = seen.get(pid) or Progress(now)
             if is_late:
                 progress.anew(now)
-            nothing_s = progress.look(now, beat, lambda pid=pid: stat_of(pid))  # type: ignore[misc]  # of this turn
+            nothing_s = progress.look(now, beat, partial(stat_of, pid))
             if nothing_s > longest_s:
                 end("it does nothing" if nothing_s == float("inf") else "it makes no progress")
         seen = present

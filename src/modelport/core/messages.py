@@ -9,11 +9,13 @@ import msgspec
 
 from modelport.core.tensors import Batch
 
-__all__ = ["Frame", "InferRequest", "InferResponse", "Parameter", "Priority"]
+__all__ = ["PRIORITIES", "Frame", "InferRequest", "InferResponse", "Parameter", "Priority"]
 
 Parameter: TypeAlias = bool | int | float | str
 Priority: TypeAlias = Literal["low", "normal", "high"]
 """What a request gets in proportion to others: 1, 4 or 16 parts; none waits for ever."""
+PRIORITIES: Mapping[str, Priority] = {"low": "low", "normal": "normal", "high": "high"}
+"""By their words, from the lowest on."""
 
 
 class Frame(msgspec.Struct, frozen=True):

@@ -123,6 +123,7 @@ class BatchRun(Generic[P]):
         self.expected_s = expected_s
         """0 where nothing is known."""
         self.area = area
+        """The runs at once, summed over time, when it started."""
         self.alone = False
         """Whether no other ran when it started or is to start now, so that all cores are free."""
 

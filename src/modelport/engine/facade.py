@@ -189,9 +189,7 @@ class Engine:
         quick = version.seconds_per_unit * size < HAND_OVER_S
         if quick and loaded.description.execution == "compute":
             try:
-                model = loaded.model
-                if request.parameters:
-                    model = given(model, request.parameters)
+                model = given(loaded.model, request.parameters)
                 run = run_in_place(model, request.inputs, request.deadline)
             except ModelFailed as error:
                 raise _logged(version, error) from error

@@ -190,10 +190,10 @@ class Lane:
         """Run a batch, and then what waits, without going through the event loop for it."""
         following: BatchRun[_Ticket] | None = run
         while following is not None:
-            following = self._one(following)
+            following = self._run_batch(following)
         self._pump()
 
-    def _one(self, run: BatchRun[_Ticket]) -> BatchRun[_Ticket] | None:
+    def _run_batch(self, run: BatchRun[_Ticket]) -> BatchRun[_Ticket] | None:
         tickets = [job.payload for job in run.jobs]
         results = list(self._answers(tickets, run.alone))
         with self._lock:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from enum import Enum
-from typing import get_args
 
 import msgspec
 
 from modelport.core.errors import Forbidden, Unauthenticated
-from modelport.core.messages import Priority
+from modelport.core.messages import PRIORITIES, Priority
 from modelport.guard.auth import KeyRecord, recognise
 
 __all__ = ["Caller", "Permission", "Policy", "Principal", "admit", "permit", "prioritise"]
@@ -34,8 +33,7 @@ _GRANTS: Mapping[str, frozenset[Permission]] = {
     "admin": frozenset(Permission),
 }
 
-_ORDER: tuple[Priority, ...] = get_args(Priority)
-"""From the lowest on."""
+_ORDER = tuple(PRIORITIES)
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):

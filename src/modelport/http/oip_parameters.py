@@ -7,10 +7,10 @@ Source: the extension of that name, and those for scheduling, that Triton docume
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any
 
 from modelport.core.errors import InvalidInput
-from modelport.core.messages import Parameter, Priority
+from modelport.core.messages import PRIORITIES, Parameter, Priority
 
 __all__ = ["flag", "own_parameters", "priority_of", "timeout_of"]
 
@@ -78,9 +78,8 @@ def priority_of(parameters: Mapping[str, Any]) -> Priority | None:
         InvalidInput: it is neither; says what would be right.
     """
     asked = parameters.get("priority", 0)
-    if isinstance(asked, str) and asked in get_args(Priority):
-        word: Priority = asked  # type: ignore[assignment]  # as just asked
-        return word
+    if isinstance(asked, str) and asked in PRIORITIES:
+        return PRIORITIES[asked]
     if not isinstance(asked, int) or isinstance(asked, bool) or asked < 0:
         raise InvalidInput(
             "the parameter 'priority' is low, normal or high, or a whole number: 1 for high, 2 for"

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import get_args
 
 from modelport.core import errors
 from modelport.core.errors import ModelportError
-from modelport.core.messages import Priority
+from modelport.core.messages import PRIORITIES
 from modelport.core.tensors import DType
 from modelport.http.errors import STATUS
 from modelport.http.openapi_answers import TEXT
@@ -107,7 +106,7 @@ def _priority() -> Schema:
         "in": "header",
         "description": "The request's share of a model where others wait too: 1, 4 or 16 parts."
         " By itself that of the key; a key may be kept from asking for more than its own.",
-        "schema": {"type": "string", "enum": [*get_args(Priority)]},
+        "schema": {"type": "string", "enum": [*PRIORITIES]},
     }
 
 

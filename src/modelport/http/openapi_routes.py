@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import get_args
 
-from modelport.core.messages import Priority
+from modelport.core.messages import PRIORITIES
 from modelport.guard.policy import Permission
 from modelport.http.openapi_components import (
     PRIORITY,
@@ -68,7 +67,7 @@ _NEW_KEY: Schema = {
     "properties": {
         "role": {"type": "string", "enum": ["infer", "admin"]},
         "name": {"type": "string"},
-        "priority": {"type": "string", "enum": [*get_args(Priority)], "default": "normal"},
+        "priority": {"type": "string", "enum": [*PRIORITIES], "default": "normal"},
     },
     "required": ["role"],
     "additionalProperties": False,

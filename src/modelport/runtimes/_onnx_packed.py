@@ -22,7 +22,7 @@ import platform
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeAlias
 
@@ -32,7 +32,7 @@ from modelport.kit.storage import flush_folder, locked
 from modelport.runtimes._onnx_external import external_locations
 from modelport.runtimes.base import LoadOptions
 
-__all__ = ["Keep", "is_worth_packing", "packed"]
+__all__ = ["Keep", "packed"]
 
 Keep: TypeAlias = Callable[[Path, Path, str], bool]
 """Writes a model, and its weights under that name beside it; whether they answer alike."""
@@ -45,13 +45,8 @@ _UNUSED_S = 30 * 24 * 3600
 _MODEL, _WEIGHTS = "model.onnx", "weights.bin"
 
 
-def is_worth_packing(model: Path) -> bool:
-    """Whether there are enough weights for it to matter."""
-    return sum(path.stat().st_size for path in _files(model)) >= _LEAST_BYTES
-
-
 def packed(model: Path, options: LoadOptions, library: str, keep: Keep) -> Path | None:
-    """The file to load in the model's place; None where there is none, and none can be made.
+    """The file to load in the model's place; None where it is small, or none can be made.
 
     Args:
         model: the model's own file.
@@ -59,9 +54,12 @@ def packed(model: Path, options: LoadOptions, library: str, keep: Keep) -> Path 
         library: the version of what made the entries.
         keep: makes one.
     """
-    if options.cache_dir is None:
+    beside = [model.parent / place for place in sorted(external_locations(model))]
+    is_small = sum(path.stat().st_size for path in (model, *beside)) < _LEAST_BYTES
+    if options.cache_dir is None or is_small:
         return None
-    entry = options.cache_dir / f"packed-{options.digest[:16]}-{_key(model, options, library)}"
+    key = _key(options.digest, beside, library)
+    entry = options.cache_dir / f"packed-{options.digest[:16]}-{key}"
     try:
         if not entry.is_dir():
             entry.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -76,15 +74,11 @@ def packed(model: Path, options: LoadOptions, library: str, keep: Keep) -> Path 
     return found if found.is_file() else None
 
 
-def _key(model: Path, options: LoadOptions, library: str) -> str:
+def _key(digest: str, beside: Iterable[Path], library: str) -> str:
     """Everything that the entry depends on."""
-    beside = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in _files(model) if p != model]
-    facts = [options.digest, beside, library, _processor()]
+    files = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in beside]
+    facts = [digest, files, library, _processor()]
     return hashlib.sha256(msgspec.json.encode(facts)).hexdigest()[:24]
-
-
-def _files(model: Path) -> list[Path]:
-    return [model, *(model.parent / place for place in sorted(external_locations(model)))]
 
 
 def _processor() -> str:

@@ -22,7 +22,7 @@ from modelport.core.semantics import InputMeaning, OutputMeaning, Semantics
 from modelport.core.signature import Shape, Signature, TensorSpec
 from modelport.core.tensors import Array, Batch, DType, bytes_tensor, decode_text
 from modelport.runtimes._onnx_external import check_external_data
-from modelport.runtimes._onnx_packed import is_worth_packing, packed
+from modelport.runtimes._onnx_packed import packed
 from modelport.runtimes.base import Description, LoadOptions, Runtime
 
 __all__ = ["RUNTIME", "OnnxModel", "bare", "open_session"]
@@ -169,7 +169,7 @@ def _load(path: Path, options: LoadOptions) -> OnnxModel:
 
 def _sessions(path: Path, options: LoadOptions) -> list[ort.InferenceSession]:
     """One with all threads; where the weights are shared between them, another one with one."""
-    kept = _packed(path, options) if is_worth_packing(path) else None
+    kept = _packed(path, options)
     if kept is None:
         return [open_session(path, options.threads)]
     threads = [options.threads] if options.threads == 1 else [options.threads, 1]
