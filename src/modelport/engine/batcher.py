@@ -364,8 +364,8 @@ class Batcher(Generic[P]):
         if not curve or turn not in (0, _LOOK_AGAIN // 2):
             return 0
         other = curve.nearly(best) if turn else larger(best)
-        loses_s = curve.guess(other) - other / curve.rows_per_s(best) if other else 0.0
-        if loses_s > _LOOKING * (now - self._looked_at):
+        loses_s = curve.guess(other) - other / curve.rows_per_s(best)
+        if not other or loses_s > _LOOKING * (now - self._looked_at):
             return 0
         self._looked_at = now
         return other
