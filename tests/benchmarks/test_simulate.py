@@ -43,7 +43,7 @@ def test_nothing_is_set_and_the_throughput_is_that_of_the_best_setting(
 ) -> None:
     cell = closed(MACHINES[name], clients)
     swept = cell.sweep(FEW)
-    assert cell.run(ours()).good_per_s >= 0.95 * swept.summary.good_per_s, swept.name
+    assert cell.median(ours()).good_per_s >= 0.95 * swept.summary.good_per_s, swept.name
 
 
 def test_a_wait_is_taken_where_it_gains_and_nowhere_else() -> None:

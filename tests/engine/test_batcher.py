@@ -190,7 +190,12 @@ def test_an_objective_that_cannot_be_kept_does_not_cost_the_throughput() -> None
     assert started(scheduler).rows >= 96
 
 
-def closed_loop(scheduler: Batcher[Any], clients: int, turns: int = 60) -> tuple[list[int], float]:
+def closed_loop(
+    scheduler: Batcher[Any],
+    clients: int,
+    turns: int = 60,
+    seconds: Callable[[int], float] = flat,
+) -> tuple[list[int], float]:
     """Clients who come back 0.1 ms after their answer, 10 µs apart.
 
     Gives the sizes of the batches, and the end of the last one.
@@ -199,7 +204,7 @@ def closed_loop(scheduler: Batcher[Any], clients: int, turns: int = 60) -> tuple
     due = [number * 1e-5 for number in range(clients)]
     run: BatchRun[Any] | None = None
     while len(sizes) < turns:
-        ends = math.inf if run is None else run.started + flat(run.rows)
+        ends = math.inf if run is None else run.started + seconds(run.rows)
         wakes = math.inf if scheduler.wake_at is None or run else scheduler.wake_at
         now = max(now, min(min(due, default=math.inf), ends, wakes))
         if run is not None and now >= ends:
@@ -220,6 +225,31 @@ def closed_loop(scheduler: Batcher[Any], clients: int, turns: int = 60) -> tuple
 @pytest.mark.parametrize("clients", [1, 2, 7, 32])
 def test_clients_of_a_closed_loop_share_one_batch_where_a_run_costs_the_same(clients: int) -> None:
     assert closed_loop(batcher(known(flat)), clients)[0][-20:] == [clients] * 20
+
+
+def test_clients_run_in_two_batches_of_like_size_where_one_with_all_would_take_longer() -> None:
+    def full(rows: int) -> float:
+        return 0.01 if rows <= 64 else 0.01 + 0.0004 * (rows - 64)
+
+    sizes, _ = closed_loop(batcher(known(full)), 100, seconds=full)
+    assert max(sizes[-20:]) <= 64
+    assert sum(sizes[-20:]) == 10 * 100
+
+
+def test_all_clients_run_together_where_that_is_better_than_two_batches_of_the_best_size() -> None:
+    def full(rows: int) -> float:
+        return 0.01 if rows <= 64 else 0.01 * rows / 64
+
+    sizes, _ = closed_loop(batcher(known(full)), 100, seconds=full)
+    assert sizes[-20:].count(100) >= 16
+
+
+def test_clients_are_not_waited_for_where_that_gains_nothing() -> None:
+    scheduler = batcher(known(linear))
+    _, ended = closed_loop(scheduler, 8, seconds=linear)
+    if not scheduler.queue.jobs:
+        put(scheduler, 1, ended + 1e-4)
+    started(scheduler, ended + 1e-4)
 
 
 def test_nobody_is_waited_for_where_that_is_switched_off() -> None:

@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
 from modelport.core.errors import DeadlineExceeded, Overloaded
-from modelport.engine.cost import CostModel, Curve, larger
+from modelport.engine.cost import CostModel, Curve, grid, larger
 from modelport.engine.queue import Job, Queue
+from modelport.engine.regrouping import regrouped
 from modelport.engine.returns import Returns
 
 __all__ = ["Backlog", "BatchRun", "Batcher", "Limits"]
@@ -41,10 +42,10 @@ _TRY = 6
 """For so many batches: those that ran beside another for only a part of their time say little."""
 _MOST_SELDOM = 2048
 """Batches between two tries at most."""
-_GAIN_OF_WAIT = 1.05
-"""How much more is worth a wait: more than what a measured t(n) may be wrong by."""
-_WAIT = 0.5
-"""The most that a wait may take, as a part of the run that follows."""
+_GAIN_OF_RUN = 1.05
+"""How much more throughput is worth one more run at once, which parts those who come together."""
+_BESIDE = 0.1
+"""A run that was beside others for another part of its time than this says nothing of t(n)."""
 _SAFE = 0.8
 """The part of an objective or a deadline that is planned for; the rest is for what cannot be
 foreseen. Under overload all that are let in end where they are planned to."""
@@ -313,7 +314,7 @@ class Batcher(Generic[P]):
         rows = self.queue.rows_of(first.kind) + sum(run.rows for run in self._running)
         if not more or (self.limits.merges and self._is_to_be_tried(now, first, rows)):
             return False
-        if self._rate(more, rows, running + 1) < self._rate(now, rows, running):
+        if self._rate(more, rows, running + 1) < _GAIN_OF_RUN * self._rate(now, rows, running):
             return False
         self._try_every = _TRY_AGAIN
         return True
@@ -344,11 +345,19 @@ class Batcher(Generic[P]):
             alone = self.cost.curve(first.row_class).best(limits.rows, within)
             best = max(best, alone // (len(self._running) + 1))
         other = curve.untried(best) or self._again(curve, best, now)
-        if 0 < other <= limits.rows and curve.guess(other) <= within:
+        # While other kinds wait, they fill the time that a wait would take.
+        may_wait = limits.regroups and not self._running and self.queue.kinds == 1
+        due = self._returns.due(now, first.kind) if may_wait else None
+        have = self.queue.rows_of(first.kind)
+        total = have if due is None else have + round(due.rows)
+        if 0 < other <= min(limits.rows, grid(total)) and curve.guess(other) <= within:
             best = other
-        if limits.regroups and not self._running:
-            return self._regrouped(first, best, now)
-        return best, 0.0
+        if due is None:
+            return best, 0.0
+        slack_s = self._soonest - now
+        return regrouped(
+            curve, have, best, due, limit=limits.rows, within_s=within, slack_s=slack_s
+        )
 
     def _again(self, curve: Curve, best: int, now: float) -> int:
         """Now and then a size beside the best, and else none."""
@@ -356,8 +365,8 @@ class Batcher(Generic[P]):
         if not curve or turn not in (0, _LOOK_AGAIN // 2):
             return 0
         other = curve.nearly(best) if turn else larger(best)
-        loses_s = curve.guess(other) - other / curve.rows_per_s(best) if other else 0.0
-        if loses_s > _LOOKING * (now - self._looked_at):
+        loses_s = curve.guess(other) - other / curve.rows_per_s(best)
+        if not other or loses_s > _LOOKING * (now - self._looked_at):
             return 0
         self._looked_at = now
         return other
@@ -372,26 +381,6 @@ class Batcher(Generic[P]):
         if objective is None:
             return math.inf
         return max(_SAFE * objective / 2, _LEAST_RUN * self.cost.seconds(1, first.row_class))
-
-    def _regrouped(self, first: Job[P], best: int, now: float) -> tuple[int, float]:
-        """As `_plan`, where those who were answered may be about to come back."""
-        due, comes_s, until_s = self._returns.due(now, first.kind)
-        if not due or self.queue.kinds > 1:  # what else waits fills the time
-            return best, 0.0
-        curve, have = self.cost.curve(first.row_class), self.queue.rows_of(first.kind)
-        if have < best:
-            both = round(min(have + due, best))
-            apart, together = curve.seconds(have) + curve.seconds(both - have), curve.seconds(both)
-            is_gain = both > curve.largest or apart >= _GAIN_OF_WAIT * (comes_s + together)
-            is_in_time = now + until_s + together <= self._soonest
-            if is_gain and is_in_time and comes_s <= _WAIT * together:
-                return best, until_s
-        # They will be a batch of their own: two of the same size may be better than all and few.
-        half, most = math.ceil((have + due) / 2), min(have, best)
-        uneven = curve.seconds(most) + curve.seconds(round(have + due) - most)
-        if half < most <= curve.largest and uneven >= _GAIN_OF_WAIT * 2 * curve.seconds(half):
-            return half, 0.0
-        return best, 0.0
 
     def _gather(self, first: Job[P], target: int, now: float) -> list[Job[P]]:
         """The first job, and those that can run with it, in their turns."""
@@ -439,7 +428,7 @@ class Batcher(Generic[P]):
         took = now - run.started
         if learns and took > 0:
             at_once = (self._area - run.area) / took
-            if abs(at_once - round(at_once)) < 0.25:
+            if abs(at_once - round(at_once)) < _BESIDE:
                 self.cost.learn(
                     run.rows, took, row_class=run.row_class, at_once=max(1, round(at_once))
                 )

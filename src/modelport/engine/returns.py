@@ -8,15 +8,29 @@ to wait for them, and nobody else knows that they are about to come.
 from __future__ import annotations
 
 from collections.abc import Hashable
+from typing import NamedTuple
 
-__all__ = ["Returns"]
+__all__ = ["Due", "Returns"]
 
 _WEIGHT = 0.2
 """Of the last batch in what is known."""
 _SURE = 0.8
 """The part of the batches, weighted so, after which as many came as were answered."""
+_STRAGGLERS = 0.1
+"""The part of those who were answered that may come after the end of the next batch."""
 _PATIENCE = 1.5
 """They are given up after so many times what they usually take."""
+
+
+class Due(NamedTuple):
+    """Those who are about to come."""
+
+    rows: float = 0.0
+    """None where all are back, or given up."""
+    comes_s: float = 0.0
+    """The seconds until they are predicted to be back."""
+    until_s: float = 0.0
+    """The seconds until they are given up."""
 
 
 class Returns:
@@ -25,7 +39,8 @@ class Returns:
     def __init__(self) -> None:
         self._kind: Hashable = None
         self._ended = 0.0
-        self._answered = 0
+        self._answered = 0  # and those who are still out from before
+        self._stragglers = 0
         self._rows = 0.0  # of each of them
         self._came = 0
         self._first = self._last = 0.0
@@ -36,9 +51,10 @@ class Returns:
     def answered(self, jobs: int, rows: int, now: float, kind: Hashable = None) -> None:
         """A batch of a kind ended."""
         self._learn()
-        self._kind = kind
+        if kind != self._kind:
+            self._kind, self._stragglers = kind, 0
         self._ended = now
-        self._answered, self._rows, self._came = jobs, rows / jobs, 0
+        self._answered, self._rows, self._came = jobs + self._stragglers, rows / jobs, 0
 
     def arrived(self, now: float, kind: Hashable = None) -> None:
         """A job came; one that does not fit those who were answered is none of them."""
@@ -50,7 +66,9 @@ class Returns:
         self._last = now
 
     def _learn(self) -> None:
-        is_closed = self._came == self._answered
+        out = self._answered - self._came
+        is_closed = 0 <= out <= _STRAGGLERS * self._answered
+        self._stragglers = out if is_closed else 0
         self._faithful += _WEIGHT * (is_closed - self._faithful)
         if not is_closed or not self._came:
             return
@@ -59,16 +77,16 @@ class Returns:
             gap = (self._last - self._first) / (self._came - 1)
             self._gap_s += _WEIGHT * (gap - self._gap_s)
 
-    def due(self, now: float, kind: Hashable = None) -> tuple[float, float, float]:
-        """Those of a kind who are about to come: rows, the seconds until then and until given up.
+    def due(self, now: float, kind: Hashable = None) -> Due | None:
+        """Those of a kind who are about to come.
 
-        No rows where those who were answered come back late, never, or among many others.
+        None where those who were answered come back late, never, or among many others.
         """
+        if self._faithful < _SURE or kind != self._kind:
+            return None
         left = self._answered - self._came
-        if self._faithful < _SURE or left <= 0 or kind != self._kind:
-            return 0.0, 0.0, 0.0
         takes = self._first_s + (self._answered - 1) * self._gap_s
         until = self._ended + _PATIENCE * takes
-        if now >= until:
-            return 0.0, 0.0, 0.0
-        return left * self._rows, max(0.0, self._ended + takes - now), until - now
+        if left <= 0 or now >= until:
+            return Due()
+        return Due(left * self._rows, max(0.0, self._ended + takes - now), until - now)
