@@ -4,13 +4,15 @@ BIN := .venv/bin
 PIP := --quiet --disable-pip-version-check
 # Gigabytes of frameworks: kept where a fresh clone finds them again, under their lock's digest.
 FORMATS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/modelport/formats-$(shell sha256sum requirements/formats.txt | cut -c1-16)
+# A file's tests stay together, for what they share is made once.
+PYTEST := -m pytest --numprocesses auto --dist loadfile -m "not chaos"
 
 .PHONY: demo test check lint fix types arch core formats bench bench-peers chaos clean
 
 demo: .venv-demo/.installed  ## train the demo models and serve them on http://127.0.0.1:8080
 	.venv-demo/bin/python examples/demo/train.py build/demo && exec .venv-demo/bin/modelport serve build/demo
 test: .venv/.installed  ## run the tests
-	$(BIN)/python -m pytest -m "not chaos" $(ARGS)
+	$(BIN)/python $(PYTEST) --ignore tests/conformance/formats $(ARGS)
 check: lint types arch test  ## everything that a change must pass
 lint: .venv/.installed  ## format and lint
 	$(BIN)/ruff format --check . && $(BIN)/ruff check .
@@ -21,9 +23,9 @@ types: .venv/.installed  ## check the types
 arch: .venv/.installed  ## check that imports go only downwards
 	$(BIN)/lint-imports
 core: .venv-core/.installed  ## the tests with the core alone, no extras
-	.venv-core/bin/python -m pytest -m "not chaos" $(ARGS)
+	.venv-core/bin/python $(PYTEST) $(ARGS)
 formats: $(FORMATS)/.installed  ## compare each format with its own framework (gigabytes at the first time)
-	$(FORMATS)/bin/python -m pip install $(PIP) --no-deps --no-build-isolation --editable . && $(FORMATS)/bin/python -m pytest tests/runtimes tests/conformance/formats tests/repository/test_remote_stores.py $(ARGS)
+	$(FORMATS)/bin/python -m pip install $(PIP) --no-deps --no-build-isolation --editable . && $(FORMATS)/bin/python $(PYTEST) tests/runtimes tests/conformance/formats tests/repository/test_remote_stores.py $(ARGS)
 bench: .venv/.installed  ## measure beside Flask and FastAPI (needs wrk)
 	$(BIN)/python -m benchmarks.bench_serving $(ARGS)
 bench-peers: .venv/.installed  ## measure beside seven servers in environments of their own (needs wrk)

@@ -116,6 +116,7 @@ def test_without_a_key_a_closed_server_answers_health_only(server: Served) -> No
         "",
         f"Bearer mp_{_INFER.id}_{'A' * 43}",
     ],
+    ids=range(9),  # the keys are others each time
 )
 def test_a_key_that_nobody_issued_opens_nothing(server: Served, authorization: str) -> None:
     for policy in (ADMIN_ONLY, CLOSED):
