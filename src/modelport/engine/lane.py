@@ -269,7 +269,11 @@ class Lane:
             for ticket in tickets:
                 ticket.attempt = attempt
         attempt.give_up()  # they may have left before there was anything to stop
-        return run()
+        try:
+            return run()
+        finally:
+            for ticket in tickets:
+                ticket.attempt = None
 
     def _on_late(self, job: Job[_Ticket], error: Exception) -> None:
         self._call(_deliver, [(job.payload, error)])
