@@ -229,12 +229,52 @@ def test_forgetting_asks_the_gate_again(server: Server, client: Client) -> None:
     assert len(server.resolved) == 2
 
 
-def test_a_head_whose_body_came_later_is_not_remembered(server: Server, client: Client) -> None:
-    # Between the two, what the gate decided may have been taken back.
+def test_a_head_whose_body_comes_later_is_remembered_at_once(
+    server: Server, client: Client
+) -> None:
+    sent = request("/echo", b"x" * 9)
+    for cut in (1, 5, 9):
+        client.sends(sent[:-cut])
+        client.sends(sent[-cut:])
+    assert len(server.resolved) == 1
+    assert [answer.body for answer in client.answers] == [b"/echo :" + b"x" * 9] * 3
+
+
+def test_what_was_taken_back_while_a_body_came_is_not_remembered(
+    server: Server, client: Client
+) -> None:
     sent = request("/echo", b"x")
     client.sends(sent[:-1])
+    server.shared.forget()
     client.sends(sent[-1:])
     assert not server.shared.memos[True]
+
+
+def test_a_known_head_whose_body_does_not_come_is_refused_alone(
+    server: Server, client: Client
+) -> None:
+    sent = request("/echo", b"x" * 9)
+    client.sends(sent)
+    late = server.connect()
+    late.sends(sent[:-1])
+    late.waits(61)
+    assert late.only.status == 408
+    client.sends(sent)
+    assert [answer.status for answer in client.answers] == [200, 200]
+    assert len(server.resolved) == 1
+
+
+@pytest.mark.parametrize("length", [1, 1000, 70_000])
+def test_a_body_in_pieces_and_what_follows_it_is_read(client: Client, length: int) -> None:
+    bodies = [bytes([65 + n]) * length for n in range(4)]
+    sent = b"".join(request("/echo", body) for body in bodies)
+    for size in (7, 4096, 50_000):
+        if len(sent) // size < 10_000:
+            for at in range(0, len(sent), size):
+                client.sends(sent[at : at + size])
+    answers = [answer.body.removeprefix(b"/echo :") for answer in client.answers]
+    assert answers[-4:] == bodies
+    assert len(client.answers) % 4 == 0
 
 
 def test_the_memo_stays_bounded(server: Server, client: Client) -> None:

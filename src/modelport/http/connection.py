@@ -12,6 +12,7 @@ of them, and only the body is new. Everything else goes through the parser. Both
 from __future__ import annotations
 
 import asyncio
+import copy
 import ipaddress
 import logging
 import math
@@ -59,6 +60,8 @@ _PROBE_S = 0.5
 """How long the network has to say that a client has left."""
 _PIPELINE = 16
 """Requests that may wait in one connection before reading stops, or be answered in one turn."""
+_MOST_PARTS = 1024
+"""Of a body that comes in small ones, each takes memory of its own."""
 _MEMO_BYTES = 2048
 """Longer heads are not remembered."""
 _ONCE = frozenset((b"x-request-id", b"traceparent", b"idempotency-key"))
@@ -89,6 +92,9 @@ class Connection(asyncio.Protocol):
         self._reading = False
         self._in_head = False
         self._owes_continue = False
+        self._parts: list[bytes] = []
+        self._raw: bytes | None = None
+        self._left = 0  # bytes of a body of known length, which no parser has to see
         # Those that have arrived: the one in the air, and what waits behind it.
         self._busy = False
         self._pending: deque[tuple[Head, bytes]] = deque()
@@ -176,11 +182,21 @@ class Connection(asyncio.Protocol):
     # -- reading
 
     def data_received(self, data: bytes) -> None:
+        if self._left:
+            self._collect(data)
+            return
         if not (self._reading or self._busy or self._pending or self._deaf or self._write_paused):
             end = data.find(b"\r\n\r\n") + 4
             head = self._memo.get(data[:end])
-            if head is not None and len(data) - end == head.length:
+            left = -1 if head is None else (head.length or 0) + end - len(data)
+            if left == 0:
+                assert head is not None
                 self._begin(head, data[end:])
+                return
+            if head is not None and left > 0:
+                self._head, self._raw, self._reading = head, None, True
+                self._wait(self._limits.body_s)
+                self._expect(data[end:], left)
                 return
         if not self._deaf:
             self._feed(data)
@@ -200,9 +216,35 @@ class Connection(asyncio.Protocol):
         self._parse(self._parser, data)
         if self._reading and self._unparsed > self._limits.max_head_bytes:
             self._refuse(self._too_long())
+        elif self._reading and not self._in_head and self._head.length is not None:
+            self._remember()
+            self._expect(bytes(self._body), self._head.length - self._body_size)
+        self._read_on()
+
+    def _read_on(self) -> None:
         self._next()
         if self._busy and not self._reading:
             self._deadline = math.inf
+
+    def _expect(self, begun: bytes, left: int) -> None:
+        """Take the rest of a body as it comes: copied once, when it is whole."""
+        self._parser = None
+        self._parts, self._left = [begun], left
+
+    def _collect(self, data: bytes) -> None:
+        rest = data[self._left :]
+        self._parts.append(data[: self._left] if rest else data)
+        self._left -= len(self._parts[-1])
+        if len(self._parts) > _MOST_PARTS:
+            self._parts = [b"".join(self._parts)]
+        if self._left:
+            return
+        body = b"".join(self._parts)
+        self._parts = []
+        self._complete(body)
+        self._read_on()
+        if rest:
+            self.data_received(rest)
 
     def _parse(self, parser: httptools.HttpRequestParser, data: bytes) -> None:
         try:
@@ -289,15 +331,21 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """llhttp: the request is whole."""
-        if self._offered:
-            return
+        if not self._offered:
+            self._complete(bytes(self._body))
+
+    def _complete(self, body: bytes) -> None:
         self._reading = self._owes_continue = False
         self._unparsed = 0
+        self._remember()
+        self._pending.append((self._head, body))
+        self._body = b""
+
+    def _remember(self) -> None:
+        """Know the head the next time, from what was decided in this turn of the loop."""
         if self._raw is not None and self._is_memorable(self._head, self._raw):
             self._shared.remember(self._raw, self._head)
         self._raw = None
-        self._pending.append((self._head, bytes(self._body)))
-        self._body = b""
 
     def _is_memorable(self, head: Head, raw: bytes) -> bool:
         """Whether the same bytes may come again, and will mean the same head and body length."""
@@ -319,11 +367,14 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, error: Exception) -> None:
         """Read no more, answer with the error after what is pending, and close."""
-        head = self._head if self._reading and not self._in_head else Head(b"", b"", ())
+        # A head that was met before is that of other requests, too.
+        is_known = self._reading and not self._in_head
+        head = copy.copy(self._head) if is_known else Head(b"", b"", ())
         head.keep_alive = False
         head.handler = _raising(error)
         self._deaf = True
         self._reading = False
+        self._parts, self._left = [], 0
         self._pending.append((head, b""))
 
     def _too_long(self) -> InvalidInput:
