@@ -38,12 +38,16 @@ _LOOKING = 0.02
 _TRY_AGAIN = 128
 """After so many batches one more run at once is tried where that was no gain, and after twice as
 many the next time."""
+_FIRST_TRY = 8
 _TRY = 6
 """For so many batches: those that ran beside another for only a part of their time say little."""
 _MOST_SELDOM = 2048
 """Batches between two tries at most."""
 _GAIN_OF_RUN = 1.05
 """How much more throughput is worth one more run at once, which parts those who come together."""
+_OVERLAP = 0.97
+"""Part of the best rows/s from which on smaller runs are preferred where several are in the air:
+what comes back, and what is between two runs, is done meanwhile."""
 _BESIDE = 0.1
 """A run that was beside others for another part of its time than this says nothing of t(n)."""
 _SAFE = 0.8
@@ -151,7 +155,7 @@ class Batcher(Generic[P]):
         self._running: list[BatchRun[P]] = []
         self._area = self._area_at = 0.0  # runs at once, summed over time
         self._batches = 0
-        self._try_at = _TRY_AGAIN // 4  # the batch from which on one more run at once is tried
+        self._try_at = _FIRST_TRY  # the batch from which on one more run at once is tried
         self._try_every = _TRY_AGAIN
         self._looked_at = 0.0  # when a size beside the best was tried last
         self._per_row: dict[int, float] = {}
@@ -309,15 +313,19 @@ class Batcher(Generic[P]):
                 self._try_every = min(2 * self._try_every, _MOST_SELDOM)
                 self._try_at = self._batches + self._try_every
             return True
-        more = self.cost.curve(first.row_class, running + 1)
-        now = self.cost.curve(first.row_class, running)
         rows = self.queue.rows_of(first.kind) + sum(run.rows for run in self._running)
-        if not more or (self.limits.merges and self._is_to_be_tried(now, first, rows)):
-            return False
-        if self._rate(more, rows, running + 1) < _GAIN_OF_RUN * self._rate(now, rows, running):
+        if not self._gains(first, rows, running):
             return False
         self._try_every = _TRY_AGAIN
         return True
+
+    def _gains(self, first: Job[P], rows: int, running: int) -> bool:
+        """Whether so many rows are done sooner by one more run at once."""
+        more = self.cost.curve(first.row_class, running + 1)
+        now = self.cost.curve(first.row_class, running)
+        if not more or (self.limits.merges and self._is_to_be_tried(now, first, rows)):
+            return False
+        return self._rate(more, rows, running + 1) >= _GAIN_OF_RUN * self._rate(now, rows, running)
 
     def _is_to_be_tried(self, curve: Curve, first: Job[P], rows: int) -> bool:
         """Whether a larger size may be better still: beside another run it would never be tried."""
@@ -342,8 +350,14 @@ class Batcher(Generic[P]):
         within = self._longest_s(first)
         best = curve.best(limits.rows, within)
         if self._running:  # what is best alone is known; each of several at once takes its part
-            alone = self.cost.curve(first.row_class).best(limits.rows, within)
+            alone = self._best(first, within, 1)
             best = max(best, alone // (len(self._running) + 1))
+            best = self._overlapping(curve, best, first)
+        elif self._is_shared_out(first):
+            beside = self.cost.curve(first.row_class, 2)
+            best = max(best // 2, self._best(first, within, 2))
+            share = math.ceil(self.queue.rows_of(first.kind) / 2)
+            return min(share, self._overlapping(beside, best, first)), 0.0
         other = curve.untried(best) or self._again(curve, best, now)
         # While other kinds wait, they fill the time that a wait would take.
         may_wait = limits.regroups and not self._running and self.queue.kinds == 1
@@ -358,6 +372,23 @@ class Batcher(Generic[P]):
         return regrouped(
             curve, have, best, due, limit=limits.rows, within_s=within, slack_s=slack_s
         )
+
+    def _best(self, first: Job[P], within_s: float, at_once: int) -> int:
+        return self.cost.curve(first.row_class, at_once).best(self.limits.rows, within_s)
+
+    def _overlapping(self, curve: Curve, best: int, first: Job[P]) -> int:
+        """A smaller size that is as good, so that a batch waits already whenever one ends."""
+        rows = self.queue.rows_of(first.kind) + sum(run.rows for run in self._running)
+        part = math.ceil(rows / (self.limits.at_once + 1))
+        is_as_good = curve and curve.rows_per_s(part) >= _OVERLAP * curve.rows_per_s(best)
+        return part if part < best and is_as_good else best
+
+    def _is_shared_out(self, first: Job[P]) -> bool:
+        """Whether what waits, while nothing runs, is done sooner by two runs at once."""
+        rows = self.queue.rows_of(first.kind)
+        if self.limits.at_once < 2 or rows < 2:
+            return False
+        return self._batches >= self._try_at or self._gains(first, rows, 1)
 
     def _again(self, curve: Curve, best: int, now: float) -> int:
         """Now and then a size beside the best, and else none."""

@@ -191,7 +191,6 @@ class Lane:
         following: BatchRun[_Ticket] | None = run
         while following is not None:
             following = self._run_batch(following)
-        self._pump()
 
     def _run_batch(self, run: BatchRun[_Ticket]) -> BatchRun[_Ticket] | None:
         tickets = [job.payload for job in run.jobs]
@@ -203,6 +202,7 @@ class Lane:
         for ticket in tickets:
             del ticket.loaded  # who awaits the answer holds the model, and lets go of it last
         self._call(_deliver, results)
+        self._pump()  # for another thread, or once those are back who are waited for
         return following
 
     def _answers(self, tickets: Sequence[_Ticket], alone: bool) -> Iterator[_Result]:
