@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import logging
 import threading
@@ -29,6 +30,7 @@ from modelport.engine.batcher import Limits
 from modelport.engine.facade import Engine
 from modelport.engine.lifecycle import State, Version
 from modelport.engine.opening import LoadedModel, Settings
+from modelport.engine.probation import SLOW_S
 from modelport.engine.residency import Told
 from modelport.repository.layout import Source
 from modelport.runtimes.base import Model
@@ -287,17 +289,122 @@ def test_the_time_of_a_row_follows_the_runs_slowly(
 ) -> None:
     version, loaded = served(lambda x: time.sleep(0.002) or x)
     made = engine()
-    for _ in range(3):
-        made.infer(version, loaded, request(1))
-    assert 0 < version.seconds_per_unit < 0.0001
 
     async def main() -> None:
+        for _ in range(3):
+            await answered(made.infer(version, loaded, request(1)))
+        assert 0 < version.seconds_per_unit < 0.0001
         version.seconds_per_unit = 0.01
         for _ in range(20):
             await answered(made.infer(version, loaded, request(1)))
 
     asyncio.run(main())
     assert 0.001 < version.seconds_per_unit < 0.009
+
+
+def slow_below_zero(seen: list[int], error: Exception | None = None) -> Callable[[Any], Any]:
+    """A function that is quick, but for one input; notes the threads in which it runs."""
+
+    def function(x: Any) -> Any:
+        seen.append(threading.get_ident())
+        if x[0] < 0:
+            time.sleep(2 * SLOW_S)
+            if error is not None:
+                raise error
+        return x
+
+    return function
+
+
+@pytest.mark.parametrize("error", [None, ValueError("odd"), InvalidInput("odd")])
+def test_a_model_that_takes_long_for_some_inputs_keeps_the_loop_waiting_once(
+    engine: Callable[..., Engine], served: Served, error: Exception | None
+) -> None:
+    seen: list[int] = []
+    version, loaded = served(slow_below_zero(seen, error))
+    made = engine()
+
+    async def ask(x: float) -> None:
+        with contextlib.suppress(ModelFailed, InvalidInput):
+            await answered(made.infer(version, loaded, request(x)))
+
+    async def main() -> None:
+        await ask(1)
+        for _ in range(3):
+            await ask(-1)
+            await ask(1)
+
+    asyncio.run(main())
+    here = threading.get_ident()
+    assert seen[:2] == [here, here]
+    assert here not in seen[2:]
+    assert len(seen) == 7
+
+
+def test_a_model_that_was_slow_is_back_on_the_loop_after_enough_quick_runs(
+    engine: Callable[..., Engine], served: Served
+) -> None:
+    seen: list[int] = []
+    version, loaded = served(slow_below_zero(seen))
+    made = engine()
+
+    async def main() -> None:
+        made.infer(version, loaded, request(-1))
+        async with asyncio.timeout(60):
+            while version.probation.is_on:
+                later = made.infer(version, loaded, request(1))
+                assert not isinstance(later, InferResponse)
+                await later
+        assert len(seen) > 100
+        assert version.door is None, "nothing waits that is to be counted"
+        assert isinstance(made.infer(version, loaded, request(1)), InferResponse)
+
+    asyncio.run(main())
+    here = threading.get_ident()
+    assert seen[0] == seen[-1] == here
+    assert here not in seen[1:-1]
+
+
+def test_what_was_predicted_to_be_long_says_nothing_about_short_runs(
+    engine: Callable[..., Engine], served: Served
+) -> None:
+    version, loaded = served(
+        lambda x: x if len(x) == 1 else time.sleep(2 * SLOW_S) or x, seconds_per_unit=0.0001
+    )
+    made = engine()
+
+    async def main() -> None:
+        await answered(made.infer(version, loaded, request(*range(100))))
+        version.seconds_per_unit = 0.0001
+        assert isinstance(made.infer(version, loaded, request(1)), InferResponse)
+        version.probation.ran(SLOW_S)
+        version.seconds_per_unit = 0.0001
+        await answered(made.infer(version, loaded, request(*range(100))))
+        for _ in range(50):
+            version.probation.ran(0)
+        assert not version.probation.is_on
+
+    asyncio.run(main())
+
+
+def test_of_a_batch_each_request_counts_with_its_part(
+    engine: Callable[..., Engine], served: Served
+) -> None:
+    version, loaded = served(lambda x: x)
+    made = engine()
+
+    async def runs(*given: Any) -> Any:
+        return {"y": np.ones(1), "z": np.ones(1)}, 0.0, 2 * SLOW_S, 100
+
+    made._lanes.run = runs  # type: ignore[method-assign]  # a batch of others' requests, too
+
+    async def main() -> None:
+        version.probation.ran(SLOW_S)
+        for _ in range(50):
+            await answered(made.infer(version, loaded, request(1)))
+        assert not version.probation.is_on
+
+    asyncio.run(main())
 
 
 # -- what is asked for

@@ -656,3 +656,39 @@ def test_a_fault_of_the_engine_process_itself_is_one_of_the_server(tmp_path: Pat
             await ask(engine)
 
     sharing(tmp_path, work)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        ({"\ud800": np.zeros(2000)}, 0.0, 0.0, 1),
+        ({"y": np.zeros(2000), "y" * (65 * 1024 * 1024): np.zeros(1)}, 0.0, 0.0, 1),
+        ({"y": np.zeros(2000)}, 0.0, 0.0, np.int64(1)),
+        InvalidInput("\ud800"),
+        InvalidInput("too large", got=2**70),
+    ],
+    ids=["name", "length", "type", "message", "fact"],
+)
+def test_a_reply_that_cannot_be_passed_on_is_refused_and_leaves_nothing_behind(
+    tmp_path: Path, reply: Any
+) -> None:
+    async def work(shared: Sharing) -> None:
+        engine = await shared.worker(shared.source("linear"), most=2)
+        lanes = shared.host._lanes
+        runs = lanes.run
+
+        async def replies(*given: Any) -> Any:
+            if isinstance(reply, InvalidInput):
+                raise reply
+            return reply
+
+        lanes.run = replies  # type: ignore[method-assign]  # what no model of the tests says
+        for _ in range(3):
+            with pytest.raises(Internal, match="cannot be passed on"):
+                await ask(engine, deadline=time.monotonic() + 10)
+        lanes.run = runs  # type: ignore[method-assign]
+        assert only(await ask(engine)) == [1.8]
+        (link,) = shared.host._links
+        assert link._arena.taken_bytes == 0
+
+    sharing(tmp_path, work)

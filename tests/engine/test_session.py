@@ -151,6 +151,26 @@ def test_what_was_asked_when_the_connection_ends_is_lost(tmp_path: Path) -> None
     talk(tmp_path, work)
 
 
+def test_giving_up_what_was_just_answered_costs_the_next_request_of_its_number_nothing(
+    tmp_path: Path,
+) -> None:
+    async def work(session: Session, heard: Heard, host: Host, path: str) -> None:
+        session.load(1, source(tmp_path))
+        await heard.came.wait()
+        given_up = asyncio.create_task(session.ask(1, ROW, 1, False))
+        await asyncio.sleep(0)
+        while session._air:  # noqa: ASYNC110  # until the turn in which the answer comes
+            await asyncio.sleep(0)
+        assert not given_up.done()
+        given_up.cancel()
+        outputs, *_ = await session.ask(1, ROW, 1, False)
+        assert outputs["y"].tolist() == [1.8]
+        with pytest.raises(asyncio.CancelledError):
+            await given_up
+
+    talk(tmp_path, work)
+
+
 def test_who_connects_and_is_no_worker_disturbs_nobody(tmp_path: Path) -> None:
     async def work(session: Session, heard: Heard, host: Host, path: str) -> None:
         loop = asyncio.get_running_loop()

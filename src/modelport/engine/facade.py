@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import msgspec
 
-from modelport.core.errors import DeadlineExceeded, ModelFailed, ModelNotFound
+from modelport.core.errors import DeadlineExceeded, ModelFailed, ModelNotFound, ModelportError
 from modelport.core.messages import InferRequest, InferResponse
 from modelport.core.tensors import Batch
 from modelport.engine.batcher import Limits
@@ -22,6 +22,7 @@ from modelport.engine.lanes import Lanes
 from modelport.engine.lifecycle import State, Version
 from modelport.engine.memory import Memory
 from modelport.engine.opening import Described, LoadedModel, Settings
+from modelport.engine.probation import SLOW_S
 from modelport.engine.remote import RemoteModel
 from modelport.engine.residency import Residency, Told
 from modelport.repository.aliases import DEFAULT, LATEST
@@ -186,14 +187,20 @@ class Engine:
         if request.outputs:
             loaded.view.signature.check_outputs(request.outputs)
         size = version.size_of(request.inputs, rows)
-        quick = version.seconds_per_unit * size < HAND_OVER_S
+        quick = version.seconds_per_unit * size < version.probation.stays_below_s
         if quick and loaded.description.execution == "compute":
+            started = time.monotonic()
             try:
                 model = given(loaded.model, request.parameters)
-                run = run_in_place(model, request.inputs, request.deadline)
-            except ModelFailed as error:
-                raise _logged(version, error) from error
-            return _response(version, request, rows, run, size, run[1])
+                run = run_in_place(model, request.inputs, request.deadline, started)
+            except ModelportError as error:
+                version.probation.ran(time.monotonic() - started)
+                if isinstance(error, ModelFailed):
+                    raise _logged(version, error) from error
+                raise
+            if run[2] - started >= SLOW_S:  # and all others waited
+                version.probation.ran(run[2] - started)
+            return _response(version, request, rows, run, size, started)
         if self._cache is not None and loaded.identity is not None:
             return self._cached(self._cache, version, loaded, request, rows, size)
         return self._elsewhere(version, loaded, request, rows, size)
@@ -271,6 +278,8 @@ class Engine:
             raise _logged(version, error) from error
         finally:
             self._residency.let_go(version)
+        if version.probation.is_on:
+            _prove(version, rows, run, size)
         return _response(version, request, rows, run, size, arrived)
 
     async def _run(
@@ -317,11 +326,21 @@ async def _in_time(work: Awaitable[R], version: Version, request: InferRequest) 
         ) from error
 
 
+def _prove(version: Version, rows: int, run: Run, size: int) -> None:
+    """Count a run that is in a thread for the version's probation only; of a batch, its part."""
+    if version.seconds_per_unit * size < HAND_OVER_S:
+        _, started, ended, batch_rows = run
+        version.probation.ran((ended - started) * rows / max(rows, batch_rows))
+        if not version.probation.is_on:
+            version.door = None  # on the event loop nothing waits
+
+
 def _response(
     version: Version, request: InferRequest, rows: int, run: Run, size: int, arrived: float
 ) -> InferResponse:
     outputs, started, ended, batch_rows = run
-    took = (ended - started) / size
+    run_s = ended - started
+    took = run_s / size
     if batch_rows <= rows or took < version.seconds_per_unit:
         _learn(version, took)  # alone, a request takes no longer than its batch did
     version.last_used = ended
@@ -333,7 +352,7 @@ def _response(
         frames=request.frames,
         batch_rows=batch_rows,
         queue_s=started - arrived,
-        run_s=ended - started,
+        run_s=run_s,
     )
 
 

@@ -370,8 +370,16 @@ class _Link:
             self._finish(Refused.of(asked.id, internal))
 
     def _finish(self, reply: Answer | Refused) -> None:
-        if self._air.pop(reply.id, None) is not None:
+        if self._air.pop(reply.id, None) is None:
+            return
+        try:
             self.frames.send(reply)
+        except (ValueError, OverflowError, TypeError):
+            _log.exception("a reply cannot be passed on")
+            if isinstance(reply, Answer):
+                self._tensors.give(tensor.at for tensor in reply.tensors if tensor.at >= 0)
+            internal = Internal("the reply is too long, or holds what cannot be passed on")
+            self.frames.send(Refused.of(reply.id, internal))
 
     def _refused(self, asked: Infer, held: _Held | None, error: ModelportError) -> Refused:
         if isinstance(error, ModelFailed) and held is not None:

@@ -53,7 +53,10 @@ class Lanes:
             finally:
                 watcher.end()
         row_class = version.row_class(request.inputs, rows)
-        return await self._lane(version, loaded).run(loaded, request, rows, row_class, watcher)
+        lane = self._lane(version, loaded)
+        if loaded.identity is None:  # what is stored is answered however much waits
+            version.door = lane.check_room
+        return await lane.run(loaded, request, rows, row_class, watcher)
 
     def backlog(self, version: Version) -> Backlog:
         """All that waits for a version and runs on it."""
@@ -69,8 +72,6 @@ class Lanes:
             lane = self._lanes[version] = Lane(
                 version.name, version.cost, limits, version.padding, version.waste
             )
-            if loaded.identity is None:  # what is stored is answered however much waits
-                version.door = lane.check_room
         return lane
 
     def drop(self, version: Version) -> None:

@@ -19,6 +19,7 @@ from modelport.engine.cost_files import Kept, keep, known
 from modelport.engine.merging import Padding, Waste
 from modelport.engine.opening import Described, LoadedModel, Settings
 from modelport.engine.placing import open_placed, placed
+from modelport.engine.probation import Probation
 from modelport.engine.remote import RemoteModel
 from modelport.engine.warming import Warmed, by_elements, by_rows, size_measure, warm_up
 from modelport.repository.layout import Source
@@ -67,6 +68,8 @@ class Version:
         """The size of a request, from its inputs and its number of rows."""
         self.seconds_per_unit = 0.0
         """Of size, of a request that runs alone; measured, and follows the last runs slowly."""
+        self.probation = Probation()
+        """Whether its short runs stay on the event loop."""
         self.cost = CostModel()
         """What its batches take."""
         self.door: Callable[[str, str], None] | None = None

@@ -153,7 +153,7 @@ class Session:
         tensors = self._tensors.pack(request.inputs)
         number = self._numbers.pop()
         future: asyncio.Future[Run] = asyncio.get_running_loop().create_future()
-        self._air[number] = _Asked(future, key, request, alone)
+        asked = self._air[number] = _Asked(future, key, request, alone)
         message = Infer(
             number,
             key,
@@ -178,7 +178,9 @@ class Session:
         try:
             return await future
         except asyncio.CancelledError:
-            self.frames.send(Cancel(number))
+            # The answer may have come in this turn, and the number then be another request's.
+            if self._air.get(number) is asked:
+                self.frames.send(Cancel(number))
             raise
 
     def _on_message(self, message: FromEngine) -> None:

@@ -50,7 +50,8 @@ class Frames(asyncio.Protocol):
         """Send one message; where there is no connection any more, nothing happens.
 
         Raises:
-            ValueError, OverflowError: it cannot be encoded, or is too large; nothing was sent.
+            ValueError, OverflowError, TypeError: it cannot be encoded, or is too large; nothing was
+                sent.
         """
         if self._transport is not None:
             frame = self._encode(message)
