@@ -277,7 +277,7 @@ def test_nobody_is_waited_for_at_the_cost_of_a_deadline_or_an_objective() -> Non
 
 
 def test_two_runs_at_once_are_taken_where_they_gain_and_not_where_they_do_not() -> None:
-    for factor, expected in ((1.3, True), (2.1, False)):
+    for factor, expected in ((1.3, True), (2.0, True), (2.2, False)):
         cost = known(linear)
         learn(cost, lambda rows, by=factor: by * linear(rows), at_once=2)
         scheduler = batcher(cost, at_once=2)

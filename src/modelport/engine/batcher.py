@@ -39,12 +39,16 @@ _TRY_AGAIN = 128
 """After so many batches one more run at once is tried where that was no gain, and after twice as
 many the next time."""
 _FIRST_TRY = 8
+_FORBEARANCE = 32
+"""For so many batches a second run at once is put off for the sake of larger ones alone."""
 _TRY = 6
 """For so many batches: those that ran beside another for only a part of their time say little."""
 _MOST_SELDOM = 2048
 """Batches between two tries at most."""
-_GAIN_OF_RUN = 1.05
-"""How much more throughput is worth one more run at once, which parts those who come together."""
+_GAIN_OF_RUN = 0.97
+"""One more run at once is worth it from that part of the throughput on: what comes back, and what
+is between two runs, is done meanwhile, which no t(n) shows; and figures of another moment differ
+by more."""
 _OVERLAP = 0.97
 """Part of the best rows/s from which on smaller runs are preferred where several are in the air:
 what comes back, and what is between two runs, is done meanwhile."""
@@ -157,6 +161,7 @@ class Batcher(Generic[P]):
         self._batches = 0
         self._try_at = _FIRST_TRY  # the batch from which on one more run at once is tried
         self._try_every = _TRY_AGAIN
+        self._wanted = 0, 0  # a size that is to be tried alone, and since which batch
         self._looked_at = 0.0  # when a size beside the best was tried last
         self._per_row: dict[int, float] = {}
         """By class of row; found out anew after each run."""
@@ -308,13 +313,14 @@ class Batcher(Generic[P]):
             return True
         if running >= self.limits.at_once:
             return False
+        if self._is_to_be_tried(first, running):
+            return False
         if self._batches >= self._try_at:
             if self._batches >= self._try_at + _TRY:
                 self._try_every = min(2 * self._try_every, _MOST_SELDOM)
                 self._try_at = self._batches + self._try_every
             return True
-        rows = self.queue.rows_of(first.kind) + sum(run.rows for run in self._running)
-        if not self._gains(first, rows, running):
+        if not self._gains(first, self._rows_of(first), running):
             return False
         self._try_every = _TRY_AGAIN
         return True
@@ -323,20 +329,41 @@ class Batcher(Generic[P]):
         """Whether so many rows are done sooner by one more run at once."""
         more = self.cost.curve(first.row_class, running + 1)
         now = self.cost.curve(first.row_class, running)
-        if not more or (self.limits.merges and self._is_to_be_tried(now, first, rows)):
-            return False
-        return self._rate(more, rows, running + 1) >= _GAIN_OF_RUN * self._rate(now, rows, running)
+        return bool(more) and (
+            self._rate(more, rows, running + 1) >= _GAIN_OF_RUN * self._rate(now, rows, running)
+        )
 
-    def _is_to_be_tried(self, curve: Curve, first: Job[P], rows: int) -> bool:
-        """Whether a larger size may be better still: beside another run it would never be tried."""
-        size = curve.untried(curve.best(self.limits.rows, self._longest_s(first)))
-        return len(curve.points) < 2 or 0 < size <= min(rows, self.limits.rows)
+    def _is_to_be_tried(self, first: Job[P], running: int) -> bool:
+        """Whether a larger size may be better still: beside another run it would never be tried.
+
+        After a while without so many rows together it is put off no longer.
+        """
+        curve = self.cost.curve(first.row_class, running)
+        best = curve.best(self.limits.rows, self._longest_s(first))
+        size, rows = curve.untried(best), self._rows_of(first)
+        if len(curve.points) < 2 or not curve.is_sure(best):
+            size = best
+        elif size > min(rows, self.limits.rows):
+            size = 0
+        if not self.limits.merges or not size:
+            return False
+        if size != self._wanted[0]:
+            self._wanted = size, self._batches
+        return self._batches - self._wanted[1] < _FORBEARANCE
+
+    def _rows_of(self, first: Job[P]) -> int:
+        """All rows of a kind that wait, and those that run."""
+        return self.queue.rows_of(first.kind) + sum(run.rows for run in self._running)
 
     def _rate(self, curve: Curve, rows: int, at_once: int) -> float:
-        """Rows/s of so many rows that are shared out between so many runs at once."""
+        """Rows/s of so many rows that are shared out between so many runs at once.
+
+        Several do not end together, so that a part waits for each that ends.
+        """
         if not self.limits.merges:
             return at_once * curve.rows_per_s(1)
-        size, best = max(1, rows // at_once), curve.best(self.limits.rows)
+        parts = at_once + (at_once > 1)
+        size, best = max(1, rows // parts), curve.best(self.limits.rows)
         if size > best and not curve.untried(best):
             size = best
         return at_once * size / (curve.guess(size) or 1e-9)
@@ -352,18 +379,17 @@ class Batcher(Generic[P]):
         if self._running:  # what is best alone is known; each of several at once takes its part
             alone = self._best(first, within, 1)
             best = max(best, alone // (len(self._running) + 1))
-            best = self._overlapping(curve, best, first)
-        elif self._is_shared_out(first):
-            beside = self.cost.curve(first.row_class, 2)
-            best = max(best // 2, self._best(first, within, 2))
-            share = math.ceil(self.queue.rows_of(first.kind) / 2)
-            return min(share, self._overlapping(beside, best, first)), 0.0
+            best = self._part(curve, best, self._rows_of(first), len(self._running) + 1)
         other = curve.untried(best) or self._again(curve, best, now)
         # While other kinds wait, they fill the time that a wait would take.
         may_wait = limits.regroups and not self._running and self.queue.kinds == 1
         due = self._returns.due(now, first.kind) if may_wait else None
         have = self.queue.rows_of(first.kind)
         total = have if due is None else have + round(due.rows)
+        if not self._running and self._is_shared_out(first, total):
+            beside = self.cost.curve(first.row_class, 2)
+            best = max(best // 2, self._best(first, within, 2))
+            return self._part(beside, best, total, 2), 0.0
         if 0 < other <= min(limits.rows, grid(total)) and curve.guess(other) <= within:
             best = other
         if due is None:
@@ -376,17 +402,19 @@ class Batcher(Generic[P]):
     def _best(self, first: Job[P], within_s: float, at_once: int) -> int:
         return self.cost.curve(first.row_class, at_once).best(self.limits.rows, within_s)
 
-    def _overlapping(self, curve: Curve, best: int, first: Job[P]) -> int:
-        """A smaller size that is as good, so that a batch waits already whenever one ends."""
-        rows = self.queue.rows_of(first.kind) + sum(run.rows for run in self._running)
-        part = math.ceil(rows / (self.limits.at_once + 1))
-        is_as_good = curve and curve.rows_per_s(part) >= _OVERLAP * curve.rows_per_s(best)
-        return part if part < best and is_as_good else best
+    def _part(self, curve: Curve, best: int, rows: int, at_once: int) -> int:
+        """What one of several runs takes: its share, or less where that is as good.
 
-    def _is_shared_out(self, first: Job[P]) -> bool:
-        """Whether what waits, while nothing runs, is done sooner by two runs at once."""
-        rows = self.queue.rows_of(first.kind)
-        if self.limits.at_once < 2 or rows < 2:
+        With less, a batch waits already whenever one ends.
+        """
+        best = min(best, math.ceil(rows / at_once))
+        less = math.ceil(rows / (at_once + 1))
+        is_as_good = curve and curve.rows_per_s(less) >= _OVERLAP * curve.rows_per_s(best)
+        return min(less, best) if is_as_good else best
+
+    def _is_shared_out(self, first: Job[P], rows: int) -> bool:
+        """Whether so many rows, while nothing runs, are done sooner by two runs at once."""
+        if self.limits.at_once < 2 or rows < 2 or self._is_to_be_tried(first, 1):
             return False
         return self._batches >= self._try_at or self._gains(first, rows, 1)
 

@@ -87,17 +87,21 @@ class Curve:
         """The largest size that was measured; 0 where none was."""
         return self._sizes[-1] if self._sizes else 0
 
+    def is_sure(self, rows: int) -> bool:
+        """Whether that size was measured more often than chance would have it."""
+        point = self._points.get(rows)
+        return point is not None and point.runs >= _SURE
+
     def untried(self, best: int) -> int:
         """The next size that should be tried because it may be better still; 0 where none is."""
-        size, known = best, self._points.get(best)
-        if known is None or known.runs < _SURE:
+        size = best
+        if not self.is_sure(best):
             return 0
         while True:
             size = larger(size)
-            point = self._points.get(size)
-            if point is None or point.runs < _SURE:
+            if not self.is_sure(size):
                 return size
-            if size / point.seconds < _GROWTH * self.rows_per_s(size // 2):
+            if self.rows_per_s(size) < _GROWTH * self.rows_per_s(size // 2):
                 return 0
 
     def nearly(self, best: int) -> int:
