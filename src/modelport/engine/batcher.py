@@ -42,7 +42,7 @@ _FIRST_TRY = 8
 _FORBEARANCE = 32
 """For so many batches a second run at once is put off for the sake of larger ones alone."""
 _TRY = 6
-"""For so many batches: those that ran beside another for only a part of their time say little."""
+"""So many such runs: those that were beside another for only a part of their time say little."""
 _MOST_SELDOM = 2048
 """Batches between two tries at most."""
 _GAIN_OF_RUN = 0.97
@@ -161,6 +161,7 @@ class Batcher(Generic[P]):
         self._batches = 0
         self._try_at = _FIRST_TRY  # the batch from which on one more run at once is tried
         self._try_every = _TRY_AGAIN
+        self._tried = 0
         self._wanted = 0, 0  # a size that is to be tried alone, and since which batch
         self._looked_at = 0.0  # when a size beside the best was tried last
         self._per_row: dict[int, float] = {}
@@ -316,9 +317,6 @@ class Batcher(Generic[P]):
         if self._is_to_be_tried(first, running):
             return False
         if self._batches >= self._try_at:
-            if self._batches >= self._try_at + _TRY:
-                self._try_every = min(2 * self._try_every, _MOST_SELDOM)
-                self._try_at = self._batches + self._try_every
             return True
         if not self._gains(first, self._rows_of(first), running):
             return False
@@ -471,12 +469,21 @@ class Batcher(Generic[P]):
         rows = sum(job.rows for job in jobs)
         run = BatchRun(jobs, now, self._takes(rows, jobs[0].row_class), self._area)
         is_first = not self._running
+        if not is_first and self._batches > self._try_at:
+            self._note_try()
         self._running.append(run)
         following = self.queue.first()
         run.alone = is_first and (following is None or not self._has_slot(following))
         if not self.queue.jobs:
             self._soonest = math.inf
         return run
+
+    def _note_try(self) -> None:
+        self._tried += 1
+        if self._tried >= _TRY:
+            self._tried = 0
+            self._try_every = min(2 * self._try_every, _MOST_SELDOM)
+            self._try_at = self._batches + self._try_every
 
     def finished(self, run: BatchRun[P], now: float, *, learns: bool = True) -> None:
         """A run ended; what it took is learnt, unless it says nothing of the model."""

@@ -20,8 +20,10 @@ _SURE = 3
 _OUTLIER = 1.5
 """A run that takes more than so many times the usual (or less than its part) says nothing, unless
 `_SURE` come in a row: then the machine has changed."""
-_GOOD_ENOUGH = 0.98
-"""Part of the best rows/s for which a smaller batch is preferred: it answers sooner."""
+_WORTH_IT = 1.02
+"""So many times the rows/s are worth a larger batch, which answers later, ..."""
+_DOUBT = 0.1
+"""... and so much more over the root of its runs: the best of many figures may be a lucky one."""
 _NEARLY = 0.95
 """Part of the best rows/s from which on a smaller size is tried again: a few runs may deceive."""
 _GROWTH = 1.01
@@ -175,7 +177,7 @@ class Curve:
         return last.seconds + slope * (rows - last.rows)
 
     def best(self, limit: float = math.inf, within_s: float = math.inf) -> int:
-        """The smallest size that gets all but 3 % of the best rows/s; 1 where nothing is known.
+        """The smallest size than which no larger one gets clearly more rows/s, or 1.
 
         Args:
             limit: the largest size allowed.
@@ -184,8 +186,12 @@ class Curve:
         allowed = [p for p in self.points if p.rows <= limit and p.seconds <= within_s]
         if not allowed:
             return 1
-        best = max(p.rows / p.seconds for p in allowed)
-        return next(p.rows for p in allowed if p.rows / p.seconds >= _GOOD_ENOUGH * best)
+        best, *others = allowed
+        for point in others:
+            gain = best.seconds * point.rows / (point.seconds * best.rows)
+            if gain > _WORTH_IT + _DOUBT / math.sqrt(max(point.runs, 1)):
+                best = point
+        return best.rows
 
     def rows_per_s(self, rows: int) -> float:
         """The predicted rows/s of batches of that size; infinity where nothing was measured."""
