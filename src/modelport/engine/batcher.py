@@ -162,6 +162,7 @@ class Batcher(Generic[P]):
         self._try_at = _FIRST_TRY  # the batch from which on one more run at once is tried
         self._try_every = _TRY_AGAIN
         self._tried = 0
+        self._gained = False  # whether one more run at once was worth it when that was asked last
         self._wanted = 0, 0  # a size that is to be tried alone, and since which batch
         self._looked_at = 0.0  # when a size beside the best was tried last
         self._per_row: dict[int, float] = {}
@@ -316,12 +317,14 @@ class Batcher(Generic[P]):
             return False
         if self._is_to_be_tried(first, running):
             return False
-        if self._batches >= self._try_at:
-            return True
-        if not self._gains(first, self._rows_of(first), running):
-            return False
-        self._try_every = _TRY_AGAIN
-        return True
+        return self._is_worth_it(first, self._rows_of(first), running)
+
+    def _is_worth_it(self, first: Job[P], rows: int, running: int) -> bool:
+        """Whether to have one more run at once; now and then the other way is tried."""
+        gains = self._gains(first, rows, running)
+        if gains is not self._gained:
+            self._gained, self._try_every = gains, _TRY_AGAIN
+        return gains is not (self._batches >= self._try_at)
 
     def _gains(self, first: Job[P], rows: int, running: int) -> bool:
         """Whether so many rows are done sooner by one more run at once."""
@@ -414,7 +417,7 @@ class Batcher(Generic[P]):
         """Whether so many rows, while nothing runs, are done sooner by two runs at once."""
         if self.limits.at_once < 2 or rows < 2 or self._is_to_be_tried(first, 1):
             return False
-        return self._batches >= self._try_at or self._gains(first, rows, 1)
+        return self._is_worth_it(first, rows, 1)
 
     def _again(self, curve: Curve, best: int, now: float) -> int:
         """Now and then a size beside the best, and else none."""
@@ -469,7 +472,7 @@ class Batcher(Generic[P]):
         rows = sum(job.rows for job in jobs)
         run = BatchRun(jobs, now, self._takes(rows, jobs[0].row_class), self._area)
         is_first = not self._running
-        if not is_first and self._batches > self._try_at:
+        if self._batches > self._try_at and is_first is self._gained:
             self._note_try()
         self._running.append(run)
         following = self.queue.first()
