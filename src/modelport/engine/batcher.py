@@ -35,16 +35,16 @@ _LOOK_AGAIN = 16
 good, in case the machine has changed."""
 _LOOKING = 0.02
 """The part of the time that may be lost to that, where the other size is much worse."""
-_TRY_AGAIN = 128
-"""After so many batches one more run at once is tried where that was no gain, and after twice as
-many the next time."""
 _FIRST_TRY = 8
-_FORBEARANCE = 32
-"""For so many batches a second run at once is put off for the sake of larger ones alone."""
+"""After so many batches the other number of runs at once is tried: one more, or one less."""
+_TRY_AGAIN = 128
+"""After twice as many it is tried again, and after twice as many of those the next time."""
 _TRY = 6
-"""So many such runs: those that were beside another for only a part of their time say little."""
+"""So many runs: those that were beside another for only a part of their time say little."""
 _MOST_SELDOM = 2048
 """Batches between two tries at most."""
+_FORBEARANCE = 32
+"""For so many batches a second run at once is put off for the sake of larger ones alone."""
 _GAIN_OF_RUN = 0.97
 """One more run at once is worth it from that part of the throughput on: what comes back, and what
 is between two runs, is done meanwhile, which no t(n) shows; and figures of another moment differ
