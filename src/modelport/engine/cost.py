@@ -114,12 +114,8 @@ class Curve:
         size = self._sizes[at - 1]
         return size if self.rows_per_s(size) >= _NEARLY * self.rows_per_s(best) else 0
 
-    def learn(self, rows: int, seconds: float) -> float:
-        """Take in one run; a single slow one (a page fault, a neighbour) moves little.
-
-        Returns:
-            How many times as slow as before the machine is, for all sizes and curves alike.
-        """
+    def learn(self, rows: int, seconds: float) -> None:
+        """Take in one run; a single slow one (a page fault, a neighbour) moves little."""
         size = grid(rows)
         if size != rows:
             known = self.seconds(rows)
@@ -128,50 +124,30 @@ class Curve:
         if point is None:
             self._points[size] = Point(size, seconds, 1)
             bisect.insort(self._sizes, size)
-            return 1.0
-        if point.runs >= _SURE and self._is_odd(point, seconds):
-            return self._changed(point, seconds, size == rows)
-        before = point.seconds
+            return
+        if point.runs >= _SURE and self._is_odd(point, seconds, size == rows):
+            return
         point.runs = min(point.runs + 1, _MEMORY)
         if point.runs == 2:
             seconds = min(seconds, point.seconds)  # the first run pays for what is set up once
             point.seconds = seconds
         point.seconds += (seconds - point.seconds) / point.runs
-        if point.runs < _MEMORY:
-            return 1.0
-        factor = point.seconds / before
-        self.scale(factor, but=point)
-        return factor
 
-    def _is_odd(self, point: Point, seconds: float) -> bool:
-        """Whether a run says nothing of its size."""
-        if 1 / _OUTLIER < seconds / point.seconds < _OUTLIER:
+    def _is_odd(self, point: Point, seconds: float, is_exact: bool) -> bool:
+        """Whether a run says nothing; where the machine has changed, it has for all sizes."""
+        factor = seconds / point.seconds
+        if 1 / _OUTLIER < factor < _OUTLIER:
             self._odd.pop(point.rows, None)
             return False
-        self._odd[point.rows] = self._odd.get(point.rows, 0) + 1
+        self._odd[point.rows] = odd = self._odd.get(point.rows, 0) + 1
+        if odd >= _SURE:
+            self._odd.clear()
+            for each in self._points.values() if is_exact else (point,):
+                each.seconds *= factor
+                # For the other sizes that is a guess, which their own next run replaces: else two
+                # sizes that were learnt wrongly beside each other would stay so for ever.
+                each.runs = _SURE if each is point else 0
         return True
-
-    def _changed(self, point: Point, seconds: float, is_exact: bool) -> float:
-        """Follow the machine, if enough runs in a row say that it has changed."""
-        if self._odd[point.rows] < _SURE:
-            return 1.0
-        self._odd.clear()
-        factor = seconds / point.seconds
-        point.seconds, point.runs = seconds, _SURE
-        if not is_exact:
-            return 1.0
-        self.scale(factor, but=point)
-        for each in self._points.values():
-            # For the other sizes that is a guess, which their own next run replaces: else two
-            # sizes that were learnt wrongly beside each other would stay so for ever.
-            each.runs = _SURE if each is point else 0
-        return factor
-
-    def scale(self, factor: float, *, but: Point | None = None) -> None:
-        """Let every size but that one take so many times as long."""
-        for point in self._points.values():
-            if point is not but:
-                point.seconds *= factor
 
     def seconds(self, rows: int) -> float:
         """The predicted seconds of a batch; 0 where nothing was measured.
@@ -237,12 +213,7 @@ class CostModel:
 
     def learn(self, rows: int, seconds: float, *, row_class: int = 0, at_once: int = 1) -> None:
         """Take in one run that was alone, or one of several at once."""
-        curve = self._curves.setdefault((row_class, at_once), Curve())
-        factor = curve.learn(rows, seconds)
-        if factor != 1.0:  # else curves of another moment would be compared
-            for other in self._curves.values():
-                if other is not curve:
-                    other.scale(factor)
+        self._curves.setdefault((row_class, at_once), Curve()).learn(rows, seconds)
         self.is_changed = True
 
     def curve(self, row_class: int = 0, at_once: int = 1) -> Curve:

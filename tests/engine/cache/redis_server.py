@@ -142,8 +142,10 @@ class Proxy:
         assert task is not None
         self._tasks.add(task)
         behind: asyncio.StreamWriter | None = None
+        # A connection that is given up while it is made would be left open.
+        opening = asyncio.ensure_future(asyncio.open_connection("127.0.0.1", self._target))
         try:
-            answers, behind = await asyncio.open_connection("127.0.0.1", self._target)
+            answers, behind = await asyncio.shield(opening)
             asking = asyncio.create_task(self._questions(reader, behind))
             try:
                 await self._answers(answers, writer)
@@ -154,6 +156,8 @@ class Proxy:
             pass
         finally:
             self._tasks.discard(task)
+            with contextlib.suppress(OSError):
+                _, behind = await opening
             for each in (writer, behind):
                 if each is not None:
                     each.transport.abort()
