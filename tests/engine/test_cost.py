@@ -179,3 +179,15 @@ def test_sizes_that_were_learnt_wrongly_beside_each_other_are_learnt_anew() -> N
         made.learn(8, 0.0018)
     assert made.seconds(8) == pytest.approx(0.0018, rel=0.1)
     assert made.seconds(1) == pytest.approx(0.001, rel=0.1)
+
+
+def test_sizes_that_are_never_run_are_not_scaled_without_end() -> None:
+    curve = Curve()
+    for size in (1, 2, 8):
+        for _ in range(5):
+            curve.learn(size, size * 1e-5)
+    for _ in range(50):
+        for size in (1, 2):
+            for seconds in 4 * [1e-5] + 3 * [1e-2]:
+                curve.learn(size, size * seconds)
+    assert curve.seconds(8) < 1

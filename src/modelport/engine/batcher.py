@@ -195,6 +195,8 @@ class Batcher(Generic[P]):
             return 1.0
         first = queue.first()
         assert first is not None
+        if not first.cost_s:
+            return 1.0  # nothing was known when it came, and the sum is what rounding has left
         at_once = max(1, len(self._running))
         curve = self.cost.curve(first.row_class, at_once)
         best = curve.best(self.limits.rows, self._longest_s(first))

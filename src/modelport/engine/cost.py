@@ -74,6 +74,7 @@ class Curve:
     def __init__(self, points: list[Point] | None = None) -> None:
         self._points = {point.rows: point for point in points or ()}
         self._sizes = sorted(self._points)
+        self._best: dict[tuple[float, float], int] = {}  # found out anew after each run
         self._odd: dict[int, int] = {}  # by size: outliers since the last run that was none
 
     def __bool__(self) -> bool:
@@ -116,6 +117,7 @@ class Curve:
 
     def learn(self, rows: int, seconds: float) -> None:
         """Take in one run; a single slow one (a page fault, a neighbour) moves little."""
+        self._best.clear()
         size = grid(rows)
         if size != rows:
             known = self.seconds(rows)
@@ -142,12 +144,24 @@ class Curve:
         self._odd[point.rows] = odd = self._odd.get(point.rows, 0) + 1
         if odd >= _SURE:
             self._odd.clear()
-            for each in self._points.values() if is_exact else (point,):
-                each.seconds *= factor
-                # For the other sizes that is a guess, which their own next run replaces: else two
-                # sizes that were learnt wrongly beside each other would stay so for ever.
-                each.runs = _SURE if each is point else 0
+            point.seconds, point.runs = seconds, _SURE
+            if is_exact:
+                self._guess_others(point, factor)
         return True
+
+    def _guess_others(self, point: Point, factor: float) -> None:
+        """Scale what the other sizes take, until their own next run replaces it.
+
+        Else two sizes that were learnt wrongly beside each other would stay so for ever. What is
+        no more than a guess already is forgotten: scaled again and again, it would mean nothing.
+        """
+        for each in self.points:
+            if each is not point and each.runs:
+                each.seconds *= factor
+                each.runs = 0
+            elif each is not point:
+                del self._points[each.rows]
+        self._sizes = sorted(self._points)
 
     def seconds(self, rows: int) -> float:
         """The predicted seconds of a batch; 0 where nothing was measured.
@@ -183,6 +197,12 @@ class Curve:
             limit: the largest size allowed.
             within_s: the longest run allowed; a single row is always allowed.
         """
+        known = self._best.get((limit, within_s))
+        if known is None:
+            known = self._best[limit, within_s] = self._find_best(limit, within_s)
+        return known
+
+    def _find_best(self, limit: float, within_s: float) -> int:
         allowed = [p for p in self.points if p.rows <= limit and p.seconds <= within_s]
         if not allowed:
             return 1
