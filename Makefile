@@ -25,7 +25,7 @@ arch: .venv/.installed  ## check that imports go only downwards
 core: .venv-core/.installed  ## the tests with the core alone, no extras
 	.venv-core/bin/python $(PYTEST) $(ARGS)
 formats: $(FORMATS)/.installed  ## compare each format with its own framework (gigabytes at the first time)
-	$(FORMATS)/bin/python -m pip install $(PIP) --no-deps --no-build-isolation --editable . && $(FORMATS)/bin/python $(PYTEST) tests/runtimes tests/conformance/formats tests/repository/test_remote_stores.py $(ARGS)
+	$(FORMATS)/bin/python -m pip install $(PIP) --no-deps --no-build-isolation --editable . && $(FORMATS)/bin/python -m pytest tests/runtimes tests/conformance/formats tests/repository/test_remote_stores.py $(ARGS)
 bench: .venv/.installed  ## measure beside Flask and FastAPI (needs wrk)
 	$(BIN)/python -m benchmarks.bench_serving $(ARGS)
 bench-peers: .venv/.installed  ## measure beside seven servers in environments of their own (needs wrk)

@@ -690,7 +690,7 @@ def test_a_reply_that_cannot_be_passed_on_is_refused_and_leaves_nothing_behind(
         for _ in range(3):
             with pytest.raises(Internal, match="cannot be passed on"):
                 await ask(engine, deadline=time.monotonic() + 10)
-        lanes.run = runs  # type: ignore[method-assign]
+        lanes.run = runs  # type: ignore[method-assign]  # as it was
         assert only(await ask(engine)) == [1.8]
         (link,) = shared.host._links
         assert link._arena.taken_bytes == 0

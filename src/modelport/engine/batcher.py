@@ -317,12 +317,12 @@ class Batcher(Generic[P]):
             return True
         if running >= self.limits.at_once:
             return False
-        if self._is_to_be_tried(first, running):
-            return False
         return self._is_worth_it(first, self._rows_of(first), running)
 
     def _is_worth_it(self, first: Job[P], rows: int, running: int) -> bool:
         """Whether to have one more run at once; now and then the other way is tried."""
+        if self._is_to_be_tried(first, running):
+            return False
         gains = self._gains(first, rows, running)
         if gains is not self._gained:
             self._gained, self._try_every = gains, _TRY_AGAIN
@@ -339,7 +339,7 @@ class Batcher(Generic[P]):
     def _is_to_be_tried(self, first: Job[P], running: int) -> bool:
         """Whether a larger size may be better still: beside another run it would never be tried.
 
-        After a while without so many rows together it is put off no longer.
+        After a while in which so many rows never came together, the other run waits no longer.
         """
         curve = self.cost.curve(first.row_class, running)
         best = curve.best(self.limits.rows, self._longest_s(first))
@@ -416,10 +416,8 @@ class Batcher(Generic[P]):
         return min(less, best) if is_as_good else best
 
     def _is_shared_out(self, first: Job[P], rows: int) -> bool:
-        """Whether so many rows, while nothing runs, are done sooner by two runs at once."""
-        if self.limits.at_once < 2 or rows < 2 or self._is_to_be_tried(first, 1):
-            return False
-        return self._is_worth_it(first, rows, 1)
+        """Whether so many rows, while nothing runs, are parted between two runs at once."""
+        return self.limits.at_once > 1 and rows > 1 and self._is_worth_it(first, rows, 1)
 
     def _again(self, curve: Curve, best: int, now: float) -> int:
         """Now and then a size beside the best, and else none."""

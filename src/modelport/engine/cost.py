@@ -152,16 +152,18 @@ class Curve:
     def _guess_others(self, point: Point, factor: float) -> None:
         """Scale what the other sizes take, until their own next run replaces it.
 
-        More rows are taken to need at most in proportion more, and fewer at most as long: what
-        befell a run of microseconds has not made all others a thousand times as long.
-        Else two sizes that were learnt wrongly beside each other would stay so for ever. What is
-        no more than a guess already is forgotten: scaled again and again, it would mean nothing.
+        Else two sizes that were learnt wrongly beside each other would stay so for ever. More rows
+        are taken to need at most in proportion more, and fewer at most as long: what befell a run
+        of microseconds has not made all others a thousand times as long. What is no more than a
+        guess already is forgotten: scaled again and again, it would mean nothing.
         """
         for each in self.points:
-            if each is not point and each.runs:
+            if each is point:
+                continue
+            if each.runs:
                 most_s = point.seconds * max(1.0, each.rows / point.rows)
                 each.seconds, each.runs = min(factor * each.seconds, most_s), 0
-            elif each is not point:
+            else:
                 del self._points[each.rows]
         self._sizes = sorted(self._points)
 
