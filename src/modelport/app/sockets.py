@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import socket
+import struct
 import sys
 
 from modelport.core.errors import ConfigError
@@ -12,6 +13,13 @@ from modelport.core.errors import ConfigError
 __all__ = ["listening", "refuse_new_connections", "reserve"]
 
 _SO_ATTACH_FILTER = 26
+_DROP_SYN = (
+    (0x30, 0, 0, 13),  # load the byte of flags of the TCP header
+    (0x45, 0, 1, 0x02),  # where SYN is set, go on, else skip one
+    (0x06, 0, 0, 0),  # keep nothing of the segment
+    (0x06, 0, 0, 0xFFFFFFFF),  # keep all of it
+)
+"""As classic BPF instructions: code, jump if true, jump if false, operand."""
 _UNSENT_BYTES = 128 * 1024
 """What the kernel holds of an answer beyond what is on its way (`tcp(7)`, TCP_NOTSENT_LOWAT)."""
 
@@ -55,15 +63,15 @@ def refuse_new_connections(sock: socket.socket) -> None:
     """Let a listening socket take no more connections, and keep those that it has.
 
     Closing a listening socket resets the connections that wait to be accepted. On Linux a socket
-    filter that keeps 0 bytes of each packet drops the handshakes that would add more, so that
-    those waiting can be accepted first. Elsewhere nothing happens.
-    Source: Linux kernel documentation, "Linux Socket Filtering".
+    filter drops the segments that ask for more, so that those waiting can be accepted first; the
+    ones that end a handshake pass, for that client may have sent a request already. Elsewhere
+    nothing happens. Source: Linux kernel documentation, "Linux Socket Filtering".
     """
     if sys.platform != "linux":
         return
-    drop_all = ctypes.create_string_buffer(b"\x06\x00\x00\x00\x00\x00\x00\x00", 8)  # BPF: ret 0
-    program = (1).to_bytes(2, sys.byteorder) + bytes(6)
-    program += ctypes.addressof(drop_all).to_bytes(8, sys.byteorder)
+    code = b"".join(struct.pack("HBBI", *instruction) for instruction in _DROP_SYN)
+    held = ctypes.create_string_buffer(code, len(code))
+    program = struct.pack("HP", len(_DROP_SYN), ctypes.addressof(held))
     sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
 
 
