@@ -15,10 +15,12 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="socket filters 
 
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
-    with reserve("127.0.0.1", 0) as held:
-        with listening("127.0.0.1", held.getsockname()[1], 16) as sock:
-            sock.settimeout(5)
-            yield sock
+    with (
+        reserve("127.0.0.1", 0) as held,
+        listening("127.0.0.1", held.getsockname()[1], 16) as sock,
+    ):
+        sock.settimeout(5)
+        yield sock
 
 
 def client_of(listener: socket.socket) -> socket.socket:

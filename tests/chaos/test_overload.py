@@ -1,4 +1,9 @@
-"""More requests than the machine can answer: what it can is answered, the rest refused at once."""
+"""More requests than a model can answer: what it can is answered, the rest refused at once.
+
+The model takes its time without a core, so that what it can is the same at each moment on any
+machine; how far the goodput of one that computes is from its peak is for the benchmark, where
+generator, server and model share the cores.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +18,30 @@ import pytest
 from benchmarks import load, open_loop
 from benchmarks.calls import Call
 from tests.app.servers import Served, child_pids, serving
-from tests.chaos.heavy import TOKENS, write_heavy
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
 
-BODY = json.dumps({"ids": list(range(TOKENS))}).encode()
+PROGRAM = """
+import time
+from typing import Annotated
+import numpy as np
+from numpy.typing import NDArray
+
+def answer(ids: Annotated[NDArray[np.int64], (None, 32)]) -> Annotated[NDArray[np.int64], (None,)]:
+    time.sleep(0.004 + 0.003 * len(ids))
+    return ids.sum(axis=1)
+"""
+BODY = json.dumps({"ids": list(range(32))}).encode()
 HEADERS = {"Content-Type": "application/json"}
 SECONDS = 10.0
+
+
+@pytest.fixture
+def slow_model(tmp_path: Path) -> Path:
+    """A model that takes 3 ms for a row, and 4 ms for a batch."""
+    program = tmp_path / "slow.py"
+    program.write_text(PROGRAM)
+    return Path(f"{program}:answer")
 
 
 def peak(url: str, folder: Path) -> float:
@@ -44,9 +66,12 @@ def seconds_of_one(client: httpx.Client, url: str) -> float:
     return time.monotonic() - began
 
 
-def test_under_3_and_10_times_the_load_what_can_be_answered_is(tmp_path: Path) -> None:
+@pytest.mark.parametrize("placement", ["inline", "shared"])
+def test_under_3_and_10_times_the_load_what_can_be_answered_is(
+    tmp_path: Path, slow_model: Path, placement: str
+) -> None:
     with (
-        serving(write_heavy(tmp_path / "models"), state=tmp_path / "state") as served,
+        serving(slow_model, "--placement", placement, state=tmp_path / "state") as served,
         httpx.Client(timeout=20) as client,
     ):
         capacity = peak(served.url, tmp_path / "load")
@@ -69,14 +94,16 @@ def test_under_3_and_10_times_the_load_what_can_be_answered_is(tmp_path: Path) -
             )
             assert set(seen.statuses) == {200, 503}, seen.statuses
             assert seen.failures == {}
-            assert seen.goodput > 0.5 * capacity  # how near it comes is for the benchmark
-            assert seen.refused.p99_ms < 250
+            assert seen.goodput > (0.9 if times == 3 else 0.75) * capacity
+            assert seen.refused.p99_ms < 50
             assert grown < 100
     sys.stderr.write("\n" + "\n".join(told) + "\n")
 
 
-def test_a_refusal_says_when_there_is_room(tmp_path: Path) -> None:
-    with serving(write_heavy(tmp_path / "models"), state=tmp_path / "state") as served:
+def test_what_would_come_too_late_is_refused_and_the_rest_answered(
+    tmp_path: Path, slow_model: Path
+) -> None:
+    with serving(slow_model, state=tmp_path / "state") as served:
         capacity = peak(served.url, tmp_path / "load")
         url = f"{served.url}/predict"
         request = open_loop.request_bytes(url, BODY, HEADERS | {"X-Request-Timeout": "0.2"})
@@ -84,4 +111,5 @@ def test_a_refusal_says_when_there_is_room(tmp_path: Path) -> None:
         seen = open_loop.run(url, request, plan)
         assert set(seen.statuses) <= {200, 503, 504}
         assert seen.good.max_ms < 1000  # nobody is answered long after they wanted it
-        assert seen.statuses[200] > capacity
+        sys.stderr.write(f"\ngoodput {seen.goodput / capacity:.2f} of the peak; {seen.statuses}\n")
+        assert seen.goodput > 0.75 * capacity

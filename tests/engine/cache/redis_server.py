@@ -105,7 +105,6 @@ class Proxy:
         self._server: asyncio.Server | None = None
         self._deaf: list[socket.socket] = []
         self._tasks: set[asyncio.Task[None]] = set()
-        self._writers: set[asyncio.StreamWriter] = set()
 
     @property
     def url(self) -> str:
@@ -136,10 +135,14 @@ class Proxy:
     async def close(self) -> None:
         """Leave nothing open."""
         await self.set("refuses")
+        await asyncio.sleep(0.1)  # what was being accepted has come to `_serve` by then
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
+        if self._server is None:  # it was accepted before, and comes only now
+            writer.transport.abort()
+            return
         self._tasks.add(task)
         behind: asyncio.StreamWriter | None = None
         # A connection that is given up while it is made would be left open.
