@@ -179,9 +179,9 @@ def test_a_place_outside_the_arena_is_not_read() -> None:
 
 
 def test_an_error_crosses_with_the_facts_that_are_plain() -> None:
-    error = InvalidInput("bad", tensor="x", got=[1, 2], odd=object())
+    error = InvalidInput("bad \udcff", tensor="x", got=[1, 2], odd=object(), most=2**64)
     crossed = msgspec.msgpack.decode(msgspec.msgpack.encode(Refused.of(3, error)), type=Refused)
-    assert (crossed.code, crossed.message) == ("INVALID_INPUT", "bad")
+    assert (crossed.code, crossed.message) == ("INVALID_INPUT", "bad \\udcff")
     assert crossed.detail == plain(error.detail) == {"tensor": "x", "got": [1, 2]}
 
 

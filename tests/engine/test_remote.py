@@ -665,10 +665,8 @@ def test_a_fault_of_the_engine_process_itself_is_one_of_the_server(tmp_path: Pat
         ({"\ud800": np.zeros(2000)}, 0.0, 0.0, 1),
         ({"y": np.zeros(2000), "y" * (65 * 1024 * 1024): np.zeros(1)}, 0.0, 0.0, 1),
         ({"y": np.zeros(2000)}, 0.0, 0.0, np.int64(1)),
-        InvalidInput("\ud800"),
-        InvalidInput("too large", got=2**70),
     ],
-    ids=["name", "length", "type", "message", "fact"],
+    ids=["name", "length", "type"],
 )
 def test_a_reply_that_cannot_be_passed_on_is_refused_and_leaves_nothing_behind(
     tmp_path: Path, reply: Any, caplog: pytest.LogCaptureFixture
@@ -682,8 +680,6 @@ def test_a_reply_that_cannot_be_passed_on_is_refused_and_leaves_nothing_behind(
         runs = lanes.run
 
         async def replies(*given: Any) -> Any:
-            if isinstance(reply, InvalidInput):
-                raise reply
             return reply
 
         lanes.run = replies  # type: ignore[method-assign]  # what no model of the tests says

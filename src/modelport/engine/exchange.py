@@ -44,6 +44,7 @@ __all__ = [
     "Unload",
     "Wasted",
     "plain",
+    "sayable",
 ]
 
 CANCELLED = "CANCELLED"
@@ -172,7 +173,7 @@ class Refused(msgspec.Struct, array_like=True, tag=9, gc=False):
     @classmethod
     def of(cls, id: int, error: ModelportError) -> Refused:
         """As it crosses: facts that are no plain data are left out."""
-        return cls(id, error.code, error.message, plain(error.detail))
+        return cls(id, error.code, sayable(error.message), plain(error.detail))
 
 
 class Wasted(msgspec.Struct, array_like=True, tag=10):
@@ -192,8 +193,15 @@ def plain(detail: Mapping[str, object]) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     for name, value in detail.items():
         with contextlib.suppress(TypeError, ValueError, OverflowError):
-            kept[name] = msgspec.to_builtins(value)
+            fact = msgspec.to_builtins(value)
+            msgspec.msgpack.encode(fact)  # which no integer beyond 64 bits can be
+            kept[name] = fact
     return kept
+
+
+def sayable(text: str) -> str:
+    """The text, with what UTF-8 cannot say (the odd bytes of a file's name) as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 class Tensors:

@@ -196,7 +196,7 @@ class Engine:
             except ModelportError as error:
                 version.probation.ran(time.monotonic() - started)
                 if isinstance(error, ModelFailed):
-                    raise _logged(version, error) from error
+                    _log_failure(version, error)
                 raise
             if run[2] - started >= SLOW_S:  # and all others waited
                 version.probation.ran(run[2] - started)
@@ -275,7 +275,8 @@ class Engine:
         try:
             run = await _in_time(self._run(version, loaded, request, rows), version, request)
         except ModelFailed as error:
-            raise _logged(version, error) from error
+            _log_failure(version, error)
+            raise
         finally:
             self._residency.let_go(version)
         if version.probation.is_on:
@@ -366,9 +367,8 @@ def _learn(version: Version, seconds: float) -> None:
     version.seconds_per_unit = known + 0.05 * (min(seconds, 5 * known + 1e-6) - known)
 
 
-def _logged(version: Version, error: ModelFailed) -> ModelFailed:
+def _log_failure(version: Version, error: ModelFailed) -> None:
     if error.__cause__ is not None:  # else the engine process, where it was raised, has said so
         _log.error(
             "model '%s' version %s raised", version.name, version.version, exc_info=error.__cause__
         )
-    return error

@@ -29,6 +29,7 @@ from modelport.engine.exchange import (
     Unload,
     Wasted,
     plain,
+    sayable,
 )
 from modelport.engine.executor import Run
 from modelport.engine.lanes import Lanes
@@ -273,9 +274,9 @@ def _told(held: _Held, key: int) -> Loaded | Failed:
         merges = version.merges
         return Loaded(key, loaded.digest, loaded.description, size, seconds, held.place, merges)
     error = version.not_ready()
-    reason = version.reason or error.message
-    code = version.code or Internal.code
-    return Failed(key, code, reason, version.whole_reason or reason, plain(error.detail))
+    reason = sayable(version.reason or error.message)
+    whole = sayable(version.whole_reason or "") or reason
+    return Failed(key, version.code or Internal.code, reason, whole, plain(error.detail))
 
 
 def _given_up(number: int) -> Refused:

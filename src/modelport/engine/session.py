@@ -168,7 +168,7 @@ class Session:
         )
         try:
             self.frames.send(message)
-        except (ValueError, OverflowError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             del self._air[number]
             self._numbers.append(number)
             self._tensors.give(tensor.at for tensor in tensors if tensor.at >= 0)
