@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import statistics
 from dataclasses import replace
 from pathlib import Path
 
@@ -86,6 +87,20 @@ def test_it_finds_out_whether_two_runs_at_once_are_worth_it(name: str, wanted: f
     cell = closed(MACHINES[name], 8)
     outcome = simulate(cell.load, cell.machine, ours(), cell.seconds)
     assert at_once(outcome, cell.warm_s) == pytest.approx(wanted, abs=0.1)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("name", ["linear-2", "affine-2", "caching"])
+def test_a_machine_that_wavers_deceives_nobody(name: str, seed: int) -> None:
+    chance = random.Random(seed)
+    factors = [chance.choice((0.7, 1.0, 1.0, 1.5)) for _ in range(500)]
+    steady = MACHINES[name]
+    machine = replace(steady, noise=0.06, speed=lambda now: factors[int(now / 1.5) % len(factors)])
+    cell = closed(machine, 128)
+    seen = cell.run(ours())
+    moments = [cell.warm_s + (cell.seconds - cell.warm_s) * n / 1000 for n in range(1000)]
+    possible = steady.capacity() * statistics.fmean(1 / machine.speed(now) for now in moments)
+    assert seen.rows_per_s > 0.88 * possible
 
 
 @pytest.mark.parametrize("factor", [0.5, 2.0])

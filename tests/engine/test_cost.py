@@ -161,7 +161,7 @@ def test_beyond_what_is_known_a_line_is_a_guess() -> None:
 
 
 def test_a_stall_says_nothing_and_a_slower_machine_is_slower_for_all_sizes() -> None:
-    made = sure(lambda rows: 4 + rows, 1, 4, 8)
+    made = curve(n1=5, n4=8, n8=12)
     made.learn(8, 100.0)
     made.learn(8, 100.0)
     made.learn(8, 12.0)
@@ -170,6 +170,30 @@ def test_a_stall_says_nothing_and_a_slower_machine_is_slower_for_all_sizes() -> 
         made.learn(8, 24.0)
     assert made.seconds(8) == pytest.approx(24)
     assert made.seconds(1) == pytest.approx(10)
+    assert [p.seconds for p in made.points] == [pytest.approx(s) for s in (10, 16, 24)]
+
+
+def test_sizes_that_ran_at_different_moments_are_compared_at_one_pace() -> None:
+    cost = CostModel()
+    for _ in range(20):
+        cost.learn(4, 0.4)
+        cost.learn(4, 0.5, at_once=2)
+    for n in range(60):
+        cost.learn(4, 0.4 * (1 + n / 60), at_once=1)  # ever slower, and none of the others runs
+    assert cost.seconds(4) == pytest.approx(0.8, rel=0.05)
+    assert cost.seconds(4, at_once=2) == pytest.approx(1.0, rel=0.1)
+
+
+def test_what_is_tried_again_after_long_is_soon_learnt_anew() -> None:
+    cost = CostModel()
+    for _ in range(20):
+        cost.learn(4, 0.4)
+        cost.learn(8, 1.1)
+    for _ in range(200):
+        cost.learn(4, 0.4)
+    for _ in range(6):
+        cost.learn(8, 0.8)
+    assert cost.seconds(8) / cost.seconds(4) == pytest.approx(2.0, rel=0.15)
 
 
 def test_sizes_that_were_learnt_wrongly_beside_each_other_are_learnt_anew() -> None:

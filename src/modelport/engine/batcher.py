@@ -37,7 +37,7 @@ _LOOKING = 0.02
 """The part of the time that may be lost to that, where the other size is much worse."""
 _FIRST_TRY = 8
 """After so many batches the other number of runs at once is tried: one more, or one less."""
-_TRY_AGAIN = 128
+_TRY_AGAIN = 32
 """After twice as many it is tried again, and after twice as many of those the next time."""
 _TRY = 6
 """So many runs: those that were beside another for only a part of their time say little."""
@@ -366,10 +366,12 @@ class Batcher(Generic[P]):
         if not self.limits.merges:
             return at_once * curve.rows_per_s(1)
         parts = at_once + (at_once > 1)
-        size, best = max(1, rows // parts), curve.best(self.limits.rows)
-        if size > best and not curve.untried(best):
-            size = best
-        return at_once * size / (curve.guess(size) or 1e-9)
+        size = max(1, rows // parts)
+        best = curve.best(min(size, self.limits.rows))
+        rows_per_s = curve.rows_per_s(best)
+        if size > best and curve.untried(best):
+            rows_per_s = max(rows_per_s, size / (curve.guess(size) or 1e-9))
+        return at_once * rows_per_s
 
     def _plan(self, first: Job[P], now: float) -> tuple[int, float]:
         """How many rows the next batch takes at most, and the seconds to wait for more."""

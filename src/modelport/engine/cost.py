@@ -2,6 +2,10 @@
 
 One `Curve` holds t(n) for rows of one size; a `CostModel` holds a curve for each size of row and
 for each number of runs at once, because runs that share the cores slow each other down.
+
+A machine's speed changes from one second to the next: clocks, and neighbours on its cores. Sizes
+that ran at different moments could not be compared. So each run is measured by the `Pace` at that
+moment, which those sizes tell that are known well, and a curve holds what is left of it.
 """
 
 from __future__ import annotations
@@ -11,12 +15,21 @@ import math
 
 import msgspec
 
-__all__ = ["CostModel", "Curve", "Point", "Points", "grid", "larger", "row_class"]
+__all__ = ["CostModel", "Curve", "Pace", "Point", "Points", "grid", "larger", "row_class"]
 
 _MEMORY = 20
 """Runs after which an old one has lost two thirds of its weight."""
+_CLOCK_S = 1e-9
+"""No run takes less, whatever a clock says."""
 _SURE = 3
 """Runs that are more than chance."""
+_OLD = 64
+"""Runs of the model after which half of the runs of a size that was not among them are forgotten,
+so that it is soon learnt anew where it is tried again."""
+_KNOWN = _MEMORY // 2
+"""Runs from which on a size is known well enough to tell that the machine has changed."""
+_FOLLOW = 0.5
+"""The part of what a well-known size takes more or less that is put down to the machine's pace."""
 _OUTLIER = 1.5
 """A run that takes more than so many times the usual (or less than its part) says nothing, unless
 `_SURE` come in a row: then the machine has changed."""
@@ -68,22 +81,46 @@ def row_class(elements: int, rows: int) -> int:
     return max(0, math.ceil(math.log2(max(elements, 1) / max(rows, 1))))
 
 
+class Pace:
+    """How long everything takes at the moment, in multiples of what it took at the beginning."""
+
+    def __init__(self) -> None:
+        self.factor = 1.0
+        self.runs = 0
+        """All that were learnt."""
+        self.jumped = 0
+        """How many there were when it changed at once."""
+
+
 class Curve:
     """t(n) for one kind of row: measured at some sizes, and between them on a straight line."""
 
-    def __init__(self, points: list[Point] | None = None) -> None:
-        self._points = {point.rows: point for point in points or ()}
+    def __init__(self, points: list[Point] | None = None, pace: Pace | None = None) -> None:
+        """
+        Args:
+            points: what was learnt before.
+            pace: that of the machine, where other curves share it.
+        """
+        self._pace = pace or Pace()
+        self._points = {
+            point.rows: Point(point.rows, point.seconds / self._pace.factor, point.runs)
+            for point in points or ()
+        }
+        """At a pace of 1."""
         self._sizes = sorted(self._points)
-        self._best: dict[tuple[float, float], int] = {}  # found out anew after each run
+        self._best: dict[float, int] = {}  # by the largest allowed; found out anew after each run
         self._odd: dict[int, int] = {}  # by size: outliers since the last run that was none
+        self._ran: dict[int, int] = {}  # by size: the model's runs when it ran last
 
     def __bool__(self) -> bool:
         return bool(self._sizes)
 
     @property
     def points(self) -> list[Point]:
-        """What was measured, by size."""
-        return [self._points[size] for size in self._sizes]
+        """What was measured, by size, at the present pace."""
+        factor = self._pace.factor
+        known = (self._points[size] for size in self._sizes)
+        return [Point(point.rows, point.seconds * factor, point.runs) for point in known]
 
     @property
     def largest(self) -> int:
@@ -118,60 +155,63 @@ class Curve:
     def learn(self, rows: int, seconds: float) -> None:
         """Take in one run; a single slow one (a page fault, a neighbour) moves little."""
         self._best.clear()
+        pace = self._pace
+        pace.runs += 1
         size = grid(rows)
         if size != rows:
             known = self.seconds(rows)
             seconds *= self.seconds(size) / known if known else size / rows
+        seconds = max(seconds, _CLOCK_S) / pace.factor
         point = self._points.get(size)
         if point is None:
             self._points[size] = Point(size, seconds, 1)
             bisect.insort(self._sizes, size)
-            return
-        if point.runs >= _SURE and self._is_odd(point, seconds, size == rows):
-            return
-        point.runs = min(point.runs + 1, _MEMORY)
-        if point.runs == 2:
-            seconds = min(seconds, point.seconds)  # the first run pays for what is set up once
-            point.seconds = seconds
-        point.seconds += (seconds - point.seconds) / point.runs
+        else:
+            self._age(point)
+            self._adjust(point, seconds)
+        self._ran[size] = pace.runs
 
-    def _is_odd(self, point: Point, seconds: float, is_exact: bool) -> bool:
-        """Whether a run says nothing; where the machine has changed, it has for all sizes."""
+    def _age(self, point: Point) -> None:
+        """Give less weight to what a size took long ago, or before the machine changed."""
+        last = self._ran.get(point.rows, 0)
+        if last < self._pace.jumped:
+            point.runs = min(point.runs, _KNOWN - 1)
+        forgotten = (self._pace.runs - last) // _OLD
+        point.runs = max(min(point.runs, _SURE), point.runs >> forgotten)
+
+    def _adjust(self, point: Point, seconds: float) -> None:
+        if point.runs == 1:
+            point.seconds = min(seconds, point.seconds)  # the first pays for what is set up once
+            point.runs = 2
+            return
         factor = seconds / point.seconds
-        if 1 / _OUTLIER < factor < _OUTLIER:
-            self._odd.pop(point.rows, None)
-            return False
-        self._odd[point.rows] = odd = self._odd.get(point.rows, 0) + 1
-        if odd >= _SURE:
+        known = min(1.0, point.runs / _MEMORY)
+        if point.runs >= _SURE and not 1 / _OUTLIER < factor < _OUTLIER:
+            self._odd[point.rows] = odd = self._odd.get(point.rows, 0) + 1
+            if odd < _SURE:
+                return
+            # Either the machine has changed, for all sizes, or this one was learnt wrongly.
             self._odd.clear()
-            point.seconds, point.runs = seconds, _SURE
-            if is_exact:
-                self._guess_others(point, factor)
-        return True
-
-    def _guess_others(self, point: Point, factor: float) -> None:
-        """Scale what the other sizes take, until their own next run replaces it.
-
-        Else two sizes that were learnt wrongly beside each other would stay so for ever. More rows
-        are taken to need at most in proportion more, and fewer at most as long: what befell a run
-        of microseconds has not made all others a thousand times as long. What is no more than a
-        guess already is forgotten: scaled again and again, it would mean nothing.
-        """
-        for each in self.points:
-            if each is point:
-                continue
-            if each.runs:
-                most_s = point.seconds * max(1.0, each.rows / point.rows)
-                each.seconds, each.runs = min(factor * each.seconds, most_s), 0
+            if point.runs >= _KNOWN:
+                self._pace.factor *= factor
+                self._pace.jumped = self._pace.runs
             else:
-                del self._points[each.rows]
-        self._sizes = sorted(self._points)
+                point.seconds, point.runs = seconds, _SURE
+            return
+        self._odd.pop(point.rows, None)
+        # Both as geometric means: else the two would drift apart with the noise of each run.
+        point.runs = min(point.runs + 1, _MEMORY)
+        point.seconds *= factor ** (1 / point.runs)
+        self._pace.factor *= factor ** (_FOLLOW * known * known)
 
     def seconds(self, rows: int) -> float:
         """The predicted seconds of a batch; 0 where nothing was measured.
 
         Beyond what was measured, more rows take in proportion more, which promises no gain.
         """
+        return self._at_pace_1(rows) * self._pace.factor
+
+    def _at_pace_1(self, rows: int) -> float:
         sizes = self._sizes
         if not sizes:
             return 0.0
@@ -192,7 +232,7 @@ class Curve:
             return self.seconds(rows)
         last, before = (self._points[size] for size in self._sizes[-1:-3:-1])
         slope = max(0.0, (last.seconds - before.seconds) / (last.rows - before.rows))
-        return last.seconds + slope * (rows - last.rows)
+        return (last.seconds + slope * (rows - last.rows)) * self._pace.factor
 
     def best(self, limit: float = math.inf, within_s: float = math.inf) -> int:
         """The smallest size than which no larger one gets clearly more rows/s, or 1.
@@ -201,9 +241,11 @@ class Curve:
             limit: the largest size allowed.
             within_s: the longest run allowed; a single row is always allowed.
         """
-        known = self._best.get((limit, within_s))
+        if within_s < math.inf:
+            return self._find_best(limit, within_s)  # which changes with the pace, too
+        known = self._best.get(limit)
         if known is None:
-            known = self._best[limit, within_s] = self._find_best(limit, within_s)
+            known = self._best[limit] = self._find_best(limit, within_s)
         return known
 
     def _find_best(self, limit: float, within_s: float) -> int:
@@ -231,13 +273,17 @@ class CostModel:
         Args:
             curves: what was learnt before, as `data` gave it.
         """
-        self._curves = {(c.row_class, c.at_once): Curve(c.points) for c in curves or ()}
+        self._pace = Pace()
+        self._curves = {(c.row_class, c.at_once): Curve(c.points, self._pace) for c in curves or ()}
         self.is_changed = False
         """Whether anything was learnt that is not kept yet; whoever keeps it sets it back."""
 
     def learn(self, rows: int, seconds: float, *, row_class: int = 0, at_once: int = 1) -> None:
         """Take in one run that was alone, or one of several at once."""
-        self._curves.setdefault((row_class, at_once), Curve()).learn(rows, seconds)
+        key = row_class, at_once
+        if key not in self._curves:
+            self._curves[key] = Curve(pace=self._pace)
+        self._curves[key].learn(rows, seconds)
         self.is_changed = True
 
     def curve(self, row_class: int = 0, at_once: int = 1) -> Curve:
