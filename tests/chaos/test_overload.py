@@ -89,15 +89,14 @@ def test_under_3_and_10_times_the_load_what_can_be_answered_is(
             grown = resident_mib(served) - before
             told.append(
                 f"{times} times {capacity:.0f}/s: goodput {seen.goodput / capacity:.2f} of it,"
-                f" refusals p90 {seen.refused.p90_ms:.1f} ms, p99"
-                f" {seen.refused.p99_ms:.1f} ms, {grown:+.0f} MiB, calm after"
+                f" refusals p99 {seen.refused.p99_ms:.1f} ms, {grown:+.0f} MiB, calm after"
                 f" {back_s:.2f} s; the generator took {seen.cpu_s / seen.wall_s:.2f} of a core"
             )
             assert set(seen.statuses) == {200, 503}, seen.statuses
             assert seen.failures == {}
             assert seen.goodput > (0.9 if times == 3 else 0.75) * capacity
-            # Not the 99th: where a machine stands still for a third of a second, it tells of that.
-            assert seen.refused.p90_ms < 50
+            # A stall of the whole machine makes the generator late, too: that is not the server's.
+            assert seen.refused.p99_ms < 50 + seen.late_p99_ms
             assert grown < 100
     sys.stderr.write("\n" + "\n".join(told) + "\n")
 

@@ -344,7 +344,7 @@ class Batcher(Generic[P]):
         curve = self.cost.curve(first.row_class, running)
         best = curve.best(self.limits.rows, self._longest_s(first))
         size, rows = curve.untried(best), self._rows_of(first)
-        if len(curve.points) < 2 or not curve.is_sure(best):
+        if len(curve) < 2 or not curve.is_sure(best):
             size = best
         elif size > min(rows, self.limits.rows):
             size = 0

@@ -112,8 +112,9 @@ class Curve:
         self._odd: dict[int, int] = {}  # by size: outliers since the last run that was none
         self._ran: dict[int, int] = {}  # by size: the model's runs when it ran last
 
-    def __bool__(self) -> bool:
-        return bool(self._sizes)
+    def __len__(self) -> int:
+        """The sizes that were measured; a curve without any is false."""
+        return len(self._sizes)
 
     @property
     def points(self) -> list[Point]:
