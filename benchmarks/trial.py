@@ -25,7 +25,8 @@ __all__ = ["Life", "Trial"]
 _CHECKS = 8
 """Requests before and after the load, each on a new connection, to meet every worker."""
 _ASK_LIMIT_S = 10.0
-_WARM_UP_S = 1
+_WARM_UP_S = 5
+"""What a server learns or compiles at the beginning is not measured; as long for each of them."""
 _WARM_UP_CONNECTIONS = 32
 _SETTLE_LIMIT_S = 10.0
 

@@ -381,9 +381,8 @@ class Batcher(Generic[P]):
         curve = self.cost.curve(first.row_class, len(self._running) + 1)
         within = self._longest_s(first)
         best = curve.best(limits.rows, within)
-        if self._running:  # what is best alone is known; each of several at once takes its part
-            alone = self._best(first, within, 1)
-            best = max(best, alone // (len(self._running) + 1))
+        if self._running:
+            best = max(best, self._unknown_part(first, within, len(self._running) + 1))
             best = self._part(curve, best, self._rows_of(first), len(self._running) + 1)
         other = curve.untried(best) or self._again(curve, best, now)
         # While other kinds wait, they fill the time that a wait would take.
@@ -393,7 +392,7 @@ class Batcher(Generic[P]):
         total = have if due is None else have + round(due.rows)
         if not self._running and self._is_shared_out(first, total):
             beside = self.cost.curve(first.row_class, 2)
-            best = max(best // 2, self._best(first, within, 2))
+            best = max(self._unknown_part(first, within, 2), self._best(first, within, 2))
             return self._part(beside, best, total, 2), 0.0
         if 0 < other <= min(limits.rows, grid(total)) and curve.guess(other) <= within:
             best = other
@@ -406,6 +405,11 @@ class Batcher(Generic[P]):
 
     def _best(self, first: Job[P], within_s: float, at_once: int) -> int:
         return self.cost.curve(first.row_class, at_once).best(self.limits.rows, within_s)
+
+    def _unknown_part(self, first: Job[P], within_s: float, at_once: int) -> int:
+        """The part of one of several runs in what is best alone, until it is known; else 0."""
+        part = self._best(first, within_s, 1) // at_once
+        return 0 if self.cost.curve(first.row_class, at_once).is_sure(grid(part)) else part
 
     def _part(self, curve: Curve, best: int, rows: int, at_once: int) -> int:
         """What one of several runs takes: its share, or less where that is as good.
