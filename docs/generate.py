@@ -1,4 +1,7 @@
-"""Write the reference pages that are derived from the code: `python docs/generate.py`.
+"""Write the files that are derived from the code: `python docs/generate.py`.
+
+Reference pages, and the OpenAPI document without models, from which the web application's types
+are made (`npm run types` in `ui/`).
 
 A test compares the files with what this makes.
 """
@@ -6,6 +9,7 @@ A test compares the files with what this makes.
 from __future__ import annotations
 
 import inspect
+import json
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -13,15 +17,45 @@ from typing import Any, Literal, get_args, get_origin
 from modelport.core import errors
 from modelport.core.errors import ModelportError
 from modelport.core.settings import Settings
+from modelport.engine.facade import Engine
+from modelport.engine.opening import Settings as LoadSettings
+from modelport.http.api import api_routes
 from modelport.http.errors import STATUS
+from modelport.http.openapi import document
 from modelport.kit.config import types_of
+from modelport.monitor.metrics import ModelMetrics
 
-FOLDER = Path(__file__).parent / "reference"
+ROOT = Path(__file__).parents[1]
 
 
-def pages() -> dict[str, str]:
-    """Each page by its file's name."""
-    return {"settings.md": settings_page(), "errors.md": errors_page()}
+def made() -> dict[str, str]:
+    """The text of each file, by its path from the root."""
+    return {
+        "docs/reference/settings.md": settings_page(),
+        "docs/reference/errors.md": errors_page(),
+        "ui/openapi.json": openapi(),
+    }
+
+
+def openapi() -> str:
+    """What a server without models says of itself."""
+    settings = Settings()
+    engine = Engine((), LoadSettings(threads=1, trusted=frozenset(), cache_dir=ROOT))
+
+    async def nobody(*_: object) -> Any:
+        raise NotImplementedError("nobody calls")
+
+    routes = api_routes(
+        engine=engine,
+        settings=settings,
+        server_version="0",
+        metrics_of=ModelMetrics,
+        gather=nobody,
+        ask=nobody,
+        is_draining=lambda: False,
+    )
+    content = document(engine, routes, "Modelport", "0")
+    return json.dumps(content, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 
 
 def settings_page() -> str:
@@ -86,5 +120,5 @@ def _default(value: Any) -> str:
 
 
 if __name__ == "__main__":
-    for name, text in pages().items():
-        (FOLDER / name).write_text(text, encoding="utf-8")
+    for name, text in made().items():
+        (ROOT / name).write_text(text, encoding="utf-8")

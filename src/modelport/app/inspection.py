@@ -31,10 +31,11 @@ def inspect_model(argument: str, trusted: frozenset[str]) -> Inspection:
     """Load a model and tell what is known of it; raises as `modelport.load`."""
     loaded = open_path(argument, trusted)
     path = _file(argument)
-    facts = {"file": str(path), "size_bytes": size_bytes(path), **describe(loaded)}
+    facts = {"file": str(path), "size_bytes": size_bytes(path)}
+    facts |= msgspec.to_builtins(describe(loaded))
     toml = write_model_toml(loaded.description.signature, loaded.semantics)
     loaded.model.close()
-    return Inspection(msgspec.to_builtins(facts), toml)
+    return Inspection(facts, toml)
 
 
 def write_starting_toml(argument: str, found: Inspection) -> Path:

@@ -20,6 +20,7 @@ from modelport.http.openapi import document
 from modelport.http.plain import MetricsOf, plain_routes
 from modelport.http.repository import repository_routes
 from modelport.http.routes import Route
+from modelport.http.webapp import webapp_routes
 
 __all__ = ["api_routes"]
 
@@ -55,6 +56,7 @@ def api_routes(
         *admin_routes(ask),
         *repository_routes(engine, ask),
         *docs_routes(),
+        *webapp_routes(),
     ]
     return [*routes, _openapi(engine, routes, server_version)]
 

@@ -3,21 +3,109 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
+from msgspec import UNSET, Struct, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
-from modelport.core.signature import sizes
+from modelport.core.semantics import Boxes, OutputKind
+from modelport.core.signature import TensorSpec, sizes
+from modelport.core.tensors import DType
 from modelport.engine.facade import Engine
 from modelport.engine.lifecycle import Version
 from modelport.engine.opening import Described
 from modelport.guard.policy import Permission
 from modelport.http.routes import Route
 from modelport.semantics.example import example_request
+from modelport.semantics.fields import InputField, OutputField
 
-__all__ = ["catalog_routes", "describe"]
+__all__ = [
+    "FieldInfo",
+    "ListedModel",
+    "ModelFacts",
+    "OutputInfo",
+    "TensorInfo",
+    "catalog_routes",
+    "describe",
+]
+
+_Choice = str | int | float | bool
+
+
+class TensorInfo(Struct, frozen=True, kw_only=True):
+    """A tensor of the model's own."""
+
+    name: str
+    datatype: DType
+    shape: list[int]
+    """-1 is a free size."""
+
+
+class FieldInfo(TensorInfo, frozen=True, kw_only=True):
+    """One value that a person gives; its shape is that of one row."""
+
+    kind: Literal["image", "text", "audio", "category", "number", "column"] | UnsetType = UNSET
+    replaces: tuple[str, ...] | UnsetType = UNSET
+    """The tensors that the server makes of it."""
+    unit: str | UnsetType = UNSET
+    minimum: float | UnsetType = UNSET
+    maximum: float | UnsetType = UNSET
+    choices: tuple[_Choice, ...] | UnsetType = UNSET
+    nullable: bool | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+
+
+class OutputInfo(TensorInfo, frozen=True, kw_only=True):
+    """An output, and how answers show it."""
+
+    kind: OutputKind
+    classes: tuple[_Choice, ...] | UnsetType = UNSET
+    top_k: int | UnsetType = UNSET
+    sigmoid: bool | UnsetType = UNSET
+    threshold: float | UnsetType = UNSET
+    picture: str | UnsetType = UNSET
+    boxes: Boxes | UnsetType = UNSET
+    unit: str | UnsetType = UNSET
+    description: str | UnsetType = UNSET
+
+
+class ModelFacts(Struct, frozen=True, kw_only=True):
+    """What is known of a model's file and from its owner."""
+
+    runtime: str
+    digest: str
+    title: str | None
+    description: str | None
+    inputs: list[TensorInfo]
+    outputs: list[OutputInfo]
+    fields: list[FieldInfo]
+    """What a person gives."""
+    example: Any
+    """A request that works as it is; null where it would be too long to read."""
+    examples: tuple[Any, ...]
+    """Those of the model's owner."""
+    notes: list[str]
+    warnings: list[str]
+
+
+class ListedModel(Struct, frozen=True, kw_only=True):
+    """A version of a model as it is served."""
+
+    name: str
+    version: str
+    state: str
+    reason: str | None
+    """Why it is not served, where it is not."""
+    aliases: list[str]
+    title: str | UnsetType | None = UNSET
+    """Left out, as the rest is, where nothing is known of the version yet."""
+    description: str | UnsetType | None = UNSET
+    takes: list[str] | UnsetType = UNSET
+    """What is given: the kinds and types of its fields, each once."""
+    gives: list[str] | UnsetType = UNSET
+    """What is answered: the kinds of its outputs, each once."""
 
 
 def catalog_routes(engine: Engine, timeout_s: float) -> list[Route]:
@@ -31,7 +119,8 @@ def catalog_routes(engine: Engine, timeout_s: float) -> list[Route]:
         if not version.is_served:
             return _json(_listed(engine, version))
         described = await engine.describe(version, time.monotonic() + timeout_s)
-        return _json(_listed(engine, version) | describe(described))
+        facts = msgspec.to_builtins(describe(described))
+        return _json(msgspec.to_builtins(_listed(engine, version)) | facts)
 
     read = Permission.READ
     return [
@@ -40,45 +129,72 @@ def catalog_routes(engine: Engine, timeout_s: float) -> list[Route]:
     ]
 
 
-def describe(described: Described) -> dict[str, Any]:
-    """What is known of a model, as JSON: the same for the server and for `inspect`."""
-    description, view = described.description, described.view
-    return {
-        "runtime": description.runtime,
-        "digest": f"sha256:{described.digest}",
-        "title": described.semantics.title,
-        "description": described.semantics.description,
-        "inputs": [_tensor(spec) for spec in description.signature.inputs],
-        "outputs": [_tensor(o.tensor) | _known(o.meaning) for o in view.outputs],
-        "fields": [
-            {"name": f.name, "datatype": f.dtype.value, "shape": sizes(f.shape)}
-            | ({"kind": f.kind, "replaces": list(f.source_of)} if f.kind else {})
-            | _known(f.meaning)
-            for f in view.fields
+def describe(described: Described) -> ModelFacts:
+    """What is known of a model: the same for the server and for `inspect`."""
+    description, view, semantics = described.description, described.view, described.semantics
+    return ModelFacts(
+        runtime=description.runtime,
+        digest=f"sha256:{described.digest}",
+        title=semantics.title,
+        description=semantics.description,
+        inputs=[
+            TensorInfo(name=spec.name, datatype=spec.dtype, shape=sizes(spec.shape))
+            for spec in description.signature.inputs
         ],
-        "example": example_request(view),
-        "notes": list(description.notes),
-        "warnings": list(description.warnings),
-    }
+        outputs=[_output(output) for output in view.outputs],
+        fields=[_field(field) for field in view.fields],
+        example=example_request(view),
+        examples=semantics.examples,
+        notes=list(description.notes),
+        warnings=list(description.warnings),
+    )
 
 
-def _listed(engine: Engine, version: Version) -> dict[str, Any]:
-    return {
-        "name": version.name,
-        "version": version.version,
-        "state": version.state.value,
-        "reason": version.reason,
-        "aliases": [a for a, to in engine.aliases(version.name).items() if to == version.version],
-    }
+def _field(field: InputField) -> FieldInfo:
+    return FieldInfo(
+        name=field.name,
+        datatype=field.dtype,
+        shape=sizes(field.shape),
+        kind=field.kind or UNSET,
+        replaces=field.source_of if field.kind else UNSET,
+        **_known(field.meaning),
+    )
 
 
-def _tensor(spec: Any) -> dict[str, Any]:
-    return {"name": spec.name, "datatype": spec.dtype.value, "shape": sizes(spec.shape)}
+def _output(output: OutputField) -> OutputInfo:
+    spec: TensorSpec = output.tensor
+    return OutputInfo(
+        name=spec.name,
+        datatype=spec.dtype,
+        shape=sizes(spec.shape),
+        **_known(output.meaning),
+    )
 
 
-def _known(meaning: msgspec.Struct) -> dict[str, Any]:
+def _known(meaning: Struct) -> dict[str, Any]:
     """The fields of a meaning that say something."""
     return {k: v for k, v in msgspec.structs.asdict(meaning).items() if v not in (None, ())}
+
+
+def _listed(engine: Engine, version: Version) -> ListedModel:
+    listed = ListedModel(
+        name=version.name,
+        version=version.version,
+        state=version.state.value,
+        reason=version.reason,
+        aliases=[a for a, to in engine.aliases(version.name).items() if to == version.version],
+    )
+    known = version.described
+    if known is None:
+        return listed
+    takes = {field.kind or field.dtype.value: None for field in known.view.fields}
+    return msgspec.structs.replace(
+        listed,
+        title=known.semantics.title,
+        description=known.semantics.description,
+        takes=list(takes),
+        gives=list({output.meaning.kind: None for output in known.view.outputs}),
+    )
 
 
 def _json(value: object) -> Response:

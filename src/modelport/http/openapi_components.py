@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+import msgspec
+
 from modelport.core import errors
 from modelport.core.errors import ModelportError
 from modelport.core.messages import PRIORITIES
 from modelport.core.tensors import DType
+from modelport.http.catalog import ListedModel, ModelFacts
 from modelport.http.errors import STATUS
 from modelport.http.openapi_answers import TEXT
 from modelport.http.openapi_schemas import Schema
@@ -120,7 +123,11 @@ def _bearer() -> Schema:
 
 
 def _schemas() -> dict[str, Schema]:
+    _, catalog = msgspec.json.schema_components(
+        (ListedModel, ModelFacts), ref_template="#/components/schemas/{name}"
+    )
     return {
+        **catalog,
         "Error": _error(),
         TEXT: _text(),
         "Tensor": _tensor(),

@@ -24,7 +24,7 @@ __all__ = ["TAGS", "TERMS", "operation", "refusals", "security"]
 _JSON = "application/json"
 _OIP, _CATALOG, _HEALTH = "Open Inference Protocol", "Model catalogue", "Server health"
 _KEYS, _DOCS = "Access keys", "This documentation"
-_REPOSITORY = "Model repository"
+_REPOSITORY, _APP = "Model repository", "Web application"
 
 TAGS = {
     _CATALOG: "Which models are served, in our own words.",
@@ -32,6 +32,7 @@ TAGS = {
     _HEALTH: "Whether the server lives and is ready, and what it has counted.",
     _REPOSITORY: "Load, unload and reload models while the server runs.",
     _KEYS: "Who may call.",
+    _APP: "The pages in which people use the models, and their files.",
     _DOCS: "The page for people, and the document that it is made from.",
 }
 """The groups of these addresses; names with a space, which no model's name has."""
@@ -59,7 +60,7 @@ def _fields(**types: str) -> Schema:
     return {"type": "object", "properties": properties, "required": list(types)}
 
 
-_LISTED = _fields(name="string", version="string", state="string")
+_LISTED = ref("schemas", "ListedModel")
 _KEY = _fields(id="string", role="string", name="string", created="string", priority="string")
 _MADE = _fields(key="string", id="string", role="string", name="string", priority="string")
 _NEW_KEY: Schema = {
@@ -72,6 +73,7 @@ _NEW_KEY: Schema = {
     "required": ["role"],
     "additionalProperties": False,
 }
+_TEXT: Schema = {"type": "string"}
 _METADATA: Schema = {
     "type": "object",
     "properties": {
@@ -101,8 +103,8 @@ _ABOUT = {
     "GET /models/{name}": _About(
         id="model",
         tag=_CATALOG,
-        summary="A model: state, fields, meaning, example",
-        answer=_LISTED,
+        summary="A model: state, fields, meaning, example; one that is not served is listed only",
+        answer={"anyOf": [{"allOf": [_LISTED, ref("schemas", "ModelFacts")]}, _LISTED]},
     ),
     "POST /v2/repository/index": _About(
         id="oip_repository_index",
@@ -225,6 +227,19 @@ _ABOUT = {
         media="text/javascript",
         answer={"type": "string"},
     ),
+    "GET /": _About(id="app_home", tag=_APP, summary="All models", media="text/html", answer=_TEXT),
+    "GET /sign-in": _About(
+        id="app_sign_in", tag=_APP, summary="To sign in", media="text/html", answer=_TEXT
+    ),
+    "GET /apps/{name}": _About(
+        id="app_model", tag=_APP, summary="A model to try", media="text/html", answer=_TEXT
+    ),
+    "GET /apps/{name}/{view}": _About(
+        id="app_view", tag=_APP, summary="More of a model", media="text/html", answer=_TEXT
+    ),
+    "GET /assets/{file}": _About(
+        id="app_asset", tag=_APP, summary="A program or a style", media="*/*", answer=_TEXT
+    ),
     "GET /openapi.json": _About(
         id="openapi", tag=_DOCS, summary="This server as an OpenAPI 3.1 document"
     ),
@@ -233,6 +248,8 @@ _PARAMETERS = {
     "name": "The model.",
     "version": "The version, as `1`.",
     "id": "The key's id.",
+    "view": "What is shown of it.",
+    "file": "The file's name, which changes with its content.",
 }
 
 

@@ -16,7 +16,7 @@ COLUMNS = {
     "test_corrupt_file_is_refused": "corrupt",
     "test_unsafe_file_is_refused": "unsafe",
 }
-_TEST = re.compile(r"formats/test_formats\.py::(\w+)\[([^\]]+)\]$")
+_TEST = re.compile(r"formats/test_formats\.py::(\w+)\[([^\]]+)\](?:@.*)?$")
 _MARKS = {"passed": "yes", "failed": "NO", "error": "NO", "skipped": "-"}
 
 

@@ -80,7 +80,11 @@ class Built:
         return done.stdout
 
 
-@pytest.fixture(scope="module", params=list(CASES))
+# What a case was built with is kept in one process, when the cases are shared out over several.
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in CASES],
+)
 def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Built:
     case = CASES[request.param]
     libraries = [*FORMATS[case.format].libraries, *case.needs]

@@ -1,0 +1,93 @@
+"""The web application: one page for all its addresses, and the files that its build made.
+
+`ui/` is built into `static/app` (`hatch_build.py`). A file's name changes with its content, so that
+browsers keep it for good; beside each lie the same bytes compressed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import mimetypes
+import secrets
+from importlib.resources import files
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from modelport.core.errors import NotFound, NotReady
+from modelport.guard.policy import Permission
+from modelport.http.routes import Route
+
+__all__ = ["webapp_routes"]
+
+_PAGES = ("/", "/sign-in", "/apps/{name}", "/apps/{name}/{view}")
+_NONCE = b"%NONCE%"
+_CODINGS = {"br": ".br", "gzip": ".gz"}
+"""What a browser may accept, the best first, and how the file's name ends then."""
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; connect-src 'self';"
+    " img-src 'self' data: blob:; media-src 'self' data: blob:; base-uri 'none';"
+    " form-action 'none'; frame-ancestors 'none'"
+)
+"""What the page may load, whatever a model's owner wrote into a description: this server's files.
+Components set sizes in style elements of their own, which carry the nonce."""
+_GUARD = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "permissions-policy": "camera=(self), microphone=(self), geolocation=()",
+    "cross-origin-opener-policy": "same-origin",
+}
+_KEPT = {
+    "x-content-type-options": "nosniff",
+    "cache-control": "public, max-age=31536000, immutable",
+    "vary": "accept-encoding",
+}
+
+
+def webapp_routes() -> list[Route]:
+    """The page under each of its addresses, and its files."""
+    built = files("modelport.http").joinpath("static", "app")
+    page, assets = built.joinpath("index.html"), built.joinpath("assets")
+    html = page.read_bytes() if page.is_file() else None
+    names = {file.name for file in assets.iterdir()} if html is not None else set()
+
+    async def show(request: Request) -> Response:
+        if html is None:
+            raise NotReady(
+                "this installation has no web application, because it was installed from sources"
+                " without it; the API is described under /docs"
+            )
+        nonce = secrets.token_urlsafe(16)
+        return Response(
+            html.replace(_NONCE, nonce.encode()),
+            headers=_GUARD
+            | {
+                "content-security-policy": _POLICY.format(nonce=nonce),
+                "cache-control": "no-store",
+            },
+            media_type="text/html; charset=utf-8",
+        )
+
+    async def asset(request: Request) -> Response:
+        name = request.path_params["file"]
+        if name not in names:
+            raise NotFound("the web application has no such file; reload the page")
+        accepted = request.headers.get("accept-encoding", "")
+        tokens = {part.partition(";")[0].strip() for part in accepted.split(",")}
+        coding = next((c for c in _CODINGS if c in tokens and name + _CODINGS[c] in names), None)
+        ending, headers = (
+            ("", _KEPT)
+            if coding is None
+            else (
+                _CODINGS[coding],
+                {**_KEPT, "content-encoding": coding},
+            )
+        )
+        # Asked for once by each browser: not worth memory in every worker.
+        content = await asyncio.to_thread(assets.joinpath(name + ending).read_bytes)
+        media = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        return Response(content, headers=headers, media_type=media)
+
+    public = Permission.PUBLIC
+    pages = [Route(method="GET", path=path, permission=public, endpoint=show) for path in _PAGES]
+    return [*pages, Route(method="GET", path="/assets/{file}", permission=public, endpoint=asset)]

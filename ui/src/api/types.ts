@@ -1,0 +1,31 @@
+/** What the server says of its models, by the names that the app uses; see `openapi.json`. */
+
+import type { components } from "./schema";
+
+type Schemas = components["schemas"];
+
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+export type Datatype = Schemas["DType"];
+
+/** A tensor; -1 is a free size, and the first of a whole tensor is that of the batch. */
+export type TensorInfo = Schemas["TensorInfo"];
+
+/** One value that a person gives; its shape is that of one row, `[]` for a single value. */
+export type FieldInfo = Schemas["FieldInfo"];
+
+export type OutputInfo = Schemas["OutputInfo"];
+export type OutputKind = OutputInfo["kind"];
+
+/** A version as it is listed. */
+export type Listed = Schemas["ListedModel"];
+
+/** A version with all that is known of it. */
+export type ModelInfo = Listed &
+  Omit<Schemas["ModelFacts"], "example" | "examples"> & { example: Json; examples: Json[] };
+
+/** One row as a person gives it: each field by its name. */
+export type Row = Record<string, Json | undefined>;
+
+/** A plain answer for one row. */
+export type Answer = Record<string, Json>;

@@ -1,0 +1,75 @@
+import { describe, expect, it } from "vitest";
+import type { FieldInfo } from "../api/types";
+import { cellText, cellValue, MOST_ROWS, pasteInto, readTable } from "./table";
+
+const x: FieldInfo = { name: "x", datatype: "FP32", shape: [] };
+const n: FieldInfo = { name: "n", datatype: "INT64", shape: [], nullable: true };
+const kind: FieldInfo = { name: "kind", datatype: "BYTES", shape: [], choices: ["a", "b"] };
+const fields = [x, n, kind];
+
+describe("cellValue", () => {
+  it("reads a text by the field's type", () => {
+    expect(cellValue(" 1.5 ", x)).toBe(1.5);
+    expect(cellValue("1,5", x)).toBe(1.5);
+    expect(cellValue("", x)).toBeUndefined();
+    expect(cellValue("", n)).toBeNull();
+    expect(cellValue("many", x)).toBe("many");
+    expect(cellValue("a", kind)).toBe("a");
+    expect(cellValue("c", kind)).toBe("c");
+    expect(cellValue("TRUE", { ...x, datatype: "BOOL" })).toBe(true);
+    expect(cellValue("2.0", { ...x, choices: [1, 2] })).toBe(2);
+    expect(cellValue("", { ...x, datatype: "BYTES" })).toBe("");
+  });
+
+  it("has a text for each value", () => {
+    expect(cellText(null)).toBe("");
+    expect(cellText(1.5)).toBe("1.5");
+    expect(cellText(false)).toBe("false");
+  });
+});
+
+describe("readTable", () => {
+  it("finds columns by the header's names", () => {
+    expect(readTable("kind, X,extra\na,1,9", fields)).toEqual({
+      rows: [{ kind: "a", x: 1 }],
+      unknown: ["extra"],
+      missing: ["n"],
+      total: 1,
+    });
+  });
+
+  it("takes the fields' order without a header", () => {
+    expect(readTable("1;2;a\n3;;b", fields)?.rows).toEqual([
+      { x: 1, n: 2, kind: "a" },
+      { x: 3, n: null, kind: "b" },
+    ]);
+    expect(readTable("1,2\n3,4", fields)).toBeNull();
+    expect(readTable("", fields)).toBeNull();
+  });
+
+  it("takes so many rows and no more", () => {
+    const read = readTable(`x\n${"1\n".repeat(MOST_ROWS + 5)}`, fields);
+    expect(read?.rows).toHaveLength(MOST_ROWS);
+    expect(read?.total).toBe(MOST_ROWS + 5);
+  });
+});
+
+describe("pasteInto", () => {
+  it("fills from a cell on, and adds rows", () => {
+    const { rows } = pasteInto([{ x: 1, n: 2 }], fields, { row: 0, column: 1 }, "5\ta\n6\tb\n");
+    expect(rows).toEqual([
+      { x: 1, n: 5, kind: "a" },
+      { n: 6, kind: "b" },
+    ]);
+  });
+
+  it("knows a header, and goes by it", () => {
+    const { rows } = pasteInto([], fields, { row: 0, column: 2 }, "kind\tx\na\t1");
+    expect(rows).toEqual([{ kind: "a", x: 1 }]);
+  });
+
+  it("keeps empty cells of a single column in their rows", () => {
+    const { rows } = pasteInto([], fields, { row: 0, column: 0 }, "1\n\n3");
+    expect(rows.map((row) => row.x)).toEqual([1, undefined, 3]);
+  });
+});

@@ -1,0 +1,112 @@
+import type { FieldInfo, Json, Row } from "../api/types";
+import { parseCsv } from "../csv";
+import { isNumeric, toNumber } from "./check";
+
+/** More rows than this are not edited by hand. */
+export const MOST_ROWS = 200;
+
+const BOOLS: Record<string, boolean> = { true: true, false: false, "1": true, "0": false };
+
+/** The value of a cell's text by the field's type; a text that is no such value stays a text. */
+export function cellValue(text: string, field: FieldInfo): Json | undefined {
+  const bare = text.trim();
+  if (bare === "" && (field.datatype !== "BYTES" || field.choices?.length || field.nullable)) {
+    return field.nullable ? null : undefined;
+  }
+  if (field.choices?.length) {
+    return field.choices.find((choice) => String(choice) === bare) ?? numericChoice(bare, field);
+  }
+  if (field.datatype === "BYTES") return text;
+  if (field.datatype === "BOOL") return BOOLS[bare.toLowerCase()] ?? text;
+  return number(bare) ?? text;
+}
+
+function numericChoice(text: string, field: FieldInfo): Json {
+  const wanted = isNumeric(field.datatype) ? number(text) : undefined;
+  return field.choices?.find((choice) => choice === wanted) ?? text;
+}
+
+function number(text: string): number | undefined {
+  return toNumber(/^[+-]?\d*,\d+$/.test(text) ? text.replace(",", ".") : text);
+}
+
+/** The text of a cell's value. */
+export function cellText(value: Json | undefined): string {
+  if (value === undefined || value === null) return "";
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
+}
+
+/** For each column of a header the field of its name; null where no cell, or only some, has one. */
+export function headerFields(
+  cells: readonly string[],
+  fields: readonly FieldInfo[],
+): (FieldInfo | undefined)[] | null {
+  const plain = (name: string) => name.trim().toLowerCase();
+  const found = cells.map(
+    (cell) =>
+      fields.find((field) => field.name === cell) ??
+      fields.find((field) => plain(field.name) === plain(cell)),
+  );
+  const known = found.filter((field) => field !== undefined).length;
+  // A header has names only, so a number that is no field's name makes it a row of values.
+  const values = cells.some((cell, at) => !found[at] && number(cell.trim()) !== undefined);
+  return known > 0 && !values ? found : null;
+}
+
+/** What a table has given. */
+export interface Read {
+  rows: Row[];
+  /** Columns that are of no field. */
+  unknown: string[];
+  /** Fields that have no column. */
+  missing: string[];
+  /** How many rows there were. */
+  total: number;
+}
+
+/** The rows of a CSV text, by its header or, without one, in the fields' order; null if neither. */
+export function readTable(text: string, fields: readonly FieldInfo[]): Read | null {
+  const cells = parseCsv(text);
+  const [first] = cells;
+  if (!first) return null;
+  const header = headerFields(first, fields);
+  if (!header && first.length !== fields.length) return null;
+  const columns = header ?? fields;
+  const body = header ? cells.slice(1) : cells;
+  return {
+    rows: body.slice(0, MOST_ROWS).map((row) => rowOf(row, columns)),
+    unknown: header ? first.filter((_, at) => !header[at]) : [],
+    missing: fields.filter((field) => !columns.includes(field)).map((field) => field.name),
+    total: body.length,
+  };
+}
+
+function rowOf(cells: readonly string[], columns: readonly (FieldInfo | undefined)[]): Row {
+  const row: Row = {};
+  for (const [at, field] of columns.entries()) {
+    if (field) row[field.name] = cellValue(cells[at] ?? "", field);
+  }
+  return row;
+}
+
+/** Rows with cells from a spreadsheet put over them, from a place on; rows are added as needed. */
+export function pasteInto(
+  rows: readonly Row[],
+  fields: readonly FieldInfo[],
+  at: { row: number; column: number },
+  text: string,
+): { rows: Row[]; total: number } {
+  // An empty line from a spreadsheet is an empty cell of its only column.
+  const cells = parseCsv(text, "\t", true);
+  const header = cells[0] ? headerFields(cells[0], fields) : null;
+  const columns = header ?? fields.slice(at.column);
+  const body = header ? cells.slice(1) : cells;
+  const out = rows.slice();
+  for (const [index, line] of body.entries()) {
+    const place = at.row + index;
+    if (place >= MOST_ROWS) break;
+    const given = columns.slice(0, line.length);
+    out[place] = { ...out[place], ...rowOf(line, given) };
+  }
+  return { rows: out, total: at.row + body.length };
+}

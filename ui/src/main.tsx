@@ -1,0 +1,32 @@
+import { MantineProvider } from "@mantine/core";
+import "./styles";
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import { BrowserRouter } from "react-router";
+import { App } from "./App";
+import "./i18n";
+import { SessionProvider } from "./session";
+import { theme, variables } from "./theme";
+
+/** The Content-Security-Policy lets in style elements with this response's nonce only. */
+const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content;
+
+const root = document.getElementById("root");
+if (root) {
+  createRoot(root).render(
+    <StrictMode>
+      <MantineProvider
+        theme={theme}
+        cssVariablesResolver={variables}
+        defaultColorScheme="auto"
+        {...(nonce ? { getStyleNonce: () => nonce } : {})}
+      >
+        <BrowserRouter>
+          <SessionProvider>
+            <App />
+          </SessionProvider>
+        </BrowserRouter>
+      </MantineProvider>
+    </StrictMode>,
+  );
+}

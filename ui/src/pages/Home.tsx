@@ -1,0 +1,142 @@
+import {
+  Button,
+  Card,
+  Code,
+  Group,
+  SimpleGrid,
+  Skeleton,
+  Stack,
+  Text,
+  TextInput,
+  Title,
+} from "@mantine/core";
+import { IconArrowRight, IconSearch } from "@tabler/icons-react";
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import { Link } from "react-router";
+import * as api from "../api/client";
+import type { Listed } from "../api/types";
+import { useLoaded } from "../useLoaded";
+import { useTitle } from "../useTitle";
+import classes from "./Home.module.css";
+import { StateBadge } from "./StateBadge";
+import { served } from "./served";
+import { Trouble } from "./Trouble";
+
+/** All models as cards, with a search. */
+export default function Home() {
+  const { t } = useTranslation();
+  const { value, error, reload } = useLoaded("models", api.models);
+  const [query, setQuery] = useState("");
+  useTitle("");
+  if (error) return <Trouble error={error} retry={reload} />;
+  const all = value && served(value);
+  const found = all?.filter((model) => matches(model, query));
+  return (
+    <Stack gap="lg">
+      <Group justify="space-between" align="end">
+        <div>
+          <Title order={1}>{t("home.title")}</Title>
+          <Text c="dimmed" size="sm" mih={22}>
+            {found && all?.length ? t("home.found", { count: found.length }) : ""}
+          </Text>
+        </div>
+        <TextInput
+          type="search"
+          w={{ base: "100%", xs: 280 }}
+          placeholder={t("home.search")}
+          aria-label={t("home.search")}
+          leftSection={<IconSearch size={16} />}
+          value={query}
+          disabled={!all?.length}
+          onChange={(event) => setQuery(event.currentTarget.value)}
+        />
+      </Group>
+      {all?.length === 0 && <Empty />}
+      {all && all.length > 0 && found?.length === 0 && (
+        <Group>
+          <Text>{t("home.nothing", { query })}</Text>
+          <Button variant="default" size="compact-sm" onClick={() => setQuery("")}>
+            {t("home.clear")}
+          </Button>
+        </Group>
+      )}
+      <SimpleGrid cols={{ base: 1, sm: 2, lg: 3 }} spacing="md">
+        {found
+          ? found.map((model) => <ModelCard key={model.name} model={model} />)
+          : [1, 2, 3].map((n) => <Skeleton key={n} h={190} />)}
+      </SimpleGrid>
+    </Stack>
+  );
+}
+
+function matches(model: Listed, query: string): boolean {
+  const text = `${model.name} ${model.title ?? ""} ${model.description ?? ""}`.toLowerCase();
+  return query
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => text.includes(word));
+}
+
+function ModelCard({ model }: { model: Listed }) {
+  const { t } = useTranslation();
+  const takes = kinds(model.takes ?? [], t);
+  const gives = kinds(model.gives ?? [], t);
+  return (
+    <Card
+      component={Link}
+      to={`/apps/${encodeURIComponent(model.name)}`}
+      withBorder
+      padding="lg"
+      className={classes.card}
+      data-testid={`card-${model.name}`}
+    >
+      <Stack gap="xs" h="100%">
+        <Group justify="space-between" wrap="nowrap" align="start">
+          <Title order={2} size="h4" lineClamp={2}>
+            {model.title ?? model.name}
+          </Title>
+          <StateBadge state={model.state} />
+        </Group>
+        <Text size="sm" c="dimmed" lineClamp={3} className={classes.grow}>
+          {model.reason ?? model.description ?? t("home.noDescription")}
+        </Text>
+        {takes && (
+          <Group gap={6} className={classes.kinds}>
+            <Text size="sm">{takes}</Text>
+            <IconArrowRight size={16} aria-hidden />
+            <Text size="sm">{gives}</Text>
+          </Group>
+        )}
+        <Text size="xs" c="dimmed" ff="monospace">
+          {model.name} · {t("home.version", { version: model.version })}
+        </Text>
+      </Stack>
+    </Card>
+  );
+}
+
+/** What a model takes or gives, in words, each once. */
+function kinds(found: string[], t: (key: string) => string): string {
+  const words = found.map((kind) =>
+    /^(U?INT|FP)\d+$/.test(kind) ? t("kind.tensor") : t(`kind.${kind}`),
+  );
+  return [...new Set(words)].join(", ");
+}
+
+function Empty() {
+  const { t } = useTranslation();
+  return (
+    <Card withBorder padding="xl">
+      <Stack align="center" gap="sm" py="lg">
+        <Title order={2} size="h3">
+          {t("home.empty")}
+        </Title>
+        <Text c="dimmed">{t("home.emptyHow")}</Text>
+        <Code block fz="sm">
+          modelport push model.onnx --name my-model
+        </Code>
+      </Stack>
+    </Card>
+  );
+}

@@ -1,0 +1,90 @@
+import { Alert, Anchor, Group, Skeleton, Stack, Tabs, Text, Title } from "@mantine/core";
+import { IconArrowLeft } from "@tabler/icons-react";
+import { lazy, Suspense } from "react";
+import { useTranslation } from "react-i18next";
+import { Link, useNavigate, useParams } from "react-router";
+import * as api from "../api/client";
+import type { ModelInfo } from "../api/types";
+import { useLoaded } from "../useLoaded";
+import { useTitle } from "../useTitle";
+import { About } from "./About";
+import { Missing } from "./Missing";
+import { StateBadge } from "./StateBadge";
+import { Trouble } from "./Trouble";
+import { TryIt } from "./TryIt";
+
+const Batch = lazy(() => import("./Batch"));
+
+const VIEWS = ["one", "batch", "about"] as const;
+
+/** A model's page: try it, many rows, what it is. */
+export default function ModelApp() {
+  const { name = "", view = "one" } = useParams();
+  return <Named key={name} name={name} view={view} />;
+}
+
+function Named({ name, view }: { name: string; view: string }) {
+  const { t } = useTranslation();
+  const navigate = useNavigate();
+  const { value: model, error, reload } = useLoaded(name, (signal) => api.model(name, signal));
+  useTitle(model?.title ?? name);
+  if (!VIEWS.some((known) => known === view)) return <Missing />;
+  const base = `/apps/${encodeURIComponent(name)}`;
+  return (
+    <Stack gap="md">
+      <div>
+        <Anchor component={Link} to="/" size="sm">
+          <Group component="span" gap={4} display="inline-flex">
+            <IconArrowLeft size={14} aria-hidden />
+            {t("app.back")}
+          </Group>
+        </Anchor>
+        <Group gap="sm" mt={4}>
+          <Title order={1}>{model?.title ?? name}</Title>
+          {model && <StateBadge state={model.state} />}
+        </Group>
+        {model?.description && (
+          <Text c="dimmed" maw={760} mt={4}>
+            {model.description}
+          </Text>
+        )}
+      </div>
+      {error && <Trouble error={error} retry={reload} />}
+      {!model && !error && <Skeleton h={420} />}
+      {model && !isServed(model) && (
+        <Alert color="red">{t("app.notServed", { reason: model.reason ?? model.state })}</Alert>
+      )}
+      {model && isServed(model) && (
+        <Tabs
+          value={view}
+          onChange={(chosen) => navigate(chosen === "one" ? base : `${base}/${chosen}`)}
+          keepMounted={false}
+        >
+          <Tabs.List mb="md">
+            {VIEWS.map((known) => (
+              <Tabs.Tab key={known} value={known}>
+                {t(`app.views.${known}`)}
+              </Tabs.Tab>
+            ))}
+          </Tabs.List>
+          <Tabs.Panel value="one">
+            <TryIt model={model} />
+          </Tabs.Panel>
+          <Tabs.Panel value="batch">
+            <Suspense fallback={<Skeleton h={300} />}>
+              <Batch model={model} />
+            </Suspense>
+          </Tabs.Panel>
+          <Tabs.Panel value="about">
+            <About model={model} />
+          </Tabs.Panel>
+        </Tabs>
+      )}
+    </Stack>
+  );
+}
+
+/** Whether all is known of it: a version that is not served is listed only. */
+function isServed(model: ModelInfo): boolean {
+  return Array.isArray(model.fields);
+}

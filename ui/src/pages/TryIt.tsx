@@ -1,0 +1,403 @@
+import {
+  Alert,
+  Button,
+  Chip,
+  CopyButton,
+  FileButton,
+  Group,
+  Loader,
+  Paper,
+  SimpleGrid,
+  Skeleton,
+  Stack,
+  Tabs,
+  Text,
+  Title,
+} from "@mantine/core";
+import { IconDownload, IconPlayerPlay, IconX } from "@tabler/icons-react";
+import { lazy, Suspense, useEffect, useRef, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { AnswerView } from "../answers/AnswerView";
+import { JsonView } from "../answers/JsonView";
+import * as api from "../api/client";
+import type { FieldInfo, Json, ModelInfo, Row } from "../api/types";
+import { controlFor, isCanvas } from "../inputs";
+import { save } from "../save";
+import { asRow, fromFragment, toFragment } from "../share";
+import { Trouble } from "./Trouble";
+import classes from "./TryIt.module.css";
+
+const CodePanel = lazy(() =>
+  import("../code/CodePanel").then((module) => ({ default: module.CodePanel })),
+);
+
+type Outcome =
+  | { kind: "none" }
+  | { kind: "running"; since: number }
+  | { kind: "cancelled" }
+  | { kind: "failed"; error: Error }
+  | { kind: "done"; row: Row; got: api.Prediction };
+
+/** The input on one side, the answer on the other. */
+export function TryIt({ model }: { model: ModelInfo }) {
+  const { t } = useTranslation();
+  const examples = rowsOf(model);
+  const [row, setRow] = useState<Row>({});
+  const [outcome, setOutcome] = useState<Outcome>({ kind: "none" });
+  /** What is shown while the next answer is on its way, so that nothing jumps. */
+  const [last, setLast] = useState<Extract<Outcome, { kind: "done" }>>();
+  const [asked, setAsked] = useState(false);
+  const [tab, setTab] = useState("answer");
+  const control = useRef<AbortController>(undefined);
+  const latest = useRef<Row>({});
+  const missing = model.fields.filter((field) => isMissing(field, row));
+
+  async function run(input: Row) {
+    control.current?.abort();
+    const own = new AbortController();
+    control.current = own;
+    setAsked(false);
+    setOutcome({ kind: "running", since: performance.now() });
+    try {
+      const got = await api.predict(model.name, input, { signal: own.signal });
+      const done = { kind: "done", row: input, got } as const;
+      setOutcome(done);
+      setLast(done);
+    } catch (error) {
+      if (control.current !== own) return; // a later run has taken its place
+      setOutcome(
+        own.signal.aborted ? { kind: "cancelled" } : { kind: "failed", error: error as Error },
+      );
+    }
+  }
+
+  function fill(input: Row) {
+    latest.current = input;
+    setRow(input);
+  }
+
+  function change(field: FieldInfo, value: Json | undefined) {
+    // Controls may speak in one go, before anything is rendered anew.
+    const { [field.name]: _, ...rest } = latest.current;
+    const changed = value === undefined ? rest : { ...rest, [field.name]: value };
+    fill(changed);
+    // Whoever draws sees at once what becomes of it.
+    const isWhole = model.fields.every((each) => !isMissing(each, changed));
+    if (isCanvas(field) && isWhole) void run(changed);
+  }
+
+  function use(input: Row) {
+    fill(input);
+    void run(input);
+  }
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a link is read once
+  useEffect(() => {
+    void fromFragment(location.hash).then((shared) => shared && use(shared));
+    return () => control.current?.abort();
+  }, []);
+
+  const failure = outcome.kind === "failed" ? outcome.error : undefined;
+  const wrong = failure instanceof api.ApiError ? String(failure.detail.tensor ?? "") : "";
+  const isRunning = outcome.kind === "running";
+  return (
+    <SimpleGrid cols={{ base: 1, md: 2 }} spacing="lg" className={classes.sides}>
+      <Paper
+        withBorder
+        p="lg"
+        component="form"
+        aria-label={t("app.input")}
+        onSubmit={(event: React.FormEvent) => {
+          event.preventDefault();
+          setAsked(true);
+          if (missing.length === 0) void run(row);
+        }}
+      >
+        <Stack gap="md">
+          <Group justify="space-between">
+            <Title order={2} size="h4">
+              {t("app.input")}
+            </Title>
+            {examples.length > 0 && (
+              <Group gap={6} role="group" aria-label={t("app.examples")}>
+                {examples.map((example, at) => (
+                  <Chip
+                    // biome-ignore lint/suspicious/noArrayIndexKey: examples have no other name
+                    key={at}
+                    size="xs"
+                    checked={row === example}
+                    onChange={() => use(example)}
+                  >
+                    {t("app.example", { number: at + 1 })}
+                  </Chip>
+                ))}
+              </Group>
+            )}
+          </Group>
+          <Fields
+            model={model}
+            row={row}
+            example={examples[0]}
+            wrong={wrong}
+            failure={failure}
+            onChange={change}
+          />
+          {asked && missing.length > 0 && (
+            <Alert color="yellow" role="alert">
+              {t("app.incomplete", { names: missing.map((field) => field.name).join(", ") })}
+            </Alert>
+          )}
+          <Group>
+            {isRunning ? (
+              <Button
+                color="red"
+                variant="light"
+                leftSection={<IconX size={16} />}
+                onClick={() => control.current?.abort()}
+              >
+                {t("app.cancel")}
+              </Button>
+            ) : (
+              <Button type="submit" leftSection={<IconPlayerPlay size={16} />}>
+                {t("app.run")}
+              </Button>
+            )}
+            <Button
+              variant="default"
+              onClick={() => {
+                control.current?.abort();
+                fill({});
+                setLast(undefined);
+                setAsked(false);
+                setOutcome({ kind: "none" });
+              }}
+            >
+              {t("app.clear")}
+            </Button>
+          </Group>
+        </Stack>
+      </Paper>
+      <Paper withBorder p="lg" className={classes.answer} component="section">
+        <Tabs value={tab} onChange={(chosen) => setTab(chosen ?? "answer")}>
+          <Group justify="space-between" mb="md" wrap="nowrap">
+            <Tabs.List>
+              <Tabs.Tab value="answer">{t("app.tabs.answer")}</Tabs.Tab>
+              <Tabs.Tab value="json">{t("app.tabs.json")}</Tabs.Tab>
+              <Tabs.Tab value="code">{t("app.tabs.code")}</Tabs.Tab>
+            </Tabs.List>
+          </Group>
+          <Tabs.Panel value="answer">
+            <div aria-live="polite" aria-busy={isRunning} data-testid="answer">
+              <AnswerPane model={model} outcome={outcome} last={last} />
+            </div>
+          </Tabs.Panel>
+          <Tabs.Panel value="json">
+            {last ? <JsonView value={last.got.answer} /> : <Nothing />}
+          </Tabs.Panel>
+          <Tabs.Panel value="code">
+            {tab === "code" && (
+              <Suspense fallback={<Skeleton h={220} />}>
+                <CodePanel model={model} request={filled(model, row, examples[0])} />
+              </Suspense>
+            )}
+          </Tabs.Panel>
+        </Tabs>
+        {last && outcome.kind !== "none" && (
+          <Group justify="space-between" mt="md" gap="xs">
+            <Text size="xs" c="dimmed" data-testid="took">
+              {t("app.took", { ms: took(last.got.tookMs), version: last.got.version })}
+            </Text>
+            <Share model={model} row={last.row} onOpen={use} />
+          </Group>
+        )}
+      </Paper>
+    </SimpleGrid>
+  );
+}
+
+function Fields(props: {
+  model: ModelInfo;
+  row: Row;
+  example: Row | undefined;
+  wrong: string;
+  failure: Error | undefined;
+  onChange: (field: FieldInfo, value: Json | undefined) => void;
+}) {
+  const { model, row, example, wrong, failure, onChange } = props;
+  // Many single values are read across, a few or large ones from top to bottom.
+  const isMany = model.fields.length > 6 && model.fields.every((field) => !field.shape.length);
+  return (
+    <SimpleGrid cols={isMany ? { base: 1, xs: 2, xl: 3 } : 1} spacing={isMany ? "sm" : "md"}>
+      {model.fields.map((field) => {
+        const Control = controlFor(field);
+        return (
+          <Suspense key={field.name} fallback={<Skeleton h={62} />}>
+            <Control
+              field={field}
+              value={row[field.name]}
+              onChange={(value) => onChange(field, value)}
+              error={field.name === wrong ? failure?.message : undefined}
+              example={example?.[field.name]}
+            />
+          </Suspense>
+        );
+      })}
+    </SimpleGrid>
+  );
+}
+
+function AnswerPane(props: {
+  model: ModelInfo;
+  outcome: Outcome;
+  last: Extract<Outcome, { kind: "done" }> | undefined;
+}) {
+  const { model, outcome, last } = props;
+  const { t } = useTranslation();
+  if (outcome.kind === "failed") return <Trouble error={outcome.error} />;
+  if (outcome.kind === "cancelled") return <Text c="dimmed">{t("app.cancelled")}</Text>;
+  const since = outcome.kind === "running" ? outcome.since : undefined;
+  if (outcome.kind === "none" || (!last && since === undefined)) return <Nothing />;
+  // The same elements while the next answer is on its way: what was set in them stays.
+  return (
+    <div>
+      {since !== undefined && <Waiting since={since} />}
+      {last && (
+        <div className={since === undefined ? undefined : classes.stale}>
+          <AnswerView model={model} request={last.row} answer={last.got.answer} />
+        </div>
+      )}
+    </div>
+  );
+}
+
+/** Told only where it takes so long that one would wonder. */
+function Waiting({ since }: { since: number }) {
+  const { t } = useTranslation();
+  const [now, setNow] = useState(since);
+  useEffect(() => {
+    const timer = setInterval(() => setNow(performance.now()), 250);
+    return () => clearInterval(timer);
+  }, []);
+  const seconds = (now - since) / 1000;
+  if (seconds < 0.5) return null;
+  return (
+    <Group gap="xs" mb="sm" role="status">
+      <Loader size="xs" />
+      <Text size="sm">
+        {t("app.running")} {seconds.toFixed(0)} s
+      </Text>
+    </Group>
+  );
+}
+
+function Nothing() {
+  const { t } = useTranslation();
+  return (
+    <Stack gap={4} align="center" py={60}>
+      <Text fw={600}>{t("app.noAnswer")}</Text>
+      <Text size="sm" c="dimmed" ta="center">
+        {t("app.noAnswerHow")}
+      </Text>
+    </Stack>
+  );
+}
+
+function Share(props: { model: ModelInfo; row: Row; onOpen: (row: Row) => void }) {
+  const { model, row, onOpen } = props;
+  const { t } = useTranslation();
+  const [link, setLink] = useState<string | null>();
+  const [isBad, setIsBad] = useState(false);
+  useEffect(() => {
+    let isOwn = true;
+    void toFragment(row).then((fragment) => {
+      if (!isOwn) return;
+      const bare = location.pathname + location.search;
+      history.replaceState(history.state, "", bare + (fragment ?? ""));
+      setLink(fragment && location.href);
+    });
+    return () => {
+      isOwn = false;
+    };
+  }, [row]);
+  if (link)
+    return (
+      <CopyButton value={link}>
+        {({ copied, copy }) => (
+          <Button variant="subtle" size="compact-sm" onClick={copy} data-testid="share">
+            {t(copied ? "app.shared" : "app.share")}
+          </Button>
+        )}
+      </CopyButton>
+    );
+  if (link === undefined) return null;
+  return (
+    <Stack gap={4}>
+      <Text size="xs" c="dimmed">
+        {t("app.tooLong")}
+      </Text>
+      <Group gap="xs">
+        <Button
+          variant="default"
+          size="compact-sm"
+          leftSection={<IconDownload size={14} />}
+          onClick={() => save(`${model.name}-input.json`, JSON.stringify(row), "application/json")}
+        >
+          {t("app.download")}
+        </Button>
+        <FileButton
+          accept="application/json,.json"
+          onChange={async (file) => {
+            const read = file && asRow(await parsed(file));
+            setIsBad(!read);
+            if (read) onOpen(read);
+          }}
+        >
+          {(button) => (
+            <Button variant="subtle" size="compact-sm" {...button}>
+              {t("app.openFile")}
+            </Button>
+          )}
+        </FileButton>
+      </Group>
+      {isBad && (
+        <Text size="xs" c="red" role="alert">
+          {t("app.badFile")}
+        </Text>
+      )}
+    </Stack>
+  );
+}
+
+async function parsed(file: File): Promise<unknown> {
+  try {
+    return JSON.parse(await file.text());
+  } catch {
+    return null;
+  }
+}
+
+/** The examples that can be filled into the form: one row each, by the fields' names. */
+function rowsOf(model: ModelInfo): Row[] {
+  const given = model.examples.length ? model.examples : [model.example];
+  const names = new Set(model.fields.map((field) => field.name));
+  return given.map(asRow).filter((row) => row !== null && fits(row, names)) as Row[];
+}
+
+function fits(row: Row, names: Set<string>): boolean {
+  return Object.keys(row).every((name) => names.has(name));
+}
+
+function isMissing(field: FieldInfo, row: Row): boolean {
+  return row[field.name] === undefined && !field.nullable;
+}
+
+/** What the code shows: the input as it is, with the example where nothing is given yet. */
+function filled(model: ModelInfo, row: Row, example: Row | undefined): Row {
+  return Object.fromEntries(
+    model.fields.map((field) => [field.name, row[field.name] ?? example?.[field.name]]),
+  );
+}
+
+function took(ms: number): string {
+  return ms < 10 ? ms.toFixed(1) : ms.toFixed(0);
+}

@@ -1,0 +1,34 @@
+import { createContext, type ReactNode, useContext, useEffect, useState } from "react";
+import * as api from "./api/client";
+
+interface Known {
+  /** undefined until the server has said it. */
+  session: api.Session | undefined;
+  set: (session: api.Session) => void;
+}
+
+const Context = createContext<Known>({ session: undefined, set: () => {} });
+
+/** Asks once who the page calls for, before anything else is asked. */
+export function SessionProvider({ children }: { children: ReactNode }) {
+  const [session, set] = useState<api.Session>();
+  useEffect(() => {
+    const control = new AbortController();
+    // A server that cannot say it is asked for models all the same, and tells what is wrong.
+    api.whoAmI(control.signal).then(set, () => set(NOBODY));
+    return () => control.abort();
+  }, []);
+  return <Context value={{ session, set }}>{children}</Context>;
+}
+
+const NOBODY: api.Session = {
+  signed_in: false,
+  principal: null,
+  role: null,
+  needs_key: false,
+  csrf: null,
+  permissions: [],
+};
+
+/** Who the page calls for. */
+export const useSession = () => useContext(Context);

@@ -1,0 +1,122 @@
+import {
+  ActionIcon,
+  Anchor,
+  AppShell,
+  Button,
+  Container,
+  Group,
+  Text,
+  useComputedColorScheme,
+  useMantineColorScheme,
+} from "@mantine/core";
+import { IconLanguage, IconMoon, IconSun } from "@tabler/icons-react";
+import type { ReactNode } from "react";
+import { useTranslation } from "react-i18next";
+import { Link } from "react-router";
+import * as api from "../api/client";
+import { LANGUAGES, type Language, setLanguage } from "../i18n";
+import icon from "../icon.svg";
+import { useSession } from "../session";
+import classes from "./Shell.module.css";
+
+/** The head with its links and switches, around each page. */
+export function Shell({ children }: { children: ReactNode }) {
+  const { t } = useTranslation();
+  return (
+    <AppShell header={{ height: 56 }}>
+      <a href="#main" className={classes.skip}>
+        {t("shell.skip")}
+      </a>
+      <AppShell.Header className={classes.header}>
+        <Container size="xl" h="100%">
+          <Group h="100%" justify="space-between" wrap="nowrap">
+            <Group gap="lg" wrap="nowrap">
+              <Link to="/" className={classes.brand} aria-label={t("shell.home")}>
+                <img src={icon} alt="" width={26} height={26} />
+                <Text fw={700} size="lg" visibleFrom="xs">
+                  Modelport
+                </Text>
+              </Link>
+              <Group component="nav" gap="md" wrap="nowrap">
+                <Anchor component={Link} to="/" size="sm" fw={500}>
+                  {t("shell.models")}
+                </Anchor>
+                <Anchor href="/docs" size="sm" fw={500}>
+                  {t("shell.api")}
+                </Anchor>
+              </Group>
+            </Group>
+            <Group gap="xs" wrap="nowrap">
+              <SignedIn />
+              <LanguageSwitch />
+              <SchemeSwitch />
+            </Group>
+          </Group>
+        </Container>
+      </AppShell.Header>
+      <AppShell.Main id="main" tabIndex={-1} className={classes.main}>
+        <Container size="xl" py="lg">
+          {children}
+        </Container>
+      </AppShell.Main>
+    </AppShell>
+  );
+}
+
+/** Who is signed in, where somebody is. */
+function SignedIn() {
+  const { t } = useTranslation();
+  const { session, set } = useSession();
+  if (!session?.signed_in) return null;
+  return (
+    <Group gap="xs" wrap="nowrap">
+      <Text size="sm" c="dimmed" visibleFrom="sm" maw={160} truncate>
+        {session.principal}
+      </Text>
+      <Button
+        variant="subtle"
+        color="gray"
+        size="compact-md"
+        onClick={() => void api.signOut().then(set)}
+      >
+        {t("session.signOut")}
+      </Button>
+    </Group>
+  );
+}
+
+function LanguageSwitch() {
+  const { i18n } = useTranslation();
+  const other: Language = i18n.language === "zh" ? "en" : "zh";
+  return (
+    <Button
+      variant="subtle"
+      color="gray"
+      size="compact-md"
+      lang={other}
+      leftSection={<IconLanguage size={18} aria-hidden />}
+      onClick={() => setLanguage(other)}
+    >
+      {LANGUAGES[other]}
+    </Button>
+  );
+}
+
+function SchemeSwitch() {
+  const { t } = useTranslation();
+  const { setColorScheme } = useMantineColorScheme();
+  const scheme = useComputedColorScheme("light", { getInitialValueInEffect: false });
+  const other = scheme === "dark" ? "light" : "dark";
+  return (
+    <ActionIcon
+      variant="subtle"
+      color="gray"
+      size="lg"
+      aria-label={t(`shell.${other}`)}
+      title={t(`shell.${other}`)}
+      onClick={() => setColorScheme(other)}
+    >
+      {scheme === "dark" ? <IconSun size={20} /> : <IconMoon size={20} />}
+    </ActionIcon>
+  );
+}
