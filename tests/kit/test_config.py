@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +25,7 @@ class Net:
 class Rights:
     open: bool = False
     names: tuple[str, ...] = ()
+    password: str = field(default="", metadata={"secret": True, "shortest": 8})
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,23 @@ def test_a_value_of_another_type_in_the_file_is_refused(
 ) -> None:
     with pytest.raises(ConfigError, match=words):
         settings(file)
+
+
+def test_a_secret_of_another_type_is_refused_without_being_told(
+    settings: Callable[..., Everything],
+) -> None:
+    with pytest.raises(ConfigError, match="password is a text, and something else came"):
+        settings({"rights": {"password": 12345678}})
+
+
+def test_a_text_that_is_too_short_is_refused_without_being_told(
+    settings: Callable[..., Everything],
+) -> None:
+    assert settings(environment={"APP_PASSWORD": "12345678"}).rights.password == "12345678"
+    with pytest.raises(ConfigError, match="'password' has at least 8 characters, and 7 came") as at:
+        settings(environment={"APP_PASSWORD": "abcdefg"})
+    assert "abcdefg" not in str(at.value)
+    assert settings({"rights": {"password": ""}}).rights.password == "", "which is: not set"
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,8 @@ def option(default: Any, help: str, **metadata: Any) -> Any:
         default: its value where nobody sets it.
         help: one sentence for people.
         metadata: `file_only=True` keeps it off the command line; `least` and `most` are the
-            smallest and the largest number allowed; `secret=True` keeps it from being shown.
+            smallest and the largest number allowed; `secret=True` keeps it from being shown;
+            `shortest` is how many characters a text has at least, where it is set.
     """
     shown = not metadata.get("secret", False)
     return field(default=default, repr=shown, metadata={"help": help, **metadata})

@@ -44,7 +44,7 @@ def build(
 
     Raises:
         ConfigError: an unknown key (names the nearest), a value of the wrong type, or one outside
-            of what its field's metadata allow as `least` and `most`.
+            of what its field's metadata allow as `least`, `most` and `shortest`.
     """
     groups = {f.name: _group_type(settings, f.name) for f in fields(settings)}  # type: ignore[arg-type]  # a dataclass
     _check_known("modelport.toml", file, groups)
@@ -55,8 +55,10 @@ def build(
             raise ConfigError(f"modelport.toml: '{group}' is a table: [{group}]")
         types = types_of(kind)
         _check_known(f"modelport.toml, [{group}]", table, types)
+        hidden = {f.name for f in fields(kind) if f.metadata.get("secret")}  # type: ignore[arg-type]  # as above
         for name, value in table.items():
-            values[name] = _typed(f"modelport.toml, [{group}] {name}", value, types[name])
+            where = f"modelport.toml, [{group}] {name}"
+            values[name] = _typed(where, value, types[name], is_secret=name in hidden)
     values |= _from_environment(groups, environment, prefix, set(reserved))
     values |= {name: value for name, value in flags.items() if value is not None}
     for kind in groups.values():
@@ -64,6 +66,7 @@ def build(
         for declared in fields(kind):
             value = values.get(declared.name, declared.default)
             _check_range(declared, value)
+            _check_length(declared, value)
             _check_choice(declared.name, value, types[declared.name])
     made = {
         group: kind(**{n: v for n, v in values.items() if n in types_of(kind)})
@@ -129,7 +132,7 @@ def _parsed(where: str, text: str, kind: Any) -> Any:
         raise ConfigError(f"{where} is {_name(kind)}, and {text!r} came") from error
 
 
-def _typed(where: str, value: Any, kind: Any) -> Any:
+def _typed(where: str, value: Any, kind: Any, *, is_secret: bool) -> Any:
     if get_origin(kind) is tuple:
         item = get_args(kind)[0]
         if isinstance(value, list) and all(type(v) is item for v in value):
@@ -138,7 +141,8 @@ def _typed(where: str, value: Any, kind: Any) -> Any:
         return value
     elif kind is float and type(value) is int:
         return float(value)
-    raise ConfigError(f"{where} is {_name(kind)}, and {value!r} came")
+    came = "something else" if is_secret else repr(value)
+    raise ConfigError(f"{where} is {_name(kind)}, and {came} came")
 
 
 def _check_range(declared: Field[Any], value: Any) -> None:
@@ -147,6 +151,15 @@ def _check_range(declared: Field[Any], value: Any) -> None:
     if isinstance(value, int | float) and not (least <= value <= most and math.isfinite(value)):
         bounds = f"at least {least:g}" + ("" if most == math.inf else f" and at most {most:g}")
         raise ConfigError(f"the setting '{declared.name}' is {bounds}, and {value} came")
+
+
+def _check_length(declared: Field[Any], value: Any) -> None:
+    shortest = declared.metadata.get("shortest", 0)
+    if value and shortest and len(value) < shortest:
+        raise ConfigError(
+            f"the setting '{declared.name}' has at least {shortest} characters, and {len(value)}"
+            " came: 'openssl rand -base64 32' prints a text that nobody can guess"
+        )
 
 
 def _check_choice(name: str, value: Any, kind: Any) -> None:
