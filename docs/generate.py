@@ -116,7 +116,7 @@ def _type(kind: Any) -> str:
 def _default(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    return "none" if value == () else f"`{value}`"
+    return "none" if value in ((), "") else f"`{value}`"
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from modelport.control.messages import (
     Snapshot,
 )
 from modelport.core.errors import Forbidden
+from modelport.guard.sessions import Sessions
 from modelport.kit.ipc import Channel
 from modelport.monitor.metrics import Gathered, ModelMetrics, Report
 from modelport.repository.layout import Source
@@ -33,7 +34,13 @@ PIDS = itertools.count(1)
 
 def snapshot(name: str = "m") -> Snapshot:
     source = Source(name=name, version="1", path="/x", toml="/y")
-    return Snapshot(sources=(source,), trusted=frozenset({"d"}), keys={}, admin_key_id="a")
+    return Snapshot(
+        sources=(source,),
+        trusted=frozenset({"d"}),
+        keys={},
+        admin_key_id="a",
+        sessions=Sessions(secret=b"s"),
+    )
 
 
 def report(requests: int, connections: int = 1) -> Report:

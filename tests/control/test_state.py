@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from modelport.control.state import StateStore, admin_token
+from modelport.control.state import StateStore, admin_token, session_secret
 from modelport.core.errors import ConfigError, NotFound
 from modelport.guard.auth import new_key, recognise
 from modelport.kit.storage import private_folder
@@ -21,13 +21,13 @@ from modelport.kit.storage import private_folder
 PROGRAM = """
 import sys
 from pathlib import Path
-from modelport.control.state import StateStore, admin_token
+from modelport.control.state import StateStore, admin_token, session_secret
 folder = Path(sys.argv[1])
 print("ready", flush=True)
 sys.stdin.readline()
 store = StateStore(folder)
 store.create_key("infer", "from a process")
-print(admin_token(folder).id, flush=True)
+print(admin_token(folder).id, session_secret(folder), flush=True)
 """
 
 
@@ -198,6 +198,23 @@ def test_a_token_that_cannot_be_read_is_told(tmp_path: Path) -> None:
         admin_token(tmp_path)
 
 
+def test_the_secret_of_sessions_is_made_once_for_this_user_alone(tmp_path: Path) -> None:
+    secret = session_secret(tmp_path)
+    assert len(secret) == 43
+    assert session_secret(tmp_path) == secret == (tmp_path / "session-secret").read_text().strip()
+    assert mode(tmp_path / "session-secret") == 0o600
+    assert session_secret(tmp_path / "other") != secret
+
+
+@pytest.mark.parametrize("content", [b"", b"too short", b"\xff" * 43])
+def test_a_damaged_secret_is_replaced(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "session-secret"
+    path.write_bytes(content)
+    path.chmod(0o644)
+    assert session_secret(tmp_path).encode() != content
+    assert mode(path) == 0o600
+
+
 def test_processes_that_start_at_once_agree_on_one_token_and_lose_no_key(tmp_path: Path) -> None:
     folder = tmp_path / "state"
     processes = [
@@ -222,7 +239,7 @@ def test_processes_that_start_at_once_agree_on_one_token_and_lose_no_key(tmp_pat
         for process in processes:
             process.kill()
     assert [process.returncode for process in processes] == [0] * 4
-    assert set(said) == {f"{admin_token(folder).id}\n"}
+    assert set(said) == {f"{admin_token(folder).id} {session_secret(folder)}\n"}
     store = StateStore(folder)
     assert len(store.keys()) == 4
     store.close()

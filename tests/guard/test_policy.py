@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
 import pytest
 
 from modelport.core.errors import Forbidden, Unauthenticated
@@ -13,9 +16,12 @@ from modelport.guard.policy import (
     Policy,
     Principal,
     admit,
+    check_sign_in,
+    granted,
     permit,
     prioritise,
 )
+from modelport.guard.sessions import Sessions, csrf_token, new_session, session_of
 
 INFER, INFER_RECORD = new_key("infer", "app")
 ADMIN, ADMIN_RECORD = new_key("admin", "admin token")
@@ -28,8 +34,8 @@ def policy(*records: KeyRecord, **settings: object) -> Policy:
     return Policy(keys=keys, admin_key_id=ADMIN_RECORD.id, **settings)  # type: ignore[arg-type]
 
 
-def local(**seen: str) -> Caller:
-    return Caller(loopback=True, **{"host": "localhost:8080", **seen})  # type: ignore[arg-type]
+def local(**seen: Any) -> Caller:
+    return Caller(loopback=True, **{"host": "localhost:8080", **seen})
 
 
 def remote(**seen: str) -> Caller:
@@ -236,3 +242,138 @@ def test_an_infer_key_may_not_administer() -> None:
 def test_without_a_key_nobody_may_administer(name: str) -> None:
     with pytest.raises(Unauthenticated, match="admin operations need the admin token"):
         permit(Principal(name, "infer"), Permission.ADMIN)
+
+
+# -- sessions
+
+SESSIONS = Sessions(secret=b"s" * 32, lasts_s=3600)
+NOW = 1_800_000_000.0
+OWN = {"origin": "http://localhost:8080"}
+
+
+def signing(*records: KeyRecord) -> Policy:
+    return policy(*records, sessions=SESSIONS)
+
+
+def signed_in(record: KeyRecord = INFER_RECORD, **seen: Any) -> Caller:
+    """A caller with the cookie of somebody who has just signed in, and the page's token."""
+    token = new_session(SESSIONS, record, NOW)
+    session = session_of(SESSIONS, token, {record.id: record}, NOW)
+    assert session is not None
+    csrf = csrf_token(SESSIONS, session)
+    return local(**{"session": token, "csrf": csrf, "now": NOW, **OWN, **seen})
+
+
+BOTH = signing(ADMIN_RECORD, INFER_RECORD)
+
+
+@pytest.mark.parametrize("record", [INFER_RECORD, ADMIN_RECORD], ids=["infer", "admin"])
+def test_a_session_is_its_key(record: KeyRecord) -> None:
+    key = {INFER_RECORD.id: INFER, ADMIN_RECORD.id: ADMIN}[record.id]
+    by_key = admit(BOTH, local(**bearer(key)))
+    by_cookie = admit(BOTH, signed_in(record))
+    assert by_cookie.session is not None
+    assert msgspec.structs.replace(by_cookie, session=None) == by_key
+    assert by_key.session is None
+
+
+def test_a_key_beside_the_cookie_is_what_counts() -> None:
+    both = signed_in(INFER_RECORD, csrf=None, origin=None, **bearer(ADMIN))
+    assert admit(BOTH, both) == admit(BOTH, local(**bearer(ADMIN)))
+    with pytest.raises(Unauthenticated, match="this key is not known here"):
+        admit(BOTH, signed_in(**bearer(STRANGER)))
+
+
+def test_reading_by_the_cookie_needs_nothing_more() -> None:
+    assert admit(BOTH, signed_in(csrf=None, origin=None, changes=False)).name == INFER_RECORD.id
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        {"csrf": None},
+        {"csrf": ""},
+        {"csrf": "A" * 43},
+        {"csrf": "é"},
+        {"origin": None},
+        {"origin": None, "fetch_site": "same-site"},
+        {"origin": None, "fetch_site": "cross-site"},
+        {"origin": None, "fetch_site": "none"},
+        {"csrf": None, "origin": None, "fetch_site": "same-origin"},
+    ],
+)
+def test_a_change_by_the_cookie_alone_is_refused_with_what_to_send(seen: dict[str, Any]) -> None:
+    with pytest.raises(Forbidden, match=r"'X-CSRF-Token'.*GET /session.*'Origin'"):
+        admit(BOTH, signed_in(**seen))
+
+
+@pytest.mark.parametrize("seen", [OWN, {"origin": None, "fetch_site": "same-origin"}])
+def test_a_page_of_this_server_changes_with_the_sessions_token(seen: dict[str, Any]) -> None:
+    assert admit(BOTH, signed_in(**seen)).name == INFER_RECORD.id
+
+
+def test_the_token_of_another_session_of_the_same_key_is_refused() -> None:
+    other = signed_in()
+    with pytest.raises(Forbidden, match="X-CSRF-Token"):
+        admit(BOTH, signed_in(csrf=other.csrf))
+
+
+def test_a_page_of_an_allowed_origin_does_not_change_by_the_cookie() -> None:
+    app = "https://app.example"
+    allowing = policy(ADMIN_RECORD, INFER_RECORD, sessions=SESSIONS, cors_origins=(app,))
+    with pytest.raises(Forbidden, match="X-CSRF-Token"):
+        admit(allowing, signed_in(origin=app))
+    with pytest.raises(Forbidden, match="--cors-origin"):
+        admit(BOTH, signed_in(origin=app))
+
+
+def test_a_session_that_ended_is_none_and_told_only_where_a_key_is_needed() -> None:
+    late = signed_in(now=NOW + SESSIONS.lasts_s)
+    with pytest.raises(Unauthenticated, match=r"needs a key, and the session .* has ended"):
+        admit(BOTH, late)
+    assert admit(signing(ADMIN_RECORD), late) == Principal("local", "infer")
+
+
+def test_without_a_time_every_session_has_ended() -> None:
+    token = new_session(SESSIONS, INFER_RECORD, NOW)
+    with pytest.raises(Unauthenticated, match="has ended"):
+        admit(BOTH, local(session=token))
+
+
+def test_a_session_ends_with_its_key() -> None:
+    caller = signed_in(INFER_RECORD)
+    assert admit(BOTH, caller)
+    with pytest.raises(Unauthenticated, match="has ended"):
+        admit(signing(ADMIN_RECORD, new_key("infer")[1]), caller)
+
+
+def test_a_policy_without_sessions_of_its_own_accepts_none() -> None:
+    with pytest.raises(Unauthenticated, match="has ended"):
+        admit(CLOSED, signed_in())
+    assert CLOSED.sessions.secret != OPEN.sessions.secret
+
+
+@pytest.mark.parametrize("seen", [{}, OWN, {"fetch_site": "same-origin"}, {"fetch_site": "none"}])
+def test_own_pages_and_what_is_no_page_may_sign_in(seen: dict[str, str]) -> None:
+    check_sign_in(CLOSED, local(**seen))
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+        {"origin": "https://app.example"},
+        {"fetch_site": "cross-site"},
+        {"fetch_site": "same-site"},
+    ],
+)
+def test_other_pages_may_not_sign_their_visitors_in(seen: dict[str, str]) -> None:
+    allowing = policy(INFER_RECORD, cors_origins=("https://app.example",))
+    with pytest.raises(Forbidden):
+        check_sign_in(allowing, local(**seen))
+
+
+def test_what_a_role_allows() -> None:
+    assert granted("infer") == (Permission.PUBLIC, Permission.READ, Permission.INFER)
+    assert granted("admin") == tuple(Permission)

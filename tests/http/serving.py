@@ -132,6 +132,7 @@ def serving(
     limits: HttpLimits | None = None,
     policy: Policy | None = None,
     timeout_s: float = 60.0,
+    clock: Callable[[], float] = time.time,
 ) -> Iterator[Served]:
     """Serve until the block ends; the models are loaded."""
     settings = Settings(http=limits or HttpLimits(), inference=Inference(timeout_s=timeout_s))
@@ -167,9 +168,11 @@ def serving(
         metrics_of=metrics_of,
         gather=gather,
         ask=ask,
+        policy=lambda: gate.policy,
         is_draining=lambda: shared.draining,
+        clock=clock,
     )
-    gate = Gate(Router(routes), policy or Policy())
+    gate = Gate(Router(routes), policy or Policy(), clock)
     numbers = itertools.count(1)
     shared = Shared(settings.http, gate.resolve, count, lambda: b"test-%d" % next(numbers))
     with _running(shared) as port:

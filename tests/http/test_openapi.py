@@ -236,6 +236,7 @@ def table(engine: Engine) -> list[Route]:
         metrics_of=unused,
         gather=unused,
         ask=unused,
+        policy=unused,
         is_draining=unused,
     )
 
@@ -706,11 +707,12 @@ def test_every_route_is_in_the_document_and_nothing_else(everything: Engine) -> 
     for path, method, operation in operations(document_of(everything)):
         route, _ = Router(routes).match(method, path.encode())
         found.add((route.method, route.path))
-        bearer = operation["security"]
+        security = operation["security"]
         if route.permission is Permission.PUBLIC:
-            assert bearer == []
+            assert security == []
         else:
-            assert bearer == [{"bearer": [route.permission.value]}]
+            right = [route.permission.value]
+            assert security == [{"bearer": right}, {"session": right}]
     # Several models are served, so that /predict names none of them.
     assert {(r.method, r.path) for r in routes} - found == {("POST", "/predict")}
 

@@ -23,8 +23,9 @@ from modelport.control.hub import Hub, Past
 from modelport.control.messages import Snapshot
 from modelport.control.operations import ModelStates, Operations
 from modelport.control.reconcile import Plan, Reconciler, common_states
-from modelport.control.state import StateStore, admin_token
+from modelport.control.state import StateStore, admin_token, session_secret
 from modelport.control.watching import watch
+from modelport.guard.sessions import Sessions
 from modelport.kit.storage import private_folder, write_whole
 from modelport.monitor.logs import configure_logging
 from modelport.repository.aliases import read_aliases
@@ -53,6 +54,7 @@ async def _serve(spec: Spec, life: socket.socket, listener: socket.socket) -> No
     # Announced before this reads the store: a change that is made in between is told.
     store = StateStore(Path(spec.state))
     token = admin_token(Path(spec.state))
+    sessions = _sessions(spec)
 
     hidden: set[str] = set()
     told: set[str] = set()
@@ -66,6 +68,7 @@ async def _serve(spec: Spec, life: socket.socket, listener: socket.socket) -> No
             trusted=spec.trusted,
             keys={**store.keys(), token.id: token},
             admin_key_id=token.id,
+            sessions=sessions,
             changes=changes,
         )
 
@@ -112,6 +115,13 @@ async def _serve(spec: Spec, life: socket.socket, listener: socket.socket) -> No
     store.close()
     if is_orphan:  # the supervisor was killed, and could not do so itself
         shutil.rmtree(Path(spec.control).parent, ignore_errors=True)
+
+
+def _sessions(spec: Spec) -> Sessions:
+    """How sessions are signed: as the operator set it, else with a secret of this state folder."""
+    settings = spec.settings.security
+    secret = settings.session_secret or session_secret(Path(spec.state))
+    return Sessions(secret=secret.encode(), lasts_s=settings.session_hours * 3600)
 
 
 async def _end(life: socket.socket) -> bool:

@@ -173,14 +173,15 @@ class _Worker:
             metrics_of=self._metrics_of,
             gather=self._link.gather,
             ask=self._link.ask,
+            policy=lambda: gate.policy,
             is_draining=self._stop.is_set,
         )
-        self._gate = Gate(Router(routes), self._policy(snapshot))
+        self._gate = gate = Gate(Router(routes), self._policy(snapshot))
         prefix = secrets.token_hex(4)
         numbers = itertools.count(1)
         self._shared = Shared(
             settings.http,
-            self._gate.resolve,
+            gate.resolve,
             self._count_rejected,
             lambda: b"%b-%x" % (prefix.encode(), next(numbers)),
         )
@@ -275,6 +276,8 @@ class _Worker:
             cors_origins=security.cors_origin,
             open_to_all=security.insecure,
             admin_key_id=snapshot.admin_key_id,
+            sessions=snapshot.sessions,
+            behind_tls=security.behind_tls,
         )
 
     def _metrics_of(self, model: str, version: str, protocol: str) -> ModelMetrics:

@@ -8,6 +8,7 @@ from typing import TypeAlias
 import msgspec
 
 from modelport.guard.auth import KeyRecord
+from modelport.guard.sessions import Sessions
 from modelport.monitor.metrics import Report
 from modelport.repository.layout import Source
 
@@ -33,6 +34,7 @@ class Snapshot(msgspec.Struct, tag=True, frozen=True, kw_only=True):
     trusted: frozenset[str]
     keys: Mapping[str, KeyRecord]
     admin_key_id: str
+    sessions: Sessions
     aliases: Mapping[str, Mapping[str, str]] = {}
     """By model: from an alias to a version."""
     changes: int = 0

@@ -1,11 +1,17 @@
-"""The state store: SQLite by default, another database by URL; and the admin token's file."""
+"""The state store: SQLite by default, another database by URL; and what is kept in files of its
+own, the admin token and the secret of sessions.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
+import secrets
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import sqlalchemy as sa
@@ -15,8 +21,11 @@ from modelport.core.messages import Priority
 from modelport.guard.auth import KeyRecord, Role, new_key, record_of
 from modelport.kit.storage import private_folder
 
-__all__ = ["StateStore", "admin_token"]
+__all__ = ["StateStore", "admin_token", "session_secret"]
 
+T = TypeVar("T")
+
+_SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 _LONGEST_NAME = 200
 _KEYS = sa.Table(
     "keys",
@@ -111,36 +120,57 @@ def admin_token(folder: Path) -> KeyRecord:
     Raises:
         ConfigError: the file can be neither read nor written.
     """
-    path = private_folder(folder) / "admin-token"
+    return _kept(
+        folder,
+        "admin-token",
+        lambda text: record_of(text, "admin", "admin token"),
+        lambda: new_key("admin")[0],
+    )
+
+
+def session_secret(folder: Path) -> str:
+    """What sessions are signed with; the first call writes it to `folder/session-secret`.
+
+    Raises:
+        ConfigError: the file can be neither read nor written.
+    """
+    return _kept(
+        folder,
+        "session-secret",
+        lambda text: text if _SECRET.fullmatch(text) else None,
+        lambda: secrets.token_urlsafe(32),
+    )
+
+
+def _kept(folder: Path, name: str, read: Callable[[str], T | None], make: Callable[[], str]) -> T:
+    """What a file for this user alone says, which is made where it says nothing that is right."""
+    path = private_folder(folder) / name
     try:
-        record = _token_in(path)
-        if record is None:
-            _write_token(path)
-            record = _token_in(path)
+        known = _read(path, read)
+        if known is None:
+            _write(path, read, make())
+            known = _read(path, read)
     except OSError as error:
-        raise ConfigError(
-            f"the admin token '{path}' can be neither read nor written: {error.strerror}"
-        ) from error
-    assert record is not None  # just written, whole
-    return record
+        raise ConfigError(f"'{path}' can be neither read nor written: {error.strerror}") from error
+    assert known is not None  # just written, whole
+    return known
 
 
-def _token_in(path: Path) -> KeyRecord | None:
+def _read(path: Path, read: Callable[[str], T | None]) -> T | None:
     try:
-        text = path.read_bytes().decode("ascii", errors="replace").strip()
+        return read(path.read_bytes().decode("ascii", errors="replace").strip())
     except FileNotFoundError:
         return None
-    return record_of(text, "admin", "admin token")
 
 
-def _write_token(path: Path) -> None:
-    """Write a token where there is none, whole: a reader sees all of it or nothing."""
-    draft = path.with_name(f".admin-token.{os.getpid()}")
+def _write(path: Path, read: Callable[[str], object], text: str) -> None:
+    """Write it where there is none, whole: a reader sees all of it or nothing."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
     with os.fdopen(os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w") as file:
-        file.write(new_key("admin")[0] + "\n")
+        file.write(text + "\n")
     try:
         os.link(draft, path)  # two servers that start at once agree on the first
     except FileExistsError:
-        if _token_in(path) is None:  # what was there is no token
+        if _read(path, read) is None:  # what was there is of no use
             draft.replace(path)
     draft.unlink(missing_ok=True)

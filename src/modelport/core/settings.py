@@ -81,6 +81,22 @@ class Security:
     cors_origin: tuple[str, ...] = option(
         (), "An origin whose web pages may call, such as https://app.example; repeatable."
     )
+    session_secret: str = option(
+        "",
+        "What the sessions of browsers are signed with, of 32 characters or more: servers with the"
+        " same accept each other's. By itself one is made and kept in the state folder.",
+        file_only=True,
+        secret=True,
+        shortest=32,
+    )
+    session_hours: int = option(
+        12, "Hours for which signing in with a browser lasts.", least=1, most=8760
+    )
+    behind_tls: bool = option(
+        False,
+        "Browsers reach this server over TLS, which a proxy in front does: they send the session's"
+        " cookie over TLS only.",
+    )
     trust: tuple[str, ...] = option(
         (), "The digest (sha256:...) of a file that may run code when it is loaded; repeatable."
     )

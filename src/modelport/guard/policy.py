@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hmac
 import ipaddress
+import math
 from collections.abc import Mapping
 from enum import Enum
 
@@ -11,8 +13,20 @@ import msgspec
 from modelport.core.errors import Forbidden, Unauthenticated
 from modelport.core.messages import PRIORITIES, Priority
 from modelport.guard.auth import KeyRecord, recognise
+from modelport.guard.sessions import Session, Sessions, csrf_token, session_of
 
-__all__ = ["Caller", "Permission", "Policy", "Principal", "admit", "permit", "prioritise"]
+__all__ = [
+    "Caller",
+    "Permission",
+    "Policy",
+    "Principal",
+    "admit",
+    "check_origin",
+    "check_sign_in",
+    "granted",
+    "permit",
+    "prioritise",
+]
 
 
 class Permission(Enum):
@@ -35,6 +49,20 @@ _GRANTS: Mapping[str, frozenset[Permission]] = {
 
 _ORDER = tuple(PRIORITIES)
 
+_NEEDS_KEY = (
+    "this server needs a key: send the header 'Authorization: Bearer KEY'"
+    " (its operator makes one with 'modelport keys create')"
+)
+_ENDED = (
+    "this server needs a key, and the session of this cookie has ended: sign in again, or send"
+    " the header 'Authorization: Bearer KEY'"
+)
+_BY_COOKIE_ALONE = (
+    "a request with the session's cookie that may change something needs two headers more:"
+    " 'X-CSRF-Token' with the value that GET /session gives as 'csrf', and an 'Origin' that is"
+    " this server's (or 'Sec-Fetch-Site: same-origin'), both of which its own pages send"
+)
+
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """What a request shows of who sends it."""
@@ -45,8 +73,18 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """The Host header."""
     origin: str | None = None
     """The Origin header, which browsers send for pages."""
+    fetch_site: str | None = None
+    """The Sec-Fetch-Site header, in which browsers say how far off that page is."""
     authorization: str | None = None
     """The Authorization header."""
+    session: str | None = None
+    """The token in the session's cookie."""
+    csrf: str | None = None
+    """The X-CSRF-Token header."""
+    changes: bool = True
+    """Whether the method may change something, as all may but GET, HEAD and OPTIONS."""
+    now: float = math.inf
+    """Seconds since the epoch; by itself a time at which every session has ended."""
 
 
 class Principal(msgspec.Struct, frozen=True):
@@ -58,6 +96,8 @@ class Principal(msgspec.Struct, frozen=True):
     """That of requests which ask for none."""
     highest: Priority = "high"
     """What its requests may ask for at most."""
+    session: Session | None = None
+    """Where a cookie says who it is: what is decided for them holds for this request alone."""
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +113,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """Callers from other machines need no key either (`--insecure`)."""
     admin_key_id: str = ""
     """The admin token that the first start makes; it does not close the door for others."""
+    sessions: Sessions = msgspec.field(default_factory=Sessions)
+    behind_tls: bool = False
+    """A proxy in front does TLS."""
 
     @property
     def needs_key(self) -> bool:
@@ -84,21 +127,53 @@ def admit(policy: Policy, caller: Caller) -> Principal:
     """Who the caller is.
 
     Raises:
-        Forbidden: a page of another origin, or a Host that is not this server's name.
+        Forbidden: a page of another origin, a Host that is not this server's name, or a change
+            by the cookie alone.
         Unauthenticated: a key is needed and none came, or one that nobody issued.
     """
-    _check_origin(policy, caller)
+    check_origin(policy, caller)
     if caller.authorization is not None:
         return _by_key(policy, caller.authorization)
-    if policy.open_to_all and not policy.needs_key:
+    if caller.session is not None and (known := _by_session(policy, caller)) is not None:
+        return known
+    if policy.needs_key or not (policy.open_to_all or caller.loopback):
+        raise Unauthenticated(_NEEDS_KEY if caller.session is None else _ENDED)
+    if policy.open_to_all:
         return Principal("anyone", "infer")
-    if policy.needs_key or not caller.loopback:
-        raise Unauthenticated(
-            "this server needs a key: send the header 'Authorization: Bearer KEY'"
-            " (its operator makes one with 'modelport keys create')"
-        )
     _check_host(policy, caller)
     return Principal("local", "infer")
+
+
+def check_origin(policy: Policy, caller: Caller) -> None:
+    """Refuse pages of other origins, but for those that the operator allows.
+
+    Raises:
+        Forbidden: it is such a page.
+    """
+    origin = caller.origin
+    if origin is None or origin in policy.cors_origins or _is_own_origin(caller):
+        return
+    raise Forbidden(
+        f"pages of the origin {origin[:200]!r} may not call this server; its operator can allow"
+        " it with --cors-origin"
+    )
+
+
+def check_sign_in(policy: Policy, caller: Caller) -> None:
+    """Refuse to let a page of another origin sign its visitor in as somebody else.
+
+    Raises:
+        Forbidden: a browser says that it is such a page, whatever the operator allows it besides.
+    """
+    check_origin(policy, caller)
+    is_page = caller.origin is not None or caller.fetch_site not in (None, "none")
+    if is_page and not _is_own_page(caller):
+        raise Forbidden("only this server's own pages may sign in here")
+
+
+def granted(role: str) -> tuple[Permission, ...]:
+    """What a role allows."""
+    return tuple(permission for permission in Permission if permission in _GRANTS[role])
 
 
 def permit(principal: Principal, permission: Permission) -> None:
@@ -112,8 +187,8 @@ def permit(principal: Principal, permission: Permission) -> None:
         return
     if principal.name in ("local", "anyone"):
         raise Unauthenticated(
-            "admin operations need the admin token: send 'Authorization: Bearer TOKEN'"
-            " (the first start wrote it to the file 'admin-token' in its state folder)"
+            "admin operations need the admin token: send 'Authorization: Bearer TOKEN', or sign in"
+            " with it (the first start wrote it to the file 'admin-token' in its state folder)"
         )
     raise Forbidden(
         f"a key of role '{principal.role}' may not do this: it needs '{permission.value}'",
@@ -147,21 +222,35 @@ def _by_key(policy: Policy, authorization: str) -> Principal:
             "this key is not known here: send 'Authorization: Bearer KEY' with a key that"
             " 'modelport keys create' made and nobody revoked"
         )
-    is_operator = record.id == policy.admin_key_id
-    highest = "high" if is_operator else record.priority
-    return Principal(record.id, record.role, record.priority, highest)
+    return _principal(policy, record)
 
 
-def _check_origin(policy: Policy, caller: Caller) -> None:
-    origin = caller.origin
-    if origin is None or origin in policy.cors_origins:
-        return
-    if caller.host and origin.partition("://")[2].lower() == caller.host.lower():
-        return
-    raise Forbidden(
-        f"pages of the origin {origin[:200]!r} may not call this server; its operator can allow"
-        " it with --cors-origin"
-    )
+def _by_session(policy: Policy, caller: Caller) -> Principal | None:
+    session = session_of(policy.sessions, caller.session or "", policy.keys, caller.now)
+    if session is None:
+        return None
+    # Browsers send the cookie whoever made the request. What only a page of this server could
+    # have read, and what the browser says of the page, tell that it was one of ours.
+    own = csrf_token(policy.sessions, session)
+    is_told = hmac.compare_digest((caller.csrf or "").encode(), own.encode())
+    if caller.changes and not (is_told and _is_own_page(caller)):
+        raise Forbidden(_BY_COOKIE_ALONE)
+    return _principal(policy, policy.keys[session.key_id], session)
+
+
+def _principal(policy: Policy, record: KeyRecord, session: Session | None = None) -> Principal:
+    highest = "high" if record.id == policy.admin_key_id else record.priority
+    return Principal(record.id, record.role, record.priority, highest, session)
+
+
+def _is_own_origin(caller: Caller) -> bool:
+    origin, host = caller.origin or "", caller.host or ""
+    return bool(host) and origin.partition("://")[2].lower() == host.lower()
+
+
+def _is_own_page(caller: Caller) -> bool:
+    """Whether the browser says that a page of this server sends it."""
+    return caller.fetch_site == "same-origin" or _is_own_origin(caller)
 
 
 def _check_host(policy: Policy, caller: Caller) -> None:

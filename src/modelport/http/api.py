@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 
 from starlette.requests import Request
@@ -20,6 +21,7 @@ from modelport.http.openapi import document
 from modelport.http.plain import MetricsOf, plain_routes
 from modelport.http.repository import repository_routes
 from modelport.http.routes import Route
+from modelport.http.sessions import CurrentPolicy, session_routes
 from modelport.http.webapp import webapp_routes
 
 __all__ = ["api_routes"]
@@ -33,7 +35,9 @@ def api_routes(
     metrics_of: MetricsOf,
     gather: Gather,
     ask: AskControl,
+    policy: CurrentPolicy,
     is_draining: Callable[[], bool],
+    clock: Callable[[], float] = time.time,
 ) -> list[Route]:
     """Every route of every protocol.
 
@@ -44,7 +48,9 @@ def api_routes(
         metrics_of: where requests are counted.
         gather: what all workers have counted.
         ask: hands an admin operation to control.
+        policy: what the operator decided, now.
         is_draining: whether this worker is about to end.
+        clock: seconds since the epoch.
     """
     timeout_s, limit = settings.inference.timeout_s, settings.http.max_body_bytes
     routes = [
@@ -53,6 +59,7 @@ def api_routes(
         *health_routes(engine, is_draining, gather),
         *metadata_routes(engine, gather, timeout_s, server_version),
         *catalog_routes(engine, timeout_s),
+        *session_routes(policy, clock),
         *admin_routes(ask),
         *repository_routes(engine, ask),
         *docs_routes(),

@@ -120,6 +120,7 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
         self._server_state.connections.add(self)  # type: ignore[arg-type]  # uvicorn names its own classes
         self._loopback = _is_loopback(transport.get_extra_info("peername"))
+        self._tls = transport.get_extra_info("ssl_object") is not None
         self._memo = self._shared.memos[self._loopback]
         self._wait(self._limits.head_s)
         if len(self._server_state.connections) > self._limits.max_connections:
@@ -293,6 +294,7 @@ class Connection(asyncio.Protocol):
         """llhttp: the head is there; decide who answers before the body is read."""
         assert self._parser is not None
         head = complete_head(self._parser, self._target, self._headers, self._loopback)
+        head.tls = self._tls
         self._offered = self._parser.should_upgrade() and head.method != b"CONNECT"
         if self._offered:
             return
@@ -353,6 +355,7 @@ class Connection(asyncio.Protocol):
         # first byte, and if nothing but CR LF ends a line in it.
         return (
             not isinstance(head.handler, Asgi)
+            and not head.once
             and head.length is not None
             and raw.startswith(head.method + b" ")
             and raw.count(b"\n") == raw.count(b"\r\n") == raw.count(b"\r")

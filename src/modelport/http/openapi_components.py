@@ -11,11 +11,13 @@ from modelport.core.errors import ModelportError
 from modelport.core.messages import PRIORITIES
 from modelport.core.tensors import DType
 from modelport.http.catalog import ListedModel, ModelFacts
+from modelport.http.cookies import cookie_name
 from modelport.http.errors import STATUS
 from modelport.http.openapi_answers import TEXT
 from modelport.http.openapi_schemas import Schema
 
 __all__ = [
+    "CSRF",
     "PRIORITY",
     "REQUEST_ID",
     "SERVED_BY",
@@ -25,6 +27,7 @@ __all__ = [
     "ref",
 ]
 
+CSRF = "X-CSRF-Token"
 PRIORITY = "X-Priority"
 REQUEST_ID = "X-Request-Id"
 SERVED_BY = "X-Model-Version"
@@ -40,8 +43,8 @@ def components(models: Mapping[str, Schema]) -> Schema:
         "schemas": {**_schemas(), **models},
         "responses": {str(status): _refusal(status) for status in error_statuses()},
         "headers": _headers(),
-        "parameters": {TIME_ALLOWED: _time_allowed(), PRIORITY: _priority()},
-        "securitySchemes": {"bearer": _bearer()},
+        "parameters": {TIME_ALLOWED: _time_allowed(), PRIORITY: _priority(), CSRF: _csrf()},
+        "securitySchemes": {"bearer": _bearer(), "session": _session()},
     }
 
 
@@ -113,6 +116,27 @@ def _priority() -> Schema:
     }
 
 
+def _csrf() -> Schema:
+    return {
+        "name": CSRF,
+        "in": "header",
+        "description": "What `GET /session` gives as `csrf`, where the session's cookie is sent.",
+        "schema": {"type": "string"},
+    }
+
+
+def _session() -> Schema:
+    return {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": cookie_name(secure=False),
+        "description": "What `POST /session` sets: it stands for the key of whoever signed in,"
+        " unless an `Authorization` comes beside it. Over TLS its name is"
+        f" `{cookie_name(secure=True)}`. All but GET needs `{CSRF}` besides, and the `Origin`"
+        " that browsers send.",
+    }
+
+
 def _bearer() -> Schema:
     return {
         "type": "http",
@@ -134,6 +158,7 @@ def _schemas() -> dict[str, Schema]:
         "TensorMetadata": _described("name", "datatype", "shape"),
         "InferRequest": _infer_request(),
         "InferResponse": _infer_response(),
+        "Session": _who(),
     }
 
 
@@ -206,3 +231,19 @@ def _infer_response() -> Schema:
     }
     required = ["model_name", "model_version", "outputs"]
     return {"type": "object", "properties": properties, "required": required}
+
+
+def _who() -> Schema:
+    text: Schema = {"type": ["string", "null"]}
+    yes_or_no: Schema = {"type": "boolean"}
+    right: Schema = {"type": "string", "enum": ["read", "infer", "admin"]}
+    properties: Schema = {
+        "signed_in": yes_or_no | {"description": "By the cookie."},
+        "principal": text | {"description": "The key's name, or its id where it has none."},
+        "role": text,
+        "needs_key": yes_or_no
+        | {"description": "Whether the caller needs a key, or to be signed in, to see anything."},
+        "csrf": text | {"description": f"What the header {CSRF} has to say."},
+        "permissions": {"type": "array", "items": right},
+    }
+    return {"type": "object", "properties": properties, "required": list(properties)}

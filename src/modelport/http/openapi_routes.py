@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from modelport.core.messages import PRIORITIES
 from modelport.guard.policy import Permission
 from modelport.http.openapi_components import (
+    CSRF,
     PRIORITY,
     REQUEST_ID,
     SERVED_BY,
@@ -23,7 +24,7 @@ __all__ = ["TAGS", "TERMS", "operation", "refusals", "security"]
 
 _JSON = "application/json"
 _OIP, _CATALOG, _HEALTH = "Open Inference Protocol", "Model catalogue", "Server health"
-_KEYS, _DOCS = "Access keys", "This documentation"
+_KEYS, _SESSION, _DOCS = "Access keys", "Signing in", "This documentation"
 _REPOSITORY, _APP = "Model repository", "Web application"
 
 TAGS = {
@@ -33,6 +34,7 @@ TAGS = {
     _REPOSITORY: "Load, unload and reload models while the server runs.",
     _KEYS: "Who may call.",
     _APP: "The pages in which people use the models, and their files.",
+    _SESSION: "For browsers: a key is exchanged for a cookie.",
     _DOCS: "The page for people, and the document that it is made from.",
 }
 """The groups of these addresses; names with a space, which no model's name has."""
@@ -53,6 +55,10 @@ class _About:
     status: int = 200
     or_503: bool = False
     """Whether "not yet" is answered in the same shape with status 503."""
+    refused: tuple[int, ...] = ()
+    """With which errors, besides those that the permission may end in."""
+    headers: tuple[str, ...] = ()
+    """Of the components' parameters."""
 
 
 def _fields(**types: str) -> Schema:
@@ -63,6 +69,7 @@ def _fields(**types: str) -> Schema:
 _LISTED = ref("schemas", "ListedModel")
 _KEY = _fields(id="string", role="string", name="string", created="string", priority="string")
 _MADE = _fields(key="string", id="string", role="string", name="string", priority="string")
+_SIGN_IN: Schema = _fields(key="string") | {"additionalProperties": False}
 _NEW_KEY: Schema = {
     "type": "object",
     "properties": {
@@ -210,6 +217,29 @@ _ABOUT = {
     "DELETE /admin/keys/{id}": _About(
         id="revoke_key", tag=_KEYS, summary="Revoke a key; it stops working at once"
     ),
+    "GET /session": _About(
+        id="session",
+        tag=_SESSION,
+        summary="Who a page calls for",
+        answer=ref("schemas", "Session"),
+        refused=(403,),
+    ),
+    "POST /session": _About(
+        id="sign_in",
+        tag=_SESSION,
+        summary="Sign in: the answer sets the session's cookie",
+        body=_SIGN_IN,
+        answer=ref("schemas", "Session"),
+        refused=(400, 401, 403, 413),
+    ),
+    "DELETE /session": _About(
+        id="sign_out",
+        tag=_SESSION,
+        summary="Sign out: the answer takes the cookie back",
+        answer=ref("schemas", "Session"),
+        refused=(403,),
+        headers=(CSRF,),
+    ),
     "GET /docs": _About(
         id="docs",
         tag=_DOCS,
@@ -275,19 +305,21 @@ def operation(route: Route, models: Iterable[str]) -> Schema:
     }
     parameters = [_parameter(name, models) for name in _names(route.path)]
     parameters += TERMS if route.permission is Permission.INFER else []
+    parameters += [ref("parameters", name) for name in about.headers]
     if parameters:
         described["parameters"] = parameters
     if about.body is not None:
         described["requestBody"] = {"required": True, "content": {_JSON: {"schema": about.body}}}
-    described["responses"] = _answers(route, about) | refusals(route)
+    refused = {str(status): ref("responses", str(status)) for status in about.refused}
+    described["responses"] = _answers(route, about) | refusals(route) | refused
     return described
 
 
 def security(route: Route) -> list[Schema]:
-    """What a caller needs: a key whose role grants the permission, or nothing."""
+    """What a caller needs: a key whose role grants the permission, a session of it, or nothing."""
     if route.permission is Permission.PUBLIC:
         return []
-    return [{"bearer": [route.permission.value]}]
+    return [{scheme: [route.permission.value]} for scheme in ("bearer", "session")]
 
 
 def refusals(route: Route) -> Schema:

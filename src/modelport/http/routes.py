@@ -7,6 +7,7 @@ head, before its body is read; the rest of the way was decided when the table wa
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -22,7 +23,8 @@ from modelport.core.errors import (
     ModelportError,
     NotFound,
 )
-from modelport.guard.policy import Caller, Permission, Policy, Principal, admit, permit
+from modelport.guard.policy import Permission, Policy, Principal, admit, permit
+from modelport.http.callers import caller_of
 from modelport.http.errors import error_body, error_headers, fault, status_of
 from modelport.http.wire import Asgi, Handler, Head
 
@@ -108,8 +110,17 @@ class Router:
 class Gate:
     """The one check that every request of every protocol passes."""
 
-    def __init__(self, router: Router, policy: Policy) -> None:
+    def __init__(
+        self, router: Router, policy: Policy, clock: Callable[[], float] = time.time
+    ) -> None:
+        """
+        Args:
+            router: finds the route.
+            policy: what the operator decided, for now.
+            clock: seconds since the epoch, which end sessions.
+        """
         self._router = router
+        self._clock = clock
         self.policy = policy
 
     def resolve(self, head: Head) -> None:
@@ -121,10 +132,10 @@ class Gate:
             ModelportError: as the route's own preparation raises.
         """
         method = head.method.decode("ascii")
-        origin = _text(head.get(b"origin"))
-        allowed = origin in self.policy.cors_origins
-        if origin is not None and allowed:
-            head.extra = _CORS % origin.encode("latin-1")
+        origin = head.get(b"origin")
+        allowed = origin is not None and origin.decode("latin-1") in self.policy.cors_origins
+        if allowed:
+            head.extra = _CORS % origin
         if method == "OPTIONS" and origin is not None:
             self._preflight(head, allowed)
             return
@@ -132,21 +143,16 @@ class Gate:
             route, params = self._router.match(method, head.path)
         except (NotFound, MethodNotAllowed):
             # Whoever may not read learns nothing of which addresses exist.
-            permit(self._admit(head, origin), Permission.READ)
+            permit(self._admit(head), Permission.READ)
             raise
         if route.permission is not Permission.PUBLIC:
-            head.principal = self._admit(head, origin)
+            head.principal = self._admit(head)
+            head.once = head.principal.session is not None
             permit(head.principal, route.permission)
         head.handler = self._router.handler(route, head, params)
 
-    def _admit(self, head: Head, origin: str | None) -> Principal:
-        caller = Caller(
-            loopback=head.loopback,
-            host=_text(head.get(b"host")),
-            origin=origin,
-            authorization=_text(head.get(b"authorization")),
-        )
-        return admit(self.policy, caller)
+    def _admit(self, head: Head) -> Principal:
+        return admit(self.policy, caller_of(head, self.policy, self._clock()))
 
     def _preflight(self, head: Head, allowed: bool) -> None:
         """Answer a browser that asks whether a page of another origin may call."""
@@ -192,7 +198,3 @@ def _fits(shape: tuple[str, ...], segments: list[str]) -> bool:
 def _decoded(segment: bytes) -> str:
     # Bytes that are not UTF-8 become a character that no model's name has.
     return unquote_to_bytes(segment).decode("utf-8", "replace")
-
-
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode("latin-1")

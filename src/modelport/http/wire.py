@@ -46,9 +46,11 @@ class Head:
         "length",
         "loopback",
         "method",
+        "once",
         "principal",
         "request_id",
         "target",
+        "tls",
         "version",
     )
 
@@ -64,8 +66,12 @@ class Head:
         self.keep_alive = True
         self.loopback = True
         """Whether the connection comes from this machine."""
+        self.tls = False
+        """Whether it is encrypted."""
         self.principal = _ANYONE
         """Who sends it; the gate finds out where the route asks."""
+        self.once = False
+        """Whether what was decided holds for this request alone, as it depends on the time."""
         self.length: int | None = None
         """The body's size in bytes; None where only its end tells."""
         self.request_id: bytes | None = None

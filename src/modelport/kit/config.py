@@ -55,7 +55,7 @@ def build(
             raise ConfigError(f"modelport.toml: '{group}' is a table: [{group}]")
         types = types_of(kind)
         _check_known(f"modelport.toml, [{group}]", table, types)
-        hidden = {f.name for f in fields(kind) if f.metadata.get("secret")}  # type: ignore[arg-type]  # as above
+        hidden = {f.name for f in fields(kind) if f.metadata.get("secret")}
         for name, value in table.items():
             where = f"modelport.toml, [{group}] {name}"
             values[name] = _typed(where, value, types[name], is_secret=name in hidden)

@@ -7,6 +7,7 @@ const SHOWN = 100_000; // characters of an answer; more than that is no reading 
 const byId = (id) => document.getElementById(id);
 let api = null;
 let key = "";
+let csrf = null; // what requests need beside the cookie of whoever signed in
 
 // -- elements
 
@@ -191,7 +192,9 @@ function snippet(title) {
 // -- trying
 
 function ask(path, options = {}) {
-  const headers = { ...options.headers, ...(key ? { Authorization: `Bearer ${key}` } : {}) };
+  const headers = { ...options.headers };
+  if (key) headers.Authorization = `Bearer ${key}`;
+  else if (csrf) headers["X-CSRF-Token"] = csrf;
   return fetch(BASE + path, { ...options, headers });
 }
 
@@ -400,6 +403,7 @@ function complain(text) {
 
 async function load() {
   try {
+    csrf = (await (await fetch(`${BASE}/session`)).json()).csrf ?? null;
     const response = await ask("/openapi.json");
     const body = await response.json();
     if (!response.ok) throw new Error(body.error ?? response.statusText);
