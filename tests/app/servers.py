@@ -26,6 +26,8 @@ class Served:
     url: str
     process: subprocess.Popen[str]
     models: list[dict[str, str]]
+    sign_in: str | None = None
+    """Where whoever started it signs in."""
 
     def children(self) -> dict[str, list[int]]:
         """The process ids of the workers, of control and of the engine process, by module."""
@@ -82,7 +84,7 @@ def serving(
     try:
         told = json.loads(process.stdout.readline() or "{}")
         assert told, f"the server ended with {process.wait(_START_S)}"
-        yield Served(told["url"], process, told["models"])
+        yield Served(told["url"], process, told["models"], told["sign_in"])
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)

@@ -155,6 +155,13 @@ def test_revoking_the_last_key_warns_that_none_is_needed_any_more(cli) -> None:
     assert "warning: no key is left: callers on this machine now need none" in warned.stderr
 
 
+def test_without_a_server_there_is_nothing_to_sign_in_to(cli) -> None:
+    ended = cli("keys", "link")
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error: no server of yours runs here")
+    assert ended.stdout == ""
+
+
 def test_help_and_import_load_nothing_heavy() -> None:
     heavy = {
         "numpy",

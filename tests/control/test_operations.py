@@ -15,6 +15,7 @@ from modelport.control.operations import ModelStates, Operations
 from modelport.control.state import StateStore
 from modelport.core.errors import ConfigError, InvalidInput, LoadError, NotFound, NotReady
 from modelport.guard.auth import recognise
+from modelport.guard.links import link_hash, new_link
 
 
 class Desk:
@@ -25,8 +26,14 @@ class Desk:
         self.told = 0
         self.missing: list[int] = []
         self.hidden: set[str] = set()
+        self.now = 1_800_000_000.0
         self._table = Operations(
-            self.store, self._changed, self._reload, self._states, self.hidden
+            self.store,
+            self._changed,
+            self._reload,
+            self._states,
+            self.hidden,
+            clock=lambda: self.now,
         ).table()
 
     async def _changed(self) -> list[int]:
@@ -109,6 +116,8 @@ def test_what_another_process_wrote_is_brought_to_the_workers(desk: Callable[[],
         ("keys.create", {"role": "infer", "name": 3}),
         ("keys.revoke", {}),
         ("keys.revoke", {"id": 3}),
+        ("links.create", b""),
+        ("links.redeem", {}),
     ],
 )
 def test_a_body_of_another_form_changes_nothing(
@@ -154,3 +163,42 @@ def test_a_model_is_hidden_until_it_is_loaded_again(desk: Callable[[], Desk]) ->
 def test_a_model_that_cannot_be_loaded_is_an_error(desk: Callable[[], Desk]) -> None:
     with pytest.raises(LoadError, match="version 2 of 'm' could not be loaded"):
         desk().do("models.load", {"name": "m"})
+
+
+def redeemed(desk: Desk, link: str) -> bool:
+    answer = desk.do("links.redeem", {"hash": link_hash(link)})
+    assert set(answer) == {"good"}
+    return bool(answer["good"])
+
+
+def test_a_link_is_good_once_and_no_worker_is_told(desk: Callable[[], Desk]) -> None:
+    one = desk()
+    links = [one.do("links.create", {})["link"] for _ in range(2)]
+    assert len(set(links)) == 2
+    assert [redeemed(one, link) for link in (*links, *links)] == [True, True, False, False]
+    assert not redeemed(one, new_link()[0])
+    assert one.told == 0
+
+
+def test_a_link_is_good_for_a_quarter_of_an_hour(desk: Callable[[], Desk]) -> None:
+    one = desk()
+    early, late = (one.do("links.create", {})["link"] for _ in range(2))
+    one.now += 899
+    assert redeemed(one, early)
+    one.now += 1
+    assert not redeemed(one, late)
+
+
+def test_a_link_outlives_the_process_that_made_it_and_is_good_for_another(
+    desk: Callable[[], Desk],
+) -> None:
+    link = desk().do("links.create", {})["link"]
+    assert redeemed(desk(), link)
+    assert not redeemed(desk(), link)
+
+
+def test_where_no_key_is_needed_a_start_makes_no_link(desk: Callable[[], Desk]) -> None:
+    one = desk()
+    assert one.do("links.create", {"if_needed": True}) == {"link": None}
+    one.do("keys.create", {"role": "infer"})
+    assert one.do("links.create", {"if_needed": True})["link"]

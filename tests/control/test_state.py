@@ -16,6 +16,7 @@ import pytest
 from modelport.control.state import StateStore, admin_token, session_secret
 from modelport.core.errors import ConfigError, NotFound
 from modelport.guard.auth import new_key, recognise
+from modelport.guard.links import link_hash
 from modelport.kit.storage import private_folder
 
 PROGRAM = """
@@ -66,6 +67,28 @@ def test_the_database_holds_no_secret(store: Callable[[], StateStore], tmp_path:
     files = [path for path in (tmp_path / "state").iterdir() if path.is_file()]
     assert files
     assert all(secret not in path.read_bytes() for path in files)
+
+
+def test_the_database_holds_a_link_s_hash_alone_and_not_for_long(
+    store: Callable[[], StateStore], tmp_path: Path
+) -> None:
+    one = store()
+    link, _ = one.create_link(0.0), one.create_link(1e9)
+    path = tmp_path / "state" / "state.db"
+    assert link.encode() not in path.read_bytes()
+    with contextlib.closing(sqlite3.connect(path)) as opened:
+        assert opened.execute("SELECT ends FROM links").fetchall() == [(1e9 + 900,)]
+
+
+def test_of_processes_that_show_a_link_at_once_one_is_let_in(
+    store: Callable[[], StateStore],
+) -> None:
+    stores = [store() for _ in range(8)]
+    link = link_hash(stores[0].create_link(0.0))
+    assert link is not None
+    with ThreadPoolExecutor(8) as pool:
+        good = list(pool.map(lambda one: one.redeem_link(link, 1.0), stores))
+    assert sum(good) == 1
 
 
 def test_a_key_keeps_its_priority(store: Callable[[], StateStore]) -> None:

@@ -62,6 +62,8 @@ class Served:
     rejected: dict[str, int]
     asked: list[tuple[str, bytes]]
     """What was handed to control."""
+    links: set[str]
+    """The hashes of links that are good; each is so once."""
 
     @property
     def url(self) -> str:
@@ -161,6 +163,13 @@ def serving(
             raise NotFound("there is no such key")
         return b"{}"
 
+    links: set[str] = set()
+
+    async def redeem(link_hash: str) -> bool:
+        is_good = link_hash in links
+        links.discard(link_hash)
+        return is_good
+
     routes = api_routes(
         engine=engine,
         settings=settings,
@@ -168,6 +177,7 @@ def serving(
         metrics_of=metrics_of,
         gather=gather,
         ask=ask,
+        redeem=redeem,
         policy=lambda: gate.policy,
         is_draining=lambda: shared.draining,
         clock=clock,
@@ -176,7 +186,7 @@ def serving(
     numbers = itertools.count(1)
     shared = Shared(settings.http, gate.resolve, count, lambda: b"test-%d" % next(numbers))
     with _running(shared) as port:
-        yield Served(port, engine, routes, gate, shared, metrics, rejected, asked)
+        yield Served(port, engine, routes, gate, shared, metrics, rejected, asked, links)
     engine.close()
 
 

@@ -236,6 +236,7 @@ def table(engine: Engine) -> list[Route]:
         metrics_of=unused,
         gather=unused,
         ask=unused,
+        redeem=unused,
         policy=unused,
         is_draining=unused,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from modelport.guard.auth import KeyRecord, new_key
+from modelport.guard.links import new_link
 from modelport.guard.policy import Permission, Policy
 from modelport.guard.sessions import Sessions
 from modelport.http.wire import Head
@@ -181,8 +183,11 @@ def test_over_tls_of_its_own_the_cookie_is_sent_over_tls_only(server: Served) ->
         head = Head(b"POST", b"/session", ((b"host", b"localhost"),))
         head.tls = tls
         server.gate.resolve(head)
-        prefix, _ = head.handler(json.dumps({"key": INFER}).encode())  # type: ignore
-        return prefix  # type: ignore[no-any-return]
+
+        async def asked() -> Any:
+            return await head.handler(json.dumps({"key": INFER}).encode())  # type: ignore
+
+        return asyncio.run(asked())[0]  # type: ignore[no-any-return]
 
     assert b"set-cookie: __Host-modelport-session=" in answer(tls=True)
     assert b"; Secure\r\n" in answer(tls=True)
@@ -202,16 +207,47 @@ def test_every_wrong_key_is_refused_in_the_same_words(browser: Browser, key: str
 
 
 @pytest.mark.parametrize(
-    "body", ["", "{", "[]", '"x"', "{}", '{"key": 3}', '{"key": "a", "user": "b"}', '{"token": ""}']
+    "body",
+    [
+        *("", "{", "[]", '"x"', "{}", '{"key": null}', '{"key": 3}', '{"token": ""}'),
+        *('{"key": "a", "user": "b"}', '{"key": "a", "link": "b"}'),
+    ],
 )
 def test_a_body_of_another_form_is_told_the_right_one(browser: Browser, body: str) -> None:
     answer = browser.asks("POST", "/session", body)
     assert (answer.status, answer.json["code"]) == (400, "INVALID_INPUT")
-    assert '{"key": "…"}' in answer.json["error"]
+    assert '{"key": "…"} or {"link": "…"}' in answer.json["error"]
 
 
 def test_a_body_is_small(browser: Browser) -> None:
     assert browser.signs_in(key="x" * 5000).status == 413
+
+
+def test_a_link_signs_in_as_the_admin_and_once(browser: Browser) -> None:
+    link, kept = new_link()
+    browser.server.links.add(kept)
+    answer = browser.signs_in(link=link)
+    assert answer.status == 200
+    assert (answer.json["principal"], answer.json["role"]) == ("admin token", "admin")
+    assert browser.asks("GET", "/admin/keys").status == 200
+    again = Browser(browser.server).signs_in(link=link)
+    assert (again.status, again.json["code"]) == (401, "UNAUTHENTICATED")
+    assert "'modelport keys link' makes another" in again.json["error"]
+    assert "set-cookie" not in again.headers
+
+
+def test_every_wrong_link_is_refused_in_the_same_words(browser: Browser) -> None:
+    said = {browser.signs_in(link=link).json["error"] for link in ("", "é", new_link()[0], "x")}
+    assert len(said) == 1
+
+
+def test_a_page_of_another_origin_does_not_use_up_a_link(browser: Browser) -> None:
+    link, kept = new_link()
+    browser.server.links.add(kept)
+    content = json.dumps({"link": link})
+    refused = browser.asks("POST", "/session", content, Origin="https://evil.example")
+    assert refused.status == 403
+    assert browser.signs_in(link=link).status == 200
 
 
 # -- what the cookie opens
@@ -230,7 +266,9 @@ def test_a_session_opens_what_its_key_opens(browser: Browser) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_reading_needs_the_cookie_alone(signed_in: Browser, method: str) -> None:
-    assert signed_in.asks(method, "/models", X_CSRF_Token=None).status == 200
+    answer = signed_in.asks(method, "/models", X_CSRF_Token=None)
+    assert answer.status == 200
+    assert answer.headers["cache-control"] == "private", "for no proxy to give to others"
 
 
 @pytest.mark.parametrize(
@@ -263,7 +301,9 @@ def test_a_change_by_the_cookie_alone_is_refused(
 
 
 def test_a_page_of_the_server_predicts(signed_in: Browser) -> None:
-    assert signed_in.asks("POST", PREDICT, GOOD).json == {"prediction": 1.8}
+    answer = signed_in.asks("POST", PREDICT, GOOD)
+    assert answer.json == {"prediction": 1.8}
+    assert answer.headers["cache-control"] == "private"
     by_site = signed_in.asks("POST", PREDICT, GOOD, Origin=None, Sec_Fetch_Site="same-origin")
     assert by_site.json == {"prediction": 1.8}
 

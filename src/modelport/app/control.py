@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import os
 import shutil
 import signal
 import socket
@@ -17,6 +15,7 @@ import msgspec
 
 from modelport.app.budget import copies, memory_of, trial_bytes
 from modelport.app.fetching import Origin
+from modelport.app.servers import announced
 from modelport.app.spec import Spec, receive_spec
 from modelport.app.trial import Trial, try_out
 from modelport.control.hub import Hub, Past
@@ -26,13 +25,13 @@ from modelport.control.reconcile import Plan, Reconciler, common_states
 from modelport.control.state import StateStore, admin_token, session_secret
 from modelport.control.watching import watch
 from modelport.guard.sessions import Sessions
-from modelport.kit.storage import private_folder, write_whole
+from modelport.kit.storage import write_whole
 from modelport.monitor.logs import configure_logging
 from modelport.repository.aliases import read_aliases
 from modelport.repository.layout import Source
 from modelport.repository.triton import not_applied
 
-__all__ = ["Running", "main"]
+__all__ = ["main"]
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +45,7 @@ def main() -> None:
 
 
 async def _run(spec: Spec, life: socket.socket, listener: socket.socket) -> None:
-    with _announced(spec):
+    with announced(spec):
         await _serve(spec, life, listener)
 
 
@@ -175,37 +174,6 @@ def _plan_of(origin: Origin, hidden: Set[str], told: set[str]) -> Plan:
         return Plan(sources, {})
     names = {source.name for source in sources}
     return Plan(sources, {name: read_aliases(origin.home(name)).current for name in names})
-
-
-class Running(msgspec.Struct):
-    """A running server, as the user's other commands find it in the state folder."""
-
-    pid: int
-    url: str
-    control: str
-
-
-def _announced(spec: Spec) -> contextlib.ExitStack:
-    """Leave word in the state folder for as long as the server runs."""
-    folder = private_folder(Path(spec.state) / "servers")
-    _forget_the_dead(folder)
-    path = folder / f"{os.getpid()}.json"
-    running = Running(os.getpid(), f"http://{spec.host}:{spec.port}", spec.control)
-    write_whole(path, msgspec.json.encode(running))
-    stack = contextlib.ExitStack()
-    stack.callback(path.unlink, missing_ok=True)
-    return stack
-
-
-def _forget_the_dead(folder: Path) -> None:
-    """Remove the words of processes that were killed, and could not do so themselves."""
-    for path in folder.glob("*.json"):
-        try:
-            os.kill(int(path.stem), 0)  # asks only whether it is there
-        except (ProcessLookupError, ValueError):
-            path.unlink(missing_ok=True)
-        except PermissionError:
-            continue
 
 
 if __name__ == "__main__":

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Iterator
 
-import msgspec
-
-from modelport.app.control import Running
-from modelport.app.link import ask_control
+from modelport.app.servers import tell_servers
 from modelport.app.spec import state_folder
 from modelport.control.state import StateStore
-from modelport.core.errors import NotReady
 from modelport.core.messages import Priority
 from modelport.guard.auth import KeyRecord, Role
 
-__all__ = ["all_keys", "create_key", "revoke_key", "tell_servers"]
+__all__ = ["all_keys", "create_key", "revoke_key"]
 
 
 def create_key(role: Role, name: str, priority: Priority) -> tuple[str, KeyRecord]:
@@ -50,29 +45,3 @@ def _store() -> Iterator[StateStore]:
         yield store
     finally:
         store.close()
-
-
-def tell_servers(operation: str = "refresh") -> list[bytes]:
-    """Have each running server of this user do something; one that is gone is forgotten.
-
-    Args:
-        operation: of control; by default it reads the store.
-
-    Returns:
-        what each answered.
-
-    Raises:
-        NotReady: a server did not confirm that it did.
-    """
-    answers = []
-    for path in (state_folder() / "servers").glob("*.json"):
-        running = msgspec.json.decode(path.read_bytes(), type=Running)
-        try:
-            answers.append(asyncio.run(ask_control(running.control, operation)))
-        except (ConnectionRefusedError, FileNotFoundError):
-            path.unlink(missing_ok=True)  # it was killed, and could not do so itself
-        except NotReady as error:
-            raise NotReady(
-                f"the server on {running.url} (process {running.pid}): {error.message}"
-            ) from error
-    return answers

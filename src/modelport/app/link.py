@@ -17,6 +17,8 @@ from modelport.control.messages import (
     Ask,
     FromControl,
     Hello,
+    LinkRedeemed,
+    LinkShown,
     Reported,
     ReportNow,
     Settled,
@@ -105,6 +107,11 @@ class ControlLink:
     async def gather(self) -> Gathered:
         """What all workers have counted."""
         return msgspec.json.decode(await self.ask("metrics"), type=Gathered)
+
+    async def redeem(self, link_hash: str) -> bool:
+        """Whether a link to sign in with is good, which it is once."""
+        answer = await self.ask("links.redeem", msgspec.json.encode(LinkShown(link_hash)))
+        return msgspec.json.decode(answer, type=LinkRedeemed).good
 
     async def _converse(self, channel: Channel[FromControl]) -> None:
         try:

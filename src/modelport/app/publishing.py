@@ -13,8 +13,8 @@ from pathlib import Path
 import msgspec
 
 from modelport import __version__
-from modelport.app.keys import tell_servers
 from modelport.app.local import open_source
+from modelport.app.servers import tell_servers
 from modelport.control.messages import VersionState
 from modelport.control.operations import ModelStates, Reloaded
 from modelport.core.errors import ConfigError, CorruptModel

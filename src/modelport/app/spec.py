@@ -63,6 +63,12 @@ class Spec(msgspec.Struct, kw_only=True):
     fatal: tuple[Source, ...] = ()
     """Versions whose loading ends the process: each with that as its problem."""
 
+    @property
+    def url(self) -> str:
+        """Where the server is reached from this machine, for which a wildcard is no address."""
+        shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104  # compared, not bound
+        return f"http://[{shown}]:{self.port}" if ":" in shown else f"http://{shown}:{self.port}"
+
 
 class ModelStatus(msgspec.Struct):
     """What a worker says of a version when it has loaded it or failed to."""

@@ -59,6 +59,8 @@ class Serving:
     """All workers serve for the first time."""
 
     url: str
+    control: str
+    """The path of control's socket."""
     workers: int
     ready: Ready
 
@@ -353,9 +355,10 @@ class _Supervisor:
         first = len(self._ready) < len(self._workers)
         self._ready[child.spec.index] = ready
         if first and len(self._ready) == len(self._workers):
-            url = _url(self._template.host, self._template.port)
+            template = self._template
+            serving = Serving(template.url, template.control, len(self._workers), ready)
             asyncio.get_running_loop().run_in_executor(
-                None, self._on_serving, Serving(url, len(self._workers), ready)
+                None, self._on_serving, serving
             ).add_done_callback(self._on_told)
 
     def _on_told(self, told: asyncio.Future[int]) -> None:
@@ -399,9 +402,3 @@ def _how(code: int) -> str:
     if code < 0:
         return f"killed by {signal.Signals(-code).name}"
     return f"exit code {code}"
-
-
-def _url(host: str, port: int) -> str:
-    # A wildcard is no address to open: show the one that reaches it from this machine.
-    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104  # compared, not bound
-    return f"http://{shown}:{port}"

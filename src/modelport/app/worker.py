@@ -173,6 +173,7 @@ class _Worker:
             metrics_of=self._metrics_of,
             gather=self._link.gather,
             ask=self._link.ask,
+            redeem=self._link.redeem,
             policy=lambda: gate.policy,
             is_draining=self._stop.is_set,
         )

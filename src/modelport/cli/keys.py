@@ -13,7 +13,9 @@ from modelport.cli.output import out, print_table
 
 __all__ = ["PriorityName", "RoleName", "app"]
 
-app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
+app = typer.Typer(
+    help="Make, list and revoke API keys; sign in with a browser.", no_args_is_help=True
+)
 
 _FACTS = ("id", "role", "name", "priority")
 
@@ -44,7 +46,8 @@ def create(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Make a key and print it, for the only time; from then on callers need one."""
-    from modelport.app.keys import create_key, tell_servers
+    from modelport.app.keys import create_key
+    from modelport.app.servers import tell_servers
 
     key, record = create_key(role.value, name, priority.value)
     if as_json:
@@ -71,6 +74,20 @@ def list_keys(
         out(json.dumps([dict(zip(columns, row, strict=True)) for row in rows]))
         return
     print_table(columns, rows, empty="There are no keys.")
+
+
+@app.command()
+def link(
+    url: Annotated[
+        str, typer.Option(help="Where browsers reach the server, if not at its own address.")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Make a link with which a browser signs in as the admin, once and within 15 minutes."""
+    from modelport.app.signing_in import new_links
+
+    links = new_links(url)
+    out(json.dumps(links) if as_json else "\n".join(links))
 
 
 @app.command()

@@ -53,13 +53,16 @@ def command(
 
 def _announce(serving: Serving, *, as_json: bool) -> int:
     """Say what is served; where nothing is, the exit code of what kept it from being served."""
+    from modelport.app.signing_in import first_link
+
     usable = [status for status in serving.ready.models if status.is_served]
     failed = [status for status in serving.ready.models if not status.is_served]
+    link = first_link(serving.url, serving.control) if usable else None
     with contextlib.suppress(Unread):  # a server is there for its callers
         if as_json:
-            out(_json(serving))
+            out(_json(serving, link))
         elif usable:
-            _banner(serving, usable, failed)
+            _banner(serving, usable, failed, link)
     if not usable:
         for status in failed:
             sys.stderr.write(f"error: {status.reason}\n")
@@ -68,15 +71,16 @@ def _announce(serving: Serving, *, as_json: bool) -> int:
     return 0
 
 
-def _json(serving: Serving) -> str:
+def _json(serving: Serving, link: str | None) -> str:
     models = [
         {"name": m.name, "version": m.version, "state": m.state, "reason": m.reason}
         for m in serving.ready.models
     ]
-    return json.dumps({"url": serving.url, "workers": serving.workers, "models": models})
+    told = {"url": serving.url, "workers": serving.workers, "models": models, "sign_in": link}
+    return json.dumps(told)
 
 
-def _banner(serving: Serving, usable: list[Any], failed: list[Any]) -> None:
+def _banner(serving: Serving, usable: list[Any], failed: list[Any], link: str | None) -> None:
     from rich.table import Table
 
     shown = console(soft_wrap=True)
@@ -91,7 +95,10 @@ def _banner(serving: Serving, usable: list[Any], failed: list[Any]) -> None:
         shown.print(f"  [red]✗[/] [bold]{status.name}[/]  ", end="")
         shown.print(status.reason, markup=False)
     shown.print(f"\n  documentation  {serving.url}/docs")
-    shown.print(f"  metrics        {serving.url}/metrics\n")
+    shown.print(f"  metrics        {serving.url}/metrics")
+    if link is not None:
+        shown.print(f"  sign in        {link}  (once, within 15 minutes)", markup=False)
+    shown.print()
     _try_it(shown, serving.url, [status for status in usable if status.example])
     shown.print("Press Ctrl+C to stop.")
 

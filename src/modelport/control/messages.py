@@ -19,6 +19,10 @@ __all__ = [
     "FromControl",
     "FromWorker",
     "Hello",
+    "LinkMade",
+    "LinkRedeemed",
+    "LinkShown",
+    "LinkWanted",
     "ReportNow",
     "Reported",
     "Settled",
@@ -102,6 +106,31 @@ class Ask(msgspec.Struct, tag=True, frozen=True):
     operation: str
     body: bytes = b""
     """JSON."""
+
+
+class LinkWanted(msgspec.Struct, frozen=True):
+    """Somebody on this machine wants a link to sign in with."""
+
+    if_needed: bool = False
+    """Only where callers need a key."""
+
+
+class LinkMade(msgspec.Struct, frozen=True):
+    """A new link, for the only time; None where it was not needed."""
+
+    link: str | None
+
+
+class LinkShown(msgspec.Struct, frozen=True):
+    """A browser shows a link."""
+
+    hash: str
+
+
+class LinkRedeemed(msgspec.Struct, frozen=True):
+    """Whether the link was good; it is no more."""
+
+    good: bool
 
 
 FromControl: TypeAlias = Snapshot | ReportNow | Answer

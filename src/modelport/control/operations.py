@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
 
 from modelport.control.hub import Operation
-from modelport.control.messages import VersionState
+from modelport.control.messages import (
+    LinkMade,
+    LinkRedeemed,
+    LinkShown,
+    LinkWanted,
+    VersionState,
+)
 from modelport.control.state import StateStore
 from modelport.core.errors import InvalidInput, LoadError, NotReady
 from modelport.core.messages import Priority
@@ -92,6 +99,7 @@ class Operations:
         reload: Callable[[], Awaitable[list[str]]],
         states: Callable[[], ModelStates],
         hidden: set[str],
+        clock: Callable[[], float] = time.time,
     ) -> None:
         """
         Args:
@@ -100,12 +108,14 @@ class Operations:
             reload: serves what lies in the repository now; returns what could not be done.
             states: what is served, and how it stands.
             hidden: models that are not served though they lie there; changed here.
+            clock: seconds since the epoch.
         """
         self._store = store
         self._changed = changed
         self._reload = reload
         self._states = states
         self._hidden = hidden
+        self._clock = clock
 
     def table(self) -> dict[str, Operation]:
         """By name."""
@@ -113,6 +123,8 @@ class Operations:
             "keys.list": self.list_keys,
             "keys.create": self.create_key,
             "keys.revoke": self.revoke_key,
+            "links.create": self.create_link,
+            "links.redeem": self.redeem_link,
             "refresh": self.refresh,
             "models.reload": self.reload_models,
             "models.states": self.model_states,
@@ -138,6 +150,20 @@ class Operations:
         """Forget a key; it stops working at once."""
         await asyncio.to_thread(self._store.revoke_key, _parsed(body, KeyNamed).id)
         return await self._confirmed()
+
+    async def create_link(self, body: bytes) -> bytes:
+        """Make a link with which somebody signs in as the admin."""
+        wanted: LinkWanted = _parsed(body, LinkWanted)
+        if wanted.if_needed and not await asyncio.to_thread(self._store.keys):
+            return msgspec.json.encode(LinkMade(None))
+        link = await asyncio.to_thread(self._store.create_link, self._clock())
+        return msgspec.json.encode(LinkMade(link))
+
+    async def redeem_link(self, body: bytes) -> bytes:
+        """Whether a link is good, which it is once."""
+        shown: LinkShown = _parsed(body, LinkShown)
+        good = await asyncio.to_thread(self._store.redeem_link, shown.hash, self._clock())
+        return msgspec.json.encode(LinkRedeemed(good))
 
     async def refresh(self, body: bytes) -> bytes:
         """Read the state store anew, because another process wrote to it."""

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from modelport.core.errors import ConfigError, NotFound
 from modelport.core.messages import Priority
 from modelport.guard.auth import KeyRecord, Role, new_key, record_of
+from modelport.guard.links import LINK_S, new_link
 from modelport.kit.storage import private_folder
 
 __all__ = ["StateStore", "admin_token", "session_secret"]
@@ -37,6 +38,12 @@ _KEYS = sa.Table(
     sa.Column("created", sa.String, nullable=False),
     sa.Column("priority", sa.String, nullable=False, server_default="normal"),
 )
+_LINKS = sa.Table(
+    "links",
+    sa.MetaData(),
+    sa.Column("hash", sa.String, primary_key=True),
+    sa.Column("ends", sa.Float, nullable=False),
+)
 
 
 class StateStore:
@@ -52,7 +59,8 @@ class StateStore:
             with self._engine.begin() as connection:
                 # In one statement: another process may be making the table at the same time. The
                 # journal stays SQLite's own: a change to WAL waits for nobody, and fails instead.
-                connection.execute(sa.schema.CreateTable(_KEYS, if_not_exists=True))
+                for table in (_KEYS, _LINKS):
+                    connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
             self._take_over()
         except sa.exc.DatabaseError as error:
             self.close()
@@ -108,6 +116,20 @@ class StateStore:
             found = connection.execute(sa.delete(_KEYS).where(_KEYS.c.id == key_id))
         if not found.rowcount:
             raise NotFound(f"there is no key with the id {key_id[:40]!r}")
+
+    def create_link(self, now: float) -> str:
+        """A new link to sign in with, shown once, and good for a time from now on."""
+        link, kept = new_link()
+        with self._engine.begin() as connection:
+            connection.execute(sa.delete(_LINKS).where(_LINKS.c.ends <= now))
+            connection.execute(sa.insert(_LINKS).values(hash=kept, ends=now + LINK_S))
+        return link
+
+    def redeem_link(self, link_hash: str, now: float) -> bool:
+        """Whether the link of that hash is good; it is so for one call, of any process."""
+        wanted = sa.delete(_LINKS).where(_LINKS.c.hash == link_hash, _LINKS.c.ends > now)
+        with self._engine.begin() as connection:
+            return bool(connection.execute(wanted).rowcount)
 
     def close(self) -> None:
         """Close the connections."""

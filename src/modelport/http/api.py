@@ -21,7 +21,7 @@ from modelport.http.openapi import document
 from modelport.http.plain import MetricsOf, plain_routes
 from modelport.http.repository import repository_routes
 from modelport.http.routes import Route
-from modelport.http.sessions import CurrentPolicy, session_routes
+from modelport.http.sessions import CurrentPolicy, Redeem, session_routes
 from modelport.http.webapp import webapp_routes
 
 __all__ = ["api_routes"]
@@ -35,6 +35,7 @@ def api_routes(
     metrics_of: MetricsOf,
     gather: Gather,
     ask: AskControl,
+    redeem: Redeem,
     policy: CurrentPolicy,
     is_draining: Callable[[], bool],
     clock: Callable[[], float] = time.time,
@@ -48,6 +49,7 @@ def api_routes(
         metrics_of: where requests are counted.
         gather: what all workers have counted.
         ask: hands an admin operation to control.
+        redeem: has control use up a link to sign in with.
         policy: what the operator decided, now.
         is_draining: whether this worker is about to end.
         clock: seconds since the epoch.
@@ -59,7 +61,7 @@ def api_routes(
         *health_routes(engine, is_draining, gather),
         *metadata_routes(engine, gather, timeout_s, server_version),
         *catalog_routes(engine, timeout_s),
-        *session_routes(policy, clock),
+        *session_routes(policy, redeem, clock),
         *admin_routes(ask),
         *repository_routes(engine, ask),
         *docs_routes(),

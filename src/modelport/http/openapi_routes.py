@@ -35,6 +35,7 @@ TAGS = {
     _KEYS: "Who may call.",
     _APP: "The pages in which people use the models, and their files.",
     _SESSION: "For browsers: a key is exchanged for a cookie.",
+    _SESSION: "For browsers: a key, or a link, is exchanged for a cookie.",
     _DOCS: "The page for people, and the document that it is made from.",
 }
 """The groups of these addresses; names with a space, which no model's name has."""
@@ -69,7 +70,11 @@ def _fields(**types: str) -> Schema:
 _LISTED = ref("schemas", "ListedModel")
 _KEY = _fields(id="string", role="string", name="string", created="string", priority="string")
 _MADE = _fields(key="string", id="string", role="string", name="string", priority="string")
-_SIGN_IN: Schema = _fields(key="string") | {"additionalProperties": False}
+_SIGN_IN: Schema = {
+    "anyOf": [
+        _fields(**{name: "string"}) | {"additionalProperties": False} for name in ("key", "link")
+    ]
+}
 _NEW_KEY: Schema = {
     "type": "object",
     "properties": {

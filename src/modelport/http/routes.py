@@ -46,6 +46,8 @@ _PREFLIGHT = (
     b"HTTP/1.1 200 OK\r\naccess-control-allow-methods: GET, POST, DELETE\r\n"
     b"access-control-allow-headers: %b\r\naccess-control-max-age: 600\r\n"
 )
+_PRIVATE = b"cache-control: private\r\n"
+"""What a cookie opened, no shared cache keeps; of an `Authorization` caches know by themselves."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +149,9 @@ class Gate:
             raise
         if route.permission is not Permission.PUBLIC:
             head.principal = self._admit(head)
-            head.once = head.principal.session is not None
+            if head.principal.session is not None:
+                head.once = True
+                head.extra += _PRIVATE
             permit(head.principal, route.permission)
         head.handler = self._router.handler(route, head, params)
 

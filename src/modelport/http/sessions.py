@@ -1,4 +1,4 @@
-"""Signing in from a browser: a key is exchanged for a cookie, and a page is told who it calls for.
+"""Signing in from a browser: a key or a link is exchanged for a cookie; a page is told who it is.
 
 These routes are answered from the head, as the gate decides: who the caller is, and not what
 they may do, is what they are about.
@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 
 import msgspec
 
 from modelport.core.errors import Forbidden, InvalidInput, PayloadTooLarge, Unauthenticated
-from modelport.guard.auth import recognise
+from modelport.guard.auth import KeyRecord, recognise
+from modelport.guard.links import link_hash
 from modelport.guard.policy import (
     Caller,
     Permission,
@@ -31,10 +32,12 @@ from modelport.http.cookies import clear_cookie, set_cookie
 from modelport.http.routes import Route
 from modelport.http.wire import JSON, Handler, Head, Reply, reply
 
-__all__ = ["CurrentPolicy", "session_routes"]
+__all__ = ["CurrentPolicy", "Redeem", "session_routes"]
 
 CurrentPolicy: TypeAlias = Callable[[], Policy]
 """The policy in force."""
+Redeem: TypeAlias = Callable[[str], Awaitable[bool]]
+"""From a link's hash to whether it was good, which it is once; raises `NotReady`."""
 
 _LARGEST = 4096
 _PATH = "/session"
@@ -43,12 +46,18 @@ _WRONG_KEY = (
     "nobody can sign in with this: give a key that 'modelport keys create' made and nobody"
     " revoked, or the admin token"
 )
+_WRONG_LINK = (
+    "nobody can sign in with this link: it was used, or is older than 15 minutes, or was never"
+    " made here; 'modelport keys link' makes another"
+)
+_FORM = 'the body is {"key": "…"} or {"link": "…"}'
 
 
 class _SignIn(msgspec.Struct, forbid_unknown_fields=True):
-    """What to sign in with."""
+    """What to sign in with: one of these."""
 
-    key: str
+    key: str | None = None
+    link: str | None = None
 
 
 class _Who(msgspec.Struct):
@@ -66,11 +75,14 @@ class _Who(msgspec.Struct):
     permissions: tuple[str, ...]
 
 
-def session_routes(policy: CurrentPolicy, clock: Callable[[], float] = time.time) -> list[Route]:
+def session_routes(
+    policy: CurrentPolicy, redeem: Redeem, clock: Callable[[], float] = time.time
+) -> list[Route]:
     """Who am I; sign in; sign out.
 
     Args:
         policy: what the operator decided, now.
+        redeem: of control, which keeps the links.
         clock: seconds since the epoch.
     """
 
@@ -88,13 +100,11 @@ def session_routes(policy: CurrentPolicy, clock: Callable[[], float] = time.time
     def enter(head: Head, params: Mapping[str, str]) -> Handler:
         head.once = True
 
-        def handler(body: bytes) -> Reply:
+        async def handler(body: bytes) -> Reply:
+            check_sign_in(policy(), caller_of(head, policy(), clock()))
+            record = await _shown_by(_wanted(body), policy, redeem)
             now = policy()
             caller = caller_of(head, now, clock())
-            check_sign_in(now, caller)
-            record = recognise(_wanted(body).key, now.keys)
-            if record is None:
-                raise Unauthenticated(_WRONG_KEY)
             token = new_session(now.sessions, record, caller.now)
             cookie = set_cookie(token, now.sessions.lasts_s, secure=is_secure(head, now))
             return _told(now, _as_reader(caller, token), cookie)
@@ -125,9 +135,25 @@ def _wanted(body: bytes) -> _SignIn:
     if len(body) > _LARGEST:
         raise PayloadTooLarge(f"this takes at most {_LARGEST} bytes", limit=_LARGEST)
     try:
-        return msgspec.json.decode(body, type=_SignIn)
+        wanted = msgspec.json.decode(body, type=_SignIn)
     except msgspec.DecodeError as error:
-        raise InvalidInput(f'the body is {{"key": "…"}}: {error}') from error
+        raise InvalidInput(f"{_FORM}: {error}") from error
+    if (wanted.key is None) == (wanted.link is None):
+        raise InvalidInput(f"{_FORM}, and one of the two")
+    return wanted
+
+
+async def _shown_by(wanted: _SignIn, policy: CurrentPolicy, redeem: Redeem) -> KeyRecord:
+    """The record of the key, or of the admin's where a link is good."""
+    if wanted.key is not None:
+        record, wrong = recognise(wanted.key, policy().keys), _WRONG_KEY
+    else:
+        kept = link_hash(wanted.link or "")
+        is_good = kept is not None and await redeem(kept)
+        record, wrong = policy().keys.get(policy().admin_key_id) if is_good else None, _WRONG_LINK
+    if record is None:
+        raise Unauthenticated(wrong)
+    return record
 
 
 def _as_reader(caller: Caller, token: str | None) -> Caller:

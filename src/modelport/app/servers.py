@@ -1,0 +1,80 @@
+"""The running servers of this user: they leave word in the state folder, and are asked there."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from pathlib import Path
+
+import msgspec
+
+from modelport.app.link import ask_control
+from modelport.app.spec import Spec, state_folder
+from modelport.core.errors import NotReady
+from modelport.kit.storage import private_folder, write_whole
+
+__all__ = ["Running", "announced", "ask_servers", "tell_servers"]
+
+_FOLDER = "servers"
+
+
+class Running(msgspec.Struct):
+    """A running server, as the user's other commands find it in the state folder."""
+
+    pid: int
+    url: str
+    control: str
+
+
+def announced(spec: Spec) -> contextlib.ExitStack:
+    """Leave word in the state folder for as long as the server runs."""
+    folder = private_folder(Path(spec.state) / _FOLDER)
+    _forget_the_dead(folder)
+    path = folder / f"{os.getpid()}.json"
+    write_whole(path, msgspec.json.encode(Running(os.getpid(), spec.url, spec.control)))
+    stack = contextlib.ExitStack()
+    stack.callback(path.unlink, missing_ok=True)
+    return stack
+
+
+def tell_servers(operation: str = "refresh") -> list[bytes]:
+    """Have each running server of this user do something; one that is gone is forgotten.
+
+    Args:
+        operation: of control; by default it reads the store.
+
+    Returns:
+        what each answered.
+
+    Raises:
+        NotReady: a server did not confirm that it did.
+    """
+    return [answer for _, answer in ask_servers(operation)]
+
+
+def ask_servers(operation: str, body: bytes = b"") -> list[tuple[Running, bytes]]:
+    """The same with the operation's JSON, and with who answered."""
+    answers = []
+    for path in (state_folder() / _FOLDER).glob("*.json"):
+        running = msgspec.json.decode(path.read_bytes(), type=Running)
+        try:
+            answers.append((running, asyncio.run(ask_control(running.control, operation, body))))
+        except (ConnectionRefusedError, FileNotFoundError):
+            path.unlink(missing_ok=True)  # it was killed, and could not do so itself
+        except NotReady as error:
+            raise NotReady(
+                f"the server on {running.url} (process {running.pid}): {error.message}"
+            ) from error
+    return answers
+
+
+def _forget_the_dead(folder: Path) -> None:
+    """Remove the words of processes that were killed, and could not do so themselves."""
+    for path in folder.glob("*.json"):
+        try:
+            os.kill(int(path.stem), 0)  # asks only whether it is there
+        except (ProcessLookupError, ValueError):
+            path.unlink(missing_ok=True)
+        except PermissionError:
+            continue
