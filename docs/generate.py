@@ -19,6 +19,7 @@ from modelport.core.errors import ModelportError
 from modelport.core.settings import Settings
 from modelport.engine.facade import Engine
 from modelport.engine.opening import Settings as LoadSettings
+from modelport.guard.policy import Policy
 from modelport.http.api import api_routes
 from modelport.http.errors import STATUS
 from modelport.http.openapi import document
@@ -52,6 +53,8 @@ def openapi() -> str:
         metrics_of=ModelMetrics,
         gather=nobody,
         ask=nobody,
+        redeem=nobody,
+        policy=Policy,
         is_draining=lambda: False,
     )
     content = document(engine, routes, "Modelport", "0")

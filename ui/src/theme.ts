@@ -15,7 +15,11 @@ export const theme = createTheme({
 
 /** Mantine's grey for lesser texts is too pale for WCAG AA (3.3 on white). */
 export const variables: CSSVariablesResolver = (given) => ({
-  variables: {},
+  // Darker where the pointer is; by itself it would be paler, and white text on it too weak.
+  variables: {
+    "--mantine-primary-color-filled-hover": "#095c6b",
+    "--mantine-color-cyan-filled-hover": "#095c6b",
+  },
   light: {
     "--mantine-color-dimmed": given.colors.gray[7],
     "--mantine-color-placeholder": given.colors.gray[7],

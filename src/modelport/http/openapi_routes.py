@@ -34,7 +34,6 @@ TAGS = {
     _REPOSITORY: "Load, unload and reload models while the server runs.",
     _KEYS: "Who may call.",
     _APP: "The pages in which people use the models, and their files.",
-    _SESSION: "For browsers: a key is exchanged for a cookie.",
     _SESSION: "For browsers: a key, or a link, is exchanged for a cookie.",
     _DOCS: "The page for people, and the document that it is made from.",
 }

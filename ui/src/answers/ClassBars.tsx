@@ -56,7 +56,7 @@ export function ClassBars({
         </Text>
       )}
       {shown.length > 0 && (
-        <ul className={classes.list} aria-label={t("answers.scores")}>
+        <ul className={`${classes.list} ${classes.bars}`} aria-label={t("answers.scores")}>
           {shown.map((row) => (
             <li key={row.place} className={classes.row}>
               <span

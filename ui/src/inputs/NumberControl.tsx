@@ -1,11 +1,9 @@
 import { NumberInput, Slider, Stack, Text, VisuallyHidden } from "@mantine/core";
-import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { FieldInfo, Json } from "../api/types";
 import { checkField, isWhole, problemText, rangeText, single, toNumber } from "./check";
 import type { ControlProps } from "./control";
 import { useDraft } from "./hooks";
-import { Unknown } from "./Unknown";
 
 /** The step of 1, 2 or 5 times a power of ten that goes about a hundred times into a span. */
 export function stepOf(span: number): number {
@@ -29,13 +27,12 @@ export function NumberControl({ field, value, onChange, error, example }: Contro
   const { t } = useTranslation();
   const given = single(value);
   const [draft, setDraft] = useDraft<string | number>(given);
-  const [kept, setKept] = useState<Json | undefined>();
   const { minimum, maximum, unit } = field;
   const whole = isWhole(field.datatype);
-  const isUnknown = given === null && Boolean(field.nullable);
   const step = stepFor(field, single(example));
-  const problem = given === undefined || isUnknown ? null : checkField(given, field);
-  const hint = rangeText(field, t);
+  const problem = given === undefined || given === null ? null : checkField(given, field);
+  const empty = field.nullable ? t("inputs.mayBeEmpty") : null;
+  const hint = [rangeText(field, t), empty].filter(Boolean).join(" · ");
   const told = single(example);
 
   const take = (typed: string | number) => {
@@ -59,7 +56,6 @@ export function NumberControl({ field, value, onChange, error, example }: Contro
         error={problem ? problemText(problem, t, field) : error}
         value={draft ?? (typeof given === "number" ? given : "")}
         onChange={take}
-        disabled={isUnknown}
         placeholder={typeof told === "number" ? String(told) : undefined}
         allowDecimal={!whole}
         allowNegative={
@@ -89,21 +85,10 @@ export function NumberControl({ field, value, onChange, error, example }: Contro
           step={step}
           value={typeof given === "number" ? given : minimum}
           onChange={take}
-          disabled={isUnknown}
           thumbLabel={field.name}
           thumbValueText={
             typeof given === "number" ? `${given} ${unit ?? ""}` : t("inputs.notGiven")
           }
-        />
-      )}
-      {field.nullable && (
-        <Unknown
-          name={field.name}
-          checked={isUnknown}
-          onChange={(checked) => {
-            if (checked) setKept(given);
-            onChange(checked ? null : kept);
-          }}
         />
       )}
     </Stack>

@@ -9,6 +9,7 @@ import {
   Stack,
   Table,
   Text,
+  VisuallyHidden,
 } from "@mantine/core";
 import { IconPlus, IconTrash, IconUpload, IconX } from "@tabler/icons-react";
 import { type KeyboardEvent, memo, useCallback, useId, useMemo, useRef, useState } from "react";
@@ -165,6 +166,9 @@ export function TableControl({ fields, rows, onChange, errors }: TableControlPro
         maxHeight="28rem"
         type="native"
         mih="8rem"
+        tabIndex={0}
+        role="region"
+        aria-label={t("inputs.table.label")}
       >
         <Table
           stickyHeader
@@ -191,7 +195,9 @@ export function TableControl({ fields, rows, onChange, errors }: TableControlPro
                   )}
                 </Table.Th>
               ))}
-              <Table.Th w="2.5rem" aria-label={t("inputs.remove")} />
+              <Table.Th w="2.5rem" scope="col">
+                <VisuallyHidden>{t("inputs.remove")}</VisuallyHidden>
+              </Table.Th>
             </Table.Tr>
           </Table.Thead>
           <Table.Tbody>

@@ -1,6 +1,7 @@
 import { Alert, Code, Group, Paper, SimpleGrid, Stack, Table, Text, Title } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import type { ModelInfo, OutputInfo, TensorInfo } from "../api/types";
+import { WideTable } from "../WideTable";
 
 /** What the model is: runtime, digest, tensors, and what its runtime has to say. */
 export function About({ model }: { model: ModelInfo }) {
@@ -55,7 +56,7 @@ function Tensors({ title, tensors }: { title: string; tensors: (TensorInfo | Out
       <Title order={2} size="h4" mb="xs">
         {title}
       </Title>
-      <Table.ScrollContainer minWidth={420}>
+      <WideTable label={title} minWidth={420}>
         <Table>
           <Table.Thead>
             <Table.Tr>
@@ -78,7 +79,7 @@ function Tensors({ title, tensors }: { title: string; tensors: (TensorInfo | Out
             ))}
           </Table.Tbody>
         </Table>
-      </Table.ScrollContainer>
+      </WideTable>
     </div>
   );
 }

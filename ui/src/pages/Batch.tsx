@@ -19,6 +19,7 @@ import type { ModelInfo } from "../api/types";
 import { parseCsv, toCsv } from "../csv";
 import { isTabular } from "../inputs";
 import { save } from "../save";
+import { WideTable } from "../WideTable";
 import { EditTable } from "./EditTable";
 
 /** Rows of one request: small enough to show progress, and to share the model with others. */
@@ -144,14 +145,14 @@ export default function Batch({ model }: { model: ModelInfo }) {
               <Text size="sm" fw={600}>
                 {t("batch.preview")}
               </Text>
-              <Table.ScrollContainer minWidth={480}>
+              <WideTable label={t("batch.preview")} minWidth={480}>
                 <Table
                   data={{
                     head: state.table[0] ?? [],
                     body: state.table.slice(1, PREVIEW + 1),
                   }}
                 />
-              </Table.ScrollContainer>
+              </WideTable>
             </Stack>
           )}
         </Stack>

@@ -59,7 +59,7 @@ export function TryIt({ model }: { model: ModelInfo }) {
     setAsked(false);
     setOutcome({ kind: "running", since: performance.now() });
     try {
-      const got = await api.predict(model.name, input, { signal: own.signal });
+      const got = await api.predict(model.name, whole(model, input), { signal: own.signal });
       const done = { kind: "done", row: input, got } as const;
       setOutcome(done);
       setLast(done);
@@ -389,6 +389,12 @@ function fits(row: Row, names: Set<string>): boolean {
 
 function isMissing(field: FieldInfo, row: Row): boolean {
   return row[field.name] === undefined && !field.nullable;
+}
+
+/** With null for what may be missing and is. */
+function whole(model: ModelInfo, row: Row): Row {
+  const empty = model.fields.filter((field) => field.nullable && row[field.name] === undefined);
+  return { ...row, ...Object.fromEntries(empty.map((field) => [field.name, null])) };
 }
 
 /** What the code shows: the input as it is, with the example where nothing is given yet. */
