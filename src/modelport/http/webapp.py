@@ -10,6 +10,7 @@ import asyncio
 import mimetypes
 import secrets
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -44,9 +45,13 @@ _KEPT = {
 }
 
 
-def webapp_routes() -> list[Route]:
-    """The page under each of its addresses, and its files."""
-    built = files("modelport.http").joinpath("static", "app")
+def webapp_routes(built: Traversable | None = None) -> list[Route]:
+    """The page under each of its addresses, and its files.
+
+    Args:
+        built: the folder that the build wrote; None is that of the package.
+    """
+    built = built or files("modelport.http").joinpath("static", "app")
     page, assets = built.joinpath("index.html"), built.joinpath("assets")
     html = page.read_bytes() if page.is_file() else None
     names = {file.name for file in assets.iterdir()} if html is not None else set()

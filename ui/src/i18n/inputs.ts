@@ -2,7 +2,6 @@
 
 export const en = {
   inputs: {
-    mayBeEmpty: "may be left empty",
     unknown: "unknown",
     unknownOf: "{{name}}: unknown",
     notGiven: "not given",
@@ -133,7 +132,6 @@ export const en = {
 
 export const zh: typeof en = {
   inputs: {
-    mayBeEmpty: "可以留空",
     unknown: "未知",
     unknownOf: "{{name}}：未知",
     notGiven: "未填写",

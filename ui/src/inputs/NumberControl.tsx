@@ -31,8 +31,7 @@ export function NumberControl({ field, value, onChange, error, example }: Contro
   const whole = isWhole(field.datatype);
   const step = stepFor(field, single(example));
   const problem = given === undefined || given === null ? null : checkField(given, field);
-  const empty = field.nullable ? t("inputs.mayBeEmpty") : null;
-  const hint = [rangeText(field, t), empty].filter(Boolean).join(" · ");
+  const hint = rangeText(field, t);
   const told = single(example);
 
   const take = (typed: string | number) => {

@@ -25,6 +25,8 @@ import { EditTable } from "./EditTable";
 /** Rows of one request: small enough to show progress, and to share the model with others. */
 const CHUNK = 500;
 const PREVIEW = 8;
+/** Names that are told; the template has them all. */
+const FEW = 8;
 
 type State =
   | { kind: "none" }
@@ -40,6 +42,7 @@ export default function Batch({ model }: { model: ModelInfo }) {
   const names = model.fields.map((field) => field.name);
   useEffect(() => () => control.current?.abort(), []);
   if (!isTabular(model.fields)) return <Alert color="gray">{t("batch.notTabular")}</Alert>;
+  const shown = names.length > FEW ? [...names.slice(0, FEW), "…"] : names;
   const count = new Intl.NumberFormat(i18n.language);
 
   async function score(file: File) {
@@ -72,7 +75,7 @@ export default function Batch({ model }: { model: ModelInfo }) {
           <Title order={2} size="h4">
             {t("batch.file")}
           </Title>
-          <Text size="sm">{t("batch.how", { names: names.join(", ") })}</Text>
+          <Text size="sm">{t("batch.how", { names: shown.join(", ") })}</Text>
           <Group>
             <FileButton accept=".csv,text/csv" onChange={(file) => file && void score(file)}>
               {(button) => (

@@ -134,6 +134,7 @@ export function TryIt({ model }: { model: ModelInfo }) {
               </Group>
             )}
           </Group>
+          <MayBeEmpty fields={model.fields} />
           <Fields
             model={model}
             row={row}
@@ -212,6 +213,20 @@ export function TryIt({ model }: { model: ModelInfo }) {
         )}
       </Paper>
     </SimpleGrid>
+  );
+}
+
+/** Which values need not be given, said once for all of them. */
+function MayBeEmpty({ fields }: { fields: FieldInfo[] }) {
+  const { t } = useTranslation();
+  const names = fields.filter((field) => field.nullable).map((field) => field.name);
+  if (names.length === 0) return null;
+  return (
+    <Text size="sm" c="dimmed">
+      {names.length === fields.length
+        ? t("app.anyEmpty")
+        : t("app.someEmpty", { names: names.join(", ") })}
+    </Text>
   );
 }
 
