@@ -150,7 +150,10 @@ export function TryIt({ model }: { model: ModelInfo }) {
           )}
           <Group>
             {isRunning ? (
+              // Keys, because else one element would become the other in the middle of a click, and
+              // the click would submit the form.
               <Button
+                key="cancel"
                 color="red"
                 variant="light"
                 leftSection={<IconX size={16} />}
@@ -159,7 +162,7 @@ export function TryIt({ model }: { model: ModelInfo }) {
                 {t("app.cancel")}
               </Button>
             ) : (
-              <Button type="submit" leftSection={<IconPlayerPlay size={16} />}>
+              <Button key="run" type="submit" leftSection={<IconPlayerPlay size={16} />}>
                 {t("app.run")}
               </Button>
             )}
