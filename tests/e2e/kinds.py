@@ -129,6 +129,8 @@ def write_kinds(folder: Path) -> list[str]:
     _write(folder, "loudness", _loudness(), LOUDNESS)
     _write(folder, "tensors", _tensors(), 'title = "Products of matrices"')
     _pipeline(folder / "chain")
+    for version, factor in (("1", 2.0), ("2", 3.0)):
+        _version(folder / "twins" / version, factor)
     return sorted(path.name for path in folder.iterdir())
 
 
@@ -281,13 +283,21 @@ def _tensors() -> onnx.ModelProto:
 def _pipeline(folder: Path) -> None:
     version = folder / "1"
     version.mkdir(parents=True)
-    for name, factor in (("first", 2), ("second", 10)):
-        model = _model(
-            [node("Mul", ["x", "factor"], ["y"])],
-            [value("x", FLOAT, ["n", 3])],
-            [value("y", FLOAT, ["n", 3])],
-            {"factor": np.float32(factor)},
-        )
-        onnx.save(model, version / f"{name}.onnx")
+    for name, factor in (("first", 2.0), ("second", 10.0)):
+        onnx.save(_times(factor), version / f"{name}.onnx")
     (version / "pipeline.toml").write_text(PIPELINE)
     (folder / "model.toml").write_text('title = "Two steps"')
+
+
+def _version(folder: Path, factor: float) -> None:
+    folder.mkdir(parents=True)
+    onnx.save(_times(factor), folder / "model.onnx")
+
+
+def _times(factor: float) -> onnx.ModelProto:
+    return _model(
+        [node("Mul", ["x", "factor"], ["y"])],
+        [value("x", FLOAT, ["n", 3])],
+        [value("y", FLOAT, ["n", 3])],
+        {"factor": np.float32(factor)},
+    )

@@ -138,6 +138,22 @@ def test_a_pipeline_is_used_like_a_model(page: Any, kinds: Served) -> None:
     expect(page.locator("pre").first).to_contain_text("20")
 
 
+def test_two_versions_are_compared_on_the_same_input(page: Any, kinds: Served) -> None:
+    page.goto(f"{kinds.url}/apps/twins/compare")
+    page.get_by_role("button", name="Run", exact=True).click()
+    difference = page.get_by_test_id("difference")
+    expect(difference).to_contain_text("the answers differ")
+    expect(difference).to_contain_text("prediction.0: 2 → 3")
+    page.get_by_label("Version", exact=True).select_option("2")
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(difference).to_contain_text("the same answer")
+
+
+def test_a_model_with_one_version_has_nothing_to_compare(page: Any, kinds: Served) -> None:
+    page.goto(f"{kinds.url}/apps/price/compare")
+    expect(page.get_by_text("only one version")).to_be_visible()
+
+
 @pytest.mark.parametrize("model", ["price", "mood", "tensors", "chain", "forecast", "embedding"])
 def test_the_code_that_is_shown_gives_the_answer_that_is_shown(
     page: Any, kinds: Served, model: str, tmp_path: Path

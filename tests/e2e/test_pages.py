@@ -29,6 +29,8 @@ PAGES = {
     "linear": "/apps/linear",
     "batch": "/apps/breast-cancer/batch",
     "about": "/apps/digits/about",
+    "compare": "/apps/digits/compare",
+    "sign-in": "/sign-in",
 }
 
 

@@ -97,6 +97,13 @@ export const en = {
     rowError: "Rows {{from}} to {{to}}: {{message}}",
     notTabular: "This model takes no table, so that there is no file of many rows for it.",
   },
+  compare: {
+    version: "Version",
+    with: "compared with",
+    one: "There is only one version of this model that is served.",
+    same: "the same answer",
+    differ: "the answers differ",
+  },
   about: {
     runtime: "Runtime",
     digest: "Digest",
@@ -220,6 +227,13 @@ export const zh: typeof en = {
     noHeader: "表头缺少：{{names}}",
     rowError: "第 {{from}} 至 {{to}} 行：{{message}}",
     notTabular: "该模型不接受表格，因此没有批量文件。",
+  },
+  compare: {
+    version: "版本",
+    with: "对比版本",
+    one: "该模型只有一个版本在提供服务。",
+    same: "结果相同",
+    differ: "结果不同",
   },
   about: {
     runtime: "运行时",

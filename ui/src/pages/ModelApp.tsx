@@ -14,8 +14,9 @@ import { Trouble } from "./Trouble";
 import { TryIt } from "./TryIt";
 
 const Batch = lazy(() => import("./Batch"));
+const Compare = lazy(() => import("./Compare"));
 
-const VIEWS = ["one", "batch", "about"] as const;
+const VIEWS = ["one", "batch", "compare", "about"] as const;
 
 /** A model's page: try it, many rows, what it is. */
 export default function ModelApp() {
@@ -73,6 +74,11 @@ function Named({ name, view }: { name: string; view: string }) {
           <Tabs.Panel value="batch">
             <Suspense fallback={<Skeleton h={300} />}>
               <Batch model={model} />
+            </Suspense>
+          </Tabs.Panel>
+          <Tabs.Panel value="compare">
+            <Suspense fallback={<Skeleton h={300} />}>
+              <Compare model={model} />
             </Suspense>
           </Tabs.Panel>
           <Tabs.Panel value="about">

@@ -2,8 +2,6 @@ import {
   Alert,
   Button,
   Chip,
-  CopyButton,
-  FileButton,
   Group,
   Loader,
   Paper,
@@ -14,16 +12,18 @@ import {
   Text,
   Title,
 } from "@mantine/core";
-import { IconDownload, IconPlayerPlay, IconX } from "@tabler/icons-react";
+import { IconPlayerPlay, IconX } from "@tabler/icons-react";
 import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { AnswerView } from "../answers/AnswerView";
 import { JsonView } from "../answers/JsonView";
 import * as api from "../api/client";
 import type { FieldInfo, Json, ModelInfo, Row } from "../api/types";
-import { controlFor, isCanvas } from "../inputs";
-import { save } from "../save";
-import { asRow, fromFragment, toFragment } from "../share";
+import { isCanvas } from "../inputs";
+import { fromFragment } from "../share";
+import { Fields, MayBeEmpty } from "./Fields";
+import { isMissing, rowsOf, whole } from "./rows";
+import { Share } from "./Share";
 import { Trouble } from "./Trouble";
 import classes from "./TryIt.module.css";
 
@@ -219,51 +219,6 @@ export function TryIt({ model }: { model: ModelInfo }) {
   );
 }
 
-/** Which values need not be given, said once for all of them. */
-function MayBeEmpty({ fields }: { fields: FieldInfo[] }) {
-  const { t } = useTranslation();
-  const names = fields.filter((field) => field.nullable).map((field) => field.name);
-  if (names.length === 0) return null;
-  return (
-    <Text size="sm" c="dimmed">
-      {names.length === fields.length
-        ? t("app.anyEmpty")
-        : t("app.someEmpty", { names: names.join(", ") })}
-    </Text>
-  );
-}
-
-function Fields(props: {
-  model: ModelInfo;
-  row: Row;
-  example: Row | undefined;
-  wrong: string;
-  failure: Error | undefined;
-  onChange: (field: FieldInfo, value: Json | undefined) => void;
-}) {
-  const { model, row, example, wrong, failure, onChange } = props;
-  // Many single values are read across, a few or large ones from top to bottom.
-  const isMany = model.fields.length > 6 && model.fields.every((field) => !field.shape.length);
-  return (
-    <SimpleGrid cols={isMany ? { base: 1, xs: 2, xl: 3 } : 1} spacing={isMany ? "sm" : "md"}>
-      {model.fields.map((field) => {
-        const Control = controlFor(field);
-        return (
-          <Suspense key={field.name} fallback={<Skeleton h={62} />}>
-            <Control
-              field={field}
-              value={row[field.name]}
-              onChange={(value) => onChange(field, value)}
-              error={field.name === wrong ? failure?.message : undefined}
-              example={example?.[field.name]}
-            />
-          </Suspense>
-        );
-      })}
-    </SimpleGrid>
-  );
-}
-
 function AnswerPane(props: {
   model: ModelInfo;
   outcome: Outcome;
@@ -318,101 +273,6 @@ function Nothing() {
       </Text>
     </Stack>
   );
-}
-
-function Share(props: { model: ModelInfo; row: Row; onOpen: (row: Row) => void }) {
-  const { model, row, onOpen } = props;
-  const { t } = useTranslation();
-  const [link, setLink] = useState<string | null>();
-  const [isBad, setIsBad] = useState(false);
-  useEffect(() => {
-    let isOwn = true;
-    void toFragment(row).then((fragment) => {
-      if (!isOwn) return;
-      const bare = location.pathname + location.search;
-      history.replaceState(history.state, "", bare + (fragment ?? ""));
-      setLink(fragment && location.href);
-    });
-    return () => {
-      isOwn = false;
-    };
-  }, [row]);
-  if (link)
-    return (
-      <CopyButton value={link}>
-        {({ copied, copy }) => (
-          <Button variant="subtle" size="compact-sm" onClick={copy} data-testid="share">
-            {t(copied ? "app.shared" : "app.share")}
-          </Button>
-        )}
-      </CopyButton>
-    );
-  if (link === undefined) return null;
-  return (
-    <Stack gap={4}>
-      <Text size="xs" c="dimmed">
-        {t("app.tooLong")}
-      </Text>
-      <Group gap="xs">
-        <Button
-          variant="default"
-          size="compact-sm"
-          leftSection={<IconDownload size={14} />}
-          onClick={() => save(`${model.name}-input.json`, JSON.stringify(row), "application/json")}
-        >
-          {t("app.download")}
-        </Button>
-        <FileButton
-          accept="application/json,.json"
-          onChange={async (file) => {
-            const read = file && asRow(await parsed(file));
-            setIsBad(!read);
-            if (read) onOpen(read);
-          }}
-        >
-          {(button) => (
-            <Button variant="subtle" size="compact-sm" {...button}>
-              {t("app.openFile")}
-            </Button>
-          )}
-        </FileButton>
-      </Group>
-      {isBad && (
-        <Text size="xs" c="red" role="alert">
-          {t("app.badFile")}
-        </Text>
-      )}
-    </Stack>
-  );
-}
-
-async function parsed(file: File): Promise<unknown> {
-  try {
-    return JSON.parse(await file.text());
-  } catch {
-    return null;
-  }
-}
-
-/** The examples that can be filled into the form: one row each, by the fields' names. */
-function rowsOf(model: ModelInfo): Row[] {
-  const given = model.examples.length ? model.examples : [model.example];
-  const names = new Set(model.fields.map((field) => field.name));
-  return given.map(asRow).filter((row) => row !== null && fits(row, names)) as Row[];
-}
-
-function fits(row: Row, names: Set<string>): boolean {
-  return Object.keys(row).every((name) => names.has(name));
-}
-
-function isMissing(field: FieldInfo, row: Row): boolean {
-  return row[field.name] === undefined && !field.nullable;
-}
-
-/** With null for what may be missing and is. */
-function whole(model: ModelInfo, row: Row): Row {
-  const empty = model.fields.filter((field) => field.nullable && row[field.name] === undefined);
-  return { ...row, ...Object.fromEntries(empty.map((field) => [field.name, null])) };
 }
 
 /** What the code shows: the input as it is, with the example where nothing is given yet. */

@@ -1,0 +1,177 @@
+import {
+  Alert,
+  Badge,
+  Button,
+  Group,
+  NativeSelect,
+  Paper,
+  SimpleGrid,
+  Stack,
+  Text,
+} from "@mantine/core";
+import { IconPlayerPlay } from "@tabler/icons-react";
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import { AnswerView } from "../answers/AnswerView";
+import * as api from "../api/client";
+import type { Json, Listed, ModelInfo, Row } from "../api/types";
+import { useLoaded } from "../useLoaded";
+import { Fields } from "./Fields";
+import { isMissing, rowsOf, whole } from "./rows";
+import { Trouble } from "./Trouble";
+
+type Side = { version: string; got?: api.Prediction; error?: Error };
+
+/** Two versions on the same input, with what differs between their answers. */
+export default function Compare({ model }: { model: ModelInfo }) {
+  const { t } = useTranslation();
+  const listed = useLoaded("models", api.models);
+  const versions = listed.value?.filter((each) => each.name === model.name && works(each)) ?? [];
+  const examples = rowsOf(model);
+  const [row, setRow] = useState<Row>(examples[0] ?? {});
+  const [chosen, setChosen] = useState<[string | undefined, string | undefined]>([
+    undefined,
+    undefined,
+  ]);
+  const [asked, setAsked] = useState<Row>();
+  const [sides, setSides] = useState<Side[]>([]);
+  const [isBusy, setIsBusy] = useState(false);
+  if (listed.error) return <Trouble error={listed.error} retry={listed.reload} />;
+  if (!listed.value) return null;
+  const latest = [...versions].sort((a, b) => Number(b.version) - Number(a.version));
+  const pair = [chosen[0] ?? latest[1]?.version, chosen[1] ?? latest[0]?.version];
+  if (!pair[0] || !pair[1]) return <Alert color="gray">{t("compare.one")}</Alert>;
+  const isWhole = model.fields.every((field) => !isMissing(field, row));
+
+  async function run() {
+    setIsBusy(true);
+    const request = whole(model, row);
+    setSides(
+      await Promise.all(
+        pair.map(async (version = ""): Promise<Side> => {
+          try {
+            return { version, got: await api.predict(model.name, request, { version }) };
+          } catch (error) {
+            return { version, error: error as Error };
+          }
+        }),
+      ),
+    );
+    setAsked(row);
+    setIsBusy(false);
+  }
+
+  return (
+    <Stack gap="lg">
+      <Paper withBorder p="lg">
+        <Stack gap="md">
+          <Group>
+            {([0, 1] as const).map((side) => (
+              <NativeSelect
+                key={side}
+                label={t(side ? "compare.with" : "compare.version")}
+                value={pair[side] ?? ""}
+                data={latest.map((each) => ({ value: each.version, label: label(each) }))}
+                onChange={(event) => {
+                  const next: [string | undefined, string | undefined] = [pair[0], pair[1]];
+                  next[side] = event.currentTarget.value;
+                  setChosen(next);
+                }}
+              />
+            ))}
+          </Group>
+          <Fields
+            model={model}
+            row={row}
+            example={examples[0]}
+            wrong=""
+            failure={undefined}
+            onChange={(field, value) =>
+              setRow(({ [field.name]: _, ...rest }) =>
+                value === undefined ? rest : { ...rest, [field.name]: value },
+              )
+            }
+          />
+          <Group>
+            <Button
+              leftSection={<IconPlayerPlay size={16} />}
+              loading={isBusy}
+              disabled={!isWhole}
+              onClick={run}
+            >
+              {t("app.run")}
+            </Button>
+          </Group>
+        </Stack>
+      </Paper>
+      <div aria-live="polite">{asked && <Both model={model} row={asked} sides={sides} />}</div>
+    </Stack>
+  );
+}
+
+function Both({ model, row, sides }: { model: ModelInfo; row: Row; sides: Side[] }) {
+  const { t } = useTranslation();
+  const [one, other] = sides.map((side) => side.got?.answer);
+  const differing = one && other ? differences(one, other) : [];
+  return (
+    <Stack gap="md">
+      {one && other && (
+        <Group gap="xs" data-testid="difference">
+          <Badge color={differing.length ? "orange.9" : "teal.9"} tt="none">
+            {t(differing.length ? "compare.differ" : "compare.same")}
+          </Badge>
+          {differing.map(({ path, change }) => (
+            <Text key={path} size="sm" ff="monospace">
+              {path}: {change}
+            </Text>
+          ))}
+        </Group>
+      )}
+      <SimpleGrid cols={{ base: 1, md: 2 }}>
+        {sides.map((side) => (
+          <Paper key={side.version} withBorder p="lg" component="section">
+            <Text size="sm" c="dimmed" mb="sm">
+              {t("home.version", { version: side.version })}
+            </Text>
+            {side.error && <Trouble error={side.error} />}
+            {side.got && <AnswerView model={model} request={row} answer={side.got.answer} />}
+          </Paper>
+        ))}
+      </SimpleGrid>
+    </Stack>
+  );
+}
+
+const MOST = 6;
+
+/** The places in which two answers differ, and from what to what; the first few of them. */
+export function differences(one: Json, other: Json, path = ""): { path: string; change: string }[] {
+  if (isNested(one) && isNested(other)) {
+    const keys = new Set([...Object.keys(one), ...Object.keys(other)]);
+    return [...keys]
+      .flatMap((key) =>
+        differences(one[key] ?? null, other[key] ?? null, path ? `${path}.${key}` : key),
+      )
+      .slice(0, MOST);
+  }
+  if (JSON.stringify(one) === JSON.stringify(other)) return [];
+  return [{ path, change: `${short(one)} → ${short(other)}` }];
+}
+
+function isNested(value: Json): value is { [key: string]: Json } {
+  return typeof value === "object" && value !== null;
+}
+
+function short(value: Json): string {
+  if (typeof value === "number") return String(Number(value.toPrecision(6)));
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  return text.length > 40 ? `${text.slice(0, 40)}…` : text;
+}
+
+function works(model: Listed): boolean {
+  return !["FAILED", "UNLOADED"].includes(model.state);
+}
+
+function label(model: Listed): string {
+  return [model.version, ...model.aliases].join(" · ");
+}

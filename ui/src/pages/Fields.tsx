@@ -1,0 +1,51 @@
+import { SimpleGrid, Skeleton, Text } from "@mantine/core";
+import { Suspense } from "react";
+import { useTranslation } from "react-i18next";
+import type { FieldInfo, Json, ModelInfo, Row } from "../api/types";
+import { controlFor } from "../inputs";
+
+/** Which values need not be given, said once for all of them. */
+export function MayBeEmpty({ fields }: { fields: FieldInfo[] }) {
+  const { t } = useTranslation();
+  const names = fields.filter((field) => field.nullable).map((field) => field.name);
+  if (names.length === 0) return null;
+  return (
+    <Text size="sm" c="dimmed">
+      {names.length === fields.length
+        ? t("app.anyEmpty")
+        : t("app.someEmpty", { names: names.join(", ") })}
+    </Text>
+  );
+}
+
+/** A control for each field. */
+export function Fields(props: {
+  model: ModelInfo;
+  row: Row;
+  example: Row | undefined;
+  wrong: string;
+  failure: Error | undefined;
+  onChange: (field: FieldInfo, value: Json | undefined) => void;
+}) {
+  const { model, row, example, wrong, failure, onChange } = props;
+  // Many single values are read across, a few or large ones from top to bottom.
+  const isMany = model.fields.length > 6 && model.fields.every((field) => !field.shape.length);
+  return (
+    <SimpleGrid cols={isMany ? { base: 1, xs: 2, xl: 3 } : 1} spacing={isMany ? "sm" : "md"}>
+      {model.fields.map((field) => {
+        const Control = controlFor(field);
+        return (
+          <Suspense key={field.name} fallback={<Skeleton h={62} />}>
+            <Control
+              field={field}
+              value={row[field.name]}
+              onChange={(value) => onChange(field, value)}
+              error={field.name === wrong ? failure?.message : undefined}
+              example={example?.[field.name]}
+            />
+          </Suspense>
+        );
+      })}
+    </SimpleGrid>
+  );
+}
