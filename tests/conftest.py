@@ -48,6 +48,7 @@ NEEDS = {
     "conformance/test_triton_client.py": "tritonclient",
     "conformance/test_triton_repository.py": "tritonclient",
     "examples/test_views.py": "django",
+    "e2e": "playwright",
 }
 """Modules of tests that are about a library, which the core does without."""
 

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright import sync_api
 
 from tests.app.servers import Served, serving
 from tests.e2e.kinds import write_kinds
 
-playwright = pytest.importorskip("playwright.sync_api", reason="the browser's driver is missing")
 CHROMIUM = shutil.which("chromium")
 ROOT = Path(__file__).parents[2]
 BUILT = ROOT / "src/modelport/http/static/app/index.html"
@@ -52,11 +52,11 @@ def kinds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[playwright.Browser]:
+def browser() -> Iterator[sync_api.Browser]:
     """Debian's Chromium, without a window."""
     if CHROMIUM is None:
         pytest.skip("there is no Chromium: apt-get install chromium")
-    with playwright.sync_playwright() as started:
+    with sync_api.sync_playwright() as started:
         # Root, as a container has it, needs no sandbox: the pages are this server's own.
         browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser
@@ -64,7 +64,7 @@ def browser() -> Iterator[playwright.Browser]:
 
 
 @pytest.fixture
-def context(browser: playwright.Browser) -> Iterator[playwright.BrowserContext]:
+def context(browser: sync_api.Browser) -> Iterator[sync_api.BrowserContext]:
     """A browser that has been nowhere yet, in English."""
     context = browser.new_context(locale="en-US", viewport={"width": 1280, "height": 900})
     context.set_default_timeout(10_000)
@@ -79,19 +79,17 @@ def expected_errors() -> list[str]:
 
 
 @pytest.fixture
-def page(
-    context: playwright.BrowserContext, expected_errors: list[str]
-) -> Iterator[playwright.Page]:
+def page(context: sync_api.BrowserContext, expected_errors: list[str]) -> Iterator[sync_api.Page]:
     """An empty page, watched."""
     page = context.new_page()
     errors: list[str] = []
     strangers: list[str] = []
 
-    def log(message: playwright.ConsoleMessage) -> None:
+    def log(message: sync_api.ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
             errors.append(message.text)
 
-    def asked(request: playwright.Request) -> None:
+    def asked(request: sync_api.Request) -> None:
         if not request.url.startswith(("http://127.0.0.1:", "data:", "blob:")):
             strangers.append(request.url)
 

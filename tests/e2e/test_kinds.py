@@ -14,18 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
+from playwright import sync_api
 
 from tests.app.servers import Served
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="the browser's driver is missing")
-image = pytest.importorskip("PIL.Image")
 expect = sync_api.expect
 pytestmark = pytest.mark.e2e
 
 
 def picture(path: Path, left: str, right: str) -> Path:
-    made = image.new("RGB", (120, 80), left)
-    made.paste(image.new("RGB", (60, 80), right), (60, 0))
+    made = Image.new("RGB", (120, 80), left)
+    made.paste(Image.new("RGB", (60, 80), right), (60, 0))
     made.save(path)
     return path
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from playwright import sync_api
 
 from tests.app.servers import Served, serving
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="the browser's driver is missing")
 expect = sync_api.expect
 pytestmark = pytest.mark.e2e
 

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
+from playwright import sync_api
 
 from tests.app.servers import Served, eventually, serving
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="the browser's driver is missing")
-image = pytest.importorskip("PIL.Image")
 expect = sync_api.expect
 pytestmark = pytest.mark.e2e
 
@@ -63,7 +63,7 @@ def test_an_input_that_is_too_long_for_a_link_is_a_file(
     page: sync_api.Page, kinds: Served, tmp_path: Path
 ) -> None:
     picture = tmp_path / "noise.png"
-    image.frombytes("RGB", (128, 128), os.urandom(128 * 128 * 3)).save(picture)
+    Image.frombytes("RGB", (128, 128), os.urandom(128 * 128 * 3)).save(picture)
     page.goto(f"{kinds.url}/apps/colours")
     page.locator("input[type=file]").first.set_input_files(picture)
     page.get_by_role("button", name="Run", exact=True).click()

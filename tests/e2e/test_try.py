@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
+from playwright import sync_api
 
 from tests.app.servers import Served
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="the browser's driver is missing")
 expect = sync_api.expect
 pytestmark = pytest.mark.e2e
 
