@@ -94,7 +94,8 @@ def _banner(serving: Serving, usable: list[Any], failed: list[Any], link: str | 
     for status in failed:
         shown.print(f"  [red]✗[/] [bold]{status.name}[/]  ", end="")
         shown.print(status.reason, markup=False)
-    shown.print(f"\n  documentation  {serving.url}/docs")
+    shown.print(f"\n  in a browser   {serving.url}/")
+    shown.print(f"  documentation  {serving.url}/docs")
     shown.print(f"  metrics        {serving.url}/metrics")
     if link is not None:
         shown.print(f"  sign in        {link}  (once, within 15 minutes)", markup=False)
