@@ -185,9 +185,9 @@ def test_over_tls_of_its_own_the_cookie_is_sent_over_tls_only(server: Served) ->
         server.gate.resolve(head)
 
         async def asked() -> Any:
-            return await head.handler(json.dumps({"key": INFER}).encode())  # type: ignore
+            return await head.handler(json.dumps({"key": INFER}).encode())  # type: ignore[misc, operator]  # it is a coroutine here
 
-        return asyncio.run(asked())[0]  # type: ignore[no-any-return]
+        return asyncio.run(asked())[0]  # type: ignore[no-any-return]  # a reply
 
     assert b"set-cookie: __Host-modelport-session=" in answer(tls=True)
     assert b"; Secure\r\n" in answer(tls=True)
