@@ -1,13 +1,8 @@
-import { Button, Center, FileButton, Group, Text } from "@mantine/core";
-import {
-  IconMicrophone,
-  IconPlayerStopFilled,
-  IconSparkles,
-  IconUpload,
-  IconX,
-} from "@tabler/icons-react";
+import { Button, Center, Group, Text } from "@mantine/core";
+import { IconMicrophone, IconPlayerStopFilled } from "@tabler/icons-react";
 import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
+import { ActionButton, ExampleButton, RemoveButton, UploadButton } from "./Actions";
 import type { ControlProps } from "./control";
 import { Frame } from "./Frame";
 import { base64Of, MOST_BYTES, toBase64 } from "./files";
@@ -93,7 +88,6 @@ export function AudioControl({ field, value, onChange, error, example }: Control
   const latest = useLatest(onChange);
   const shown = problem ? t(problem, { size: MOST_BYTES / 1024 / 1024 }) : error;
   const ids = useIds(field.description, shown);
-  const reset = useRef<() => void>(null);
   const base64 = base64Of(value);
   const sample = base64Of(example);
   const url = useObjectUrl(base64, "audio/wav");
@@ -134,14 +128,12 @@ export function AudioControl({ field, value, onChange, error, example }: Control
       <Group gap="xs">
         {hasRecorder() &&
           (recorder.seconds === null ? (
-            <Button
-              size="compact-sm"
-              variant="default"
+            <ActionButton
               leftSection={<IconMicrophone size={16} aria-hidden />}
               onClick={recorder.start}
             >
               {t("inputs.audio.record")}
-            </Button>
+            </ActionButton>
           ) : (
             <Button
               size="compact-sm"
@@ -152,48 +144,20 @@ export function AudioControl({ field, value, onChange, error, example }: Control
               {t("inputs.audio.stop", { seconds: recorder.seconds })}
             </Button>
           ))}
-        <FileButton
+        <UploadButton
           accept="audio/*"
-          resetRef={reset}
-          onChange={(file) => {
-            reset.current?.();
-            if (file) void take(file);
-          }}
-        >
-          {(props) => (
-            <Button
-              {...props}
-              size="compact-sm"
-              variant="default"
-              leftSection={<IconUpload size={16} aria-hidden />}
-              aria-describedby={ids.describedBy}
-            >
-              {t("inputs.audio.upload")}
-            </Button>
-          )}
-        </FileButton>
-        {sample !== null && (
-          <Button
-            size="compact-sm"
-            variant="default"
-            leftSection={<IconSparkles size={16} aria-hidden />}
-            onClick={() => onChange(sample)}
-          >
-            {t("inputs.useExample")}
-          </Button>
-        )}
-        <Button
-          size="compact-sm"
-          variant="default"
-          leftSection={<IconX size={16} aria-hidden />}
+          label={t("inputs.audio.upload")}
+          onPick={(file) => void take(file)}
+          describedBy={ids.describedBy}
+        />
+        {sample !== null && <ExampleButton onClick={() => onChange(sample)} />}
+        <RemoveButton
           disabled={base64 === null}
           onClick={() => {
             setProblem(null);
             onChange(undefined);
           }}
-        >
-          {t("inputs.remove")}
-        </Button>
+        />
       </Group>
     </Frame>
   );

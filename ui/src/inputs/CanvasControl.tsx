@@ -1,5 +1,5 @@
-import { Box, Button, FileButton, Group, Text, VisuallyHidden } from "@mantine/core";
-import { IconArrowBackUp, IconBrush, IconEraser, IconTrash, IconUpload } from "@tabler/icons-react";
+import { Box, Group, Text, VisuallyHidden } from "@mantine/core";
+import { IconArrowBackUp, IconBrush, IconEraser, IconTrash } from "@tabler/icons-react";
 import {
   type KeyboardEvent,
   type PointerEvent as ReactPointerEvent,
@@ -11,6 +11,7 @@ import {
 } from "react";
 import { useTranslation } from "react-i18next";
 import type { Json } from "../api/types";
+import { ActionButton, UploadButton } from "./Actions";
 import type { ControlProps } from "./control";
 import { Frame } from "./Frame";
 import { isPicture, MOST_BYTES } from "./files";
@@ -170,27 +171,22 @@ export function CanvasControl({ field, value, onChange, error }: ControlProps) {
         isInvalid={Boolean(shown)}
       />
       <Group gap="xs">
-        <Button
-          size="compact-sm"
+        <ActionButton
           variant={isErasing ? "filled" : "default"}
           aria-pressed={isErasing}
           leftSection={<IconEraser size={16} aria-hidden />}
           onClick={() => setErasing(!isErasing)}
         >
           {t("inputs.canvas.eraser")}
-        </Button>
-        <Button
-          size="compact-sm"
-          variant="default"
+        </ActionButton>
+        <ActionButton
           leftSection={<IconArrowBackUp size={16} aria-hidden />}
           disabled={!sheet.canUndo}
           onClick={sheet.undo}
         >
           {t("inputs.canvas.undo")}
-        </Button>
-        <Button
-          size="compact-sm"
-          variant="default"
+        </ActionButton>
+        <ActionButton
           leftSection={<IconTrash size={16} aria-hidden />}
           disabled={value === undefined}
           onClick={() => {
@@ -200,35 +196,14 @@ export function CanvasControl({ field, value, onChange, error }: ControlProps) {
           }}
         >
           {t("inputs.canvas.clear")}
-        </Button>
-        <FilePicker onPick={(file) => void upload(file)} label={t("inputs.canvas.upload")} />
+        </ActionButton>
+        <UploadButton
+          accept="image/*"
+          label={t("inputs.canvas.upload")}
+          onPick={(file) => void upload(file)}
+        />
       </Group>
     </Frame>
-  );
-}
-
-function FilePicker({ onPick, label }: { onPick: (file: File) => void; label: string }) {
-  const reset = useRef<() => void>(null);
-  return (
-    <FileButton
-      accept="image/*"
-      resetRef={reset}
-      onChange={(file) => {
-        reset.current?.();
-        if (file) onPick(file);
-      }}
-    >
-      {(props) => (
-        <Button
-          {...props}
-          size="compact-sm"
-          variant="default"
-          leftSection={<IconUpload size={16} aria-hidden />}
-        >
-          {label}
-        </Button>
-      )}
-    </FileButton>
   );
 }
 

@@ -1,7 +1,8 @@
-import { Button, Group, Text } from "@mantine/core";
-import { IconCamera, IconPhoto, IconSparkles, IconX } from "@tabler/icons-react";
+import { Group, Text } from "@mantine/core";
+import { IconCamera, IconPhoto } from "@tabler/icons-react";
 import { type DragEvent, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
+import { ActionButton, ExampleButton, RemoveButton } from "./Actions";
 import { CameraModal } from "./Camera";
 import type { ControlProps } from "./control";
 import { Frame } from "./Frame";
@@ -93,37 +94,21 @@ export function ImageControl({ field, value, onChange, error, example }: Control
       </div>
       <Group gap="xs">
         {hasMedia() && (
-          <Button
-            size="compact-sm"
-            variant="default"
+          <ActionButton
             leftSection={<IconCamera size={16} aria-hidden />}
             onClick={() => setCamera(true)}
           >
             {t("inputs.image.camera")}
-          </Button>
+          </ActionButton>
         )}
-        {sample !== null && (
-          <Button
-            size="compact-sm"
-            variant="default"
-            leftSection={<IconSparkles size={16} aria-hidden />}
-            onClick={() => onChange(sample)}
-          >
-            {t("inputs.useExample")}
-          </Button>
-        )}
-        <Button
-          size="compact-sm"
-          variant="default"
-          leftSection={<IconX size={16} aria-hidden />}
+        {sample !== null && <ExampleButton onClick={() => onChange(sample)} />}
+        <RemoveButton
           disabled={base64 === null}
           onClick={() => {
             setProblem(null);
             onChange(undefined);
           }}
-        >
-          {t("inputs.remove")}
-        </Button>
+        />
       </Group>
       <CameraModal
         opened={isCamera}

@@ -2,8 +2,6 @@ import {
   ActionIcon,
   Alert,
   Box,
-  Button,
-  FileButton,
   Group,
   List,
   Stack,
@@ -11,10 +9,11 @@ import {
   Text,
   VisuallyHidden,
 } from "@mantine/core";
-import { IconPlus, IconTrash, IconUpload, IconX } from "@tabler/icons-react";
+import { IconPlus, IconTrash, IconX } from "@tabler/icons-react";
 import { type KeyboardEvent, memo, useCallback, useId, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { FieldInfo, Json, Row } from "../api/types";
+import { ActionButton, UploadButton } from "./Actions";
 import { checkField, isNumeric, problemText } from "./check";
 import { MOST_BYTES } from "./files";
 import { useDraft, useLatest, usePaste } from "./hooks";
@@ -36,7 +35,6 @@ export function TableControl({ fields, rows, onChange, errors }: TableControlPro
   const { t } = useTranslation();
   const id = useId();
   const root = useRef<HTMLDivElement>(null);
-  const reset = useRef<() => void>(null);
   const [notes, setNotes] = useState<string[]>([]);
   const latest = useLatest({ rows, onChange });
   const edited = rows.slice(0, MOST_ROWS);
@@ -98,37 +96,19 @@ export function TableControl({ fields, rows, onChange, errors }: TableControlPro
   return (
     <Stack gap="xs" ref={root}>
       <Group gap="xs">
-        <Button
-          size="compact-sm"
-          variant="default"
+        <ActionButton
           leftSection={<IconPlus size={16} aria-hidden />}
           disabled={rows.length >= MOST_ROWS}
           onClick={() => onChange([...rows, {}])}
         >
           {t("inputs.table.add")}
-        </Button>
-        <FileButton
+        </ActionButton>
+        <UploadButton
           accept=".csv,.tsv,.txt,text/csv,text/tab-separated-values"
-          resetRef={reset}
-          onChange={(file) => {
-            reset.current?.();
-            if (file) void upload(file);
-          }}
-        >
-          {(props) => (
-            <Button
-              {...props}
-              size="compact-sm"
-              variant="default"
-              leftSection={<IconUpload size={16} aria-hidden />}
-            >
-              {t("inputs.table.upload")}
-            </Button>
-          )}
-        </FileButton>
-        <Button
-          size="compact-sm"
-          variant="default"
+          label={t("inputs.table.upload")}
+          onPick={(file) => void upload(file)}
+        />
+        <ActionButton
           leftSection={<IconTrash size={16} aria-hidden />}
           disabled={rows.length === 0}
           onClick={() => {
@@ -137,7 +117,7 @@ export function TableControl({ fields, rows, onChange, errors }: TableControlPro
           }}
         >
           {t("inputs.table.clear")}
-        </Button>
+        </ActionButton>
         <Text size="sm" c="dimmed" aria-live="polite">
           {t("inputs.table.rows", { count: rows.length })}
         </Text>

@@ -1,8 +1,9 @@
-import { Button, FileButton, Group, Paper, SimpleGrid, Stack, Text, Textarea } from "@mantine/core";
-import { IconGridDots, IconSparkles, IconUpload, IconX } from "@tabler/icons-react";
-import { useMemo, useRef } from "react";
+import { Group, Paper, SimpleGrid, Stack, Text, Textarea } from "@mantine/core";
+import { IconGridDots } from "@tabler/icons-react";
+import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import type { FieldInfo, Json } from "../api/types";
+import { ActionButton, ExampleButton, RemoveButton, UploadButton } from "./Actions";
 import {
   checkField,
   countOf,
@@ -59,7 +60,6 @@ export function TensorControl({ field, value, onChange, error, example }: Contro
   const latest = useLatest(onChange);
   const [draft, setDraft] = useDraft<string>(value);
   const [failed, setFailed] = useProblem(value);
-  const reset = useRef<() => void>(null);
   const text = useMemo(() => (value === undefined ? "" : textOf(value)), [value]);
   const problem = useMemo(() => {
     if (value === undefined) return null;
@@ -113,56 +113,26 @@ export function TensorControl({ field, value, onChange, error, example }: Contro
         />
       )}
       <Group gap="xs">
-        {example !== undefined && (
-          <Button
-            size="compact-sm"
-            variant="default"
-            leftSection={<IconSparkles size={16} aria-hidden />}
-            onClick={() => onChange(example)}
-          >
-            {t("inputs.useExample")}
-          </Button>
-        )}
-        <Button
-          size="compact-sm"
-          variant="default"
+        {example !== undefined && <ExampleButton onClick={() => onChange(example)} />}
+        <ActionButton
           leftSection={<IconGridDots size={16} aria-hidden />}
           disabled={countOf(field.shape) > MOST_ZEROS}
           onClick={() => onChange(zeros(field.shape, field.datatype))}
         >
           {t(isNumeric(field.datatype) ? "inputs.tensor.zeros" : "inputs.tensor.blank")}
-        </Button>
-        <FileButton
+        </ActionButton>
+        <UploadButton
           accept="application/json,.json"
-          resetRef={reset}
-          onChange={(file) => {
-            reset.current?.();
-            if (file) void upload(file);
-          }}
-        >
-          {(props) => (
-            <Button
-              {...props}
-              size="compact-sm"
-              variant="default"
-              leftSection={<IconUpload size={16} aria-hidden />}
-            >
-              {t("inputs.tensor.upload")}
-            </Button>
-          )}
-        </FileButton>
-        <Button
-          size="compact-sm"
-          variant="default"
-          leftSection={<IconX size={16} aria-hidden />}
+          label={t("inputs.tensor.upload")}
+          onPick={(file) => void upload(file)}
+        />
+        <RemoveButton
           disabled={value === undefined}
           onClick={() => {
             setFailed(null);
             onChange(undefined);
           }}
-        >
-          {t("inputs.remove")}
-        </Button>
+        />
       </Group>
     </Stack>
   );
