@@ -10,8 +10,9 @@ from typing import Any, Protocol, TypeAlias
 
 from benchmarks.simulation.machine import Machine
 from modelport.core.errors import Overloaded
-from modelport.engine.batcher import Batcher, BatchRun, Limits
+from modelport.engine.batcher import Batcher, BatchRun
 from modelport.engine.cost import CostModel
+from modelport.engine.limits import Limits
 from modelport.engine.queue import Job
 
 __all__ = ["Additive", "Fixed", "Late", "Make", "Policy", "additive", "fixed", "ours", "unbatched"]

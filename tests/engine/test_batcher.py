@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelport.core.errors import DeadlineExceeded, Overloaded
-from modelport.engine.batcher import Batcher, BatchRun, Limits
+from modelport.engine.batcher import Batcher, BatchRun
 from modelport.engine.cost import CostModel
+from modelport.engine.limits import Limits
 from modelport.engine.queue import Job
 
 SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)

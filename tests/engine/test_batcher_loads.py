@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from modelport.core.errors import Overloaded
-from modelport.engine.batcher import Batcher, BatchRun, Limits
+from modelport.engine.batcher import Batcher, BatchRun
 from modelport.engine.cost import CostModel
+from modelport.engine.limits import Limits
 from modelport.engine.queue import Job
 
 Machine = Callable[[int, int, float], float]

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelport.core.errors import DeadlineExceeded, Overloaded
-from modelport.engine.batcher import Batcher, BatchRun, Limits
+from modelport.engine.batcher import Batcher, BatchRun
 from modelport.engine.cost import CostModel
+from modelport.engine.limits import Limits
 from modelport.engine.queue import Job
 
 MACHINES: dict[str, Callable[[int, int], float]] = {

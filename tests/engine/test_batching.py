@@ -9,8 +9,8 @@ import pytest
 from modelport.core.errors import ConfigError
 from modelport.core.signature import Signature, TensorSpec
 from modelport.core.tensors import DType
-from modelport.engine.batcher import Limits
 from modelport.engine.batching import Batching, batching_of
+from modelport.engine.limits import Limits
 from modelport.engine.merging import Padding
 from modelport.repository.triton import TritonConfig
 from modelport.semantics.model_toml import read_model_toml

@@ -15,10 +15,10 @@ from modelport.core.errors import ConfigError
 from modelport.core.semantics import OutputMeaning, Semantics
 from modelport.core.signature import Signature, TensorSpec
 from modelport.core.tensors import Batch, DType
-from modelport.engine.batcher import Limits
 from modelport.engine.configured import configured, declared
 from modelport.engine.facade import Engine
 from modelport.engine.lifecycle import State, Version
+from modelport.engine.limits import Limits
 from modelport.engine.opening import Settings, open_version
 from modelport.repository.layout import Source
 from modelport.repository.triton import TritonConfig

@@ -26,9 +26,9 @@ from modelport.core.errors import (
 from modelport.core.messages import InferRequest, InferResponse, Parameter
 from modelport.core.signature import Signature, TensorSpec
 from modelport.core.tensors import DType
-from modelport.engine.batcher import Limits
 from modelport.engine.facade import Engine
 from modelport.engine.lifecycle import State, Version
+from modelport.engine.limits import Limits
 from modelport.engine.opening import LoadedModel, Settings
 from modelport.engine.probation import SLOW_S
 from modelport.engine.residency import Told

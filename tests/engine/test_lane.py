@@ -23,10 +23,10 @@ from modelport.core.errors import DeadlineExceeded, InvalidInput, ModelFailed, O
 from modelport.core.messages import InferRequest, Parameter
 from modelport.core.signature import Signature, TensorSpec
 from modelport.core.tensors import Batch, DType
-from modelport.engine.batcher import Limits
 from modelport.engine.cost import CostModel
 from modelport.engine.executor import Run
 from modelport.engine.lane import Lane
+from modelport.engine.limits import Limits
 from modelport.engine.opening import LoadedModel
 from modelport.runtimes.base import Description
 from modelport.runtimes.onnx import OnnxModel, open_session

@@ -13,11 +13,11 @@ from onnx import TensorProto
 
 from modelport.core.messages import InferRequest, InferResponse
 from modelport.core.tensors import Batch
-from modelport.engine.batcher import Limits
 from modelport.engine.executor import Run
 from modelport.engine.facade import Engine
 from modelport.engine.lanes import Lanes
 from modelport.engine.lifecycle import State, Version
+from modelport.engine.limits import Limits
 from modelport.engine.merging import Padding
 from modelport.engine.opening import Settings
 from modelport.repository.layout import Source

@@ -28,11 +28,11 @@ from modelport.core.errors import (
     Overloaded,
 )
 from modelport.core.messages import InferRequest, InferResponse
-from modelport.engine.batcher import Limits
 from modelport.engine.facade import Engine
 from modelport.engine.host import Host
 from modelport.engine.lanes import Lanes
 from modelport.engine.lifecycle import State, Version
+from modelport.engine.limits import Limits
 from modelport.engine.opening import Settings
 from modelport.engine.placement import Placing
 from modelport.engine.remote import EngineLink, RemoteModel

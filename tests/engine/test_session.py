@@ -13,11 +13,11 @@ import pytest
 
 from modelport.core.errors import NotReady
 from modelport.core.messages import InferRequest
-from modelport.engine.batcher import Limits
 from modelport.engine.exchange import Failed, Infer, Loaded
 from modelport.engine.host import Host
 from modelport.engine.lanes import Lanes
 from modelport.engine.lifecycle import Version
+from modelport.engine.limits import Limits
 from modelport.engine.opening import Settings
 from modelport.engine.session import Lost, Session, connect
 from modelport.engine.suspects import Verdict

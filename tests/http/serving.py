@@ -22,8 +22,8 @@ import uvloop
 from modelport.core.errors import ModelportError, NotFound
 from modelport.core.settings import HttpLimits, Inference, Settings
 from modelport.engine import opening
-from modelport.engine.batcher import Limits
 from modelport.engine.facade import Engine
+from modelport.engine.limits import Limits
 from modelport.guard.policy import Policy
 from modelport.http.api import api_routes
 from modelport.http.connection import Connection

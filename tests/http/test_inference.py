@@ -16,8 +16,8 @@ import pytest
 from modelport.core.errors import DeadlineExceeded, InvalidInput
 from modelport.core.messages import InferRequest, InferResponse
 from modelport.core.tensors import Batch
-from modelport.engine.batcher import Limits
 from modelport.engine.facade import Engine
+from modelport.engine.limits import Limits
 from modelport.engine.opening import Settings
 from modelport.guard.policy import Principal
 from modelport.http.inference import Codec, inference, packed, unpacked

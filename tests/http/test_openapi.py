@@ -24,8 +24,8 @@ from modelport.core.settings import Settings
 from modelport.core.signature import Signature, TensorSpec
 from modelport.core.tensors import DType
 from modelport.engine import opening
-from modelport.engine.batcher import Limits
 from modelport.engine.facade import Engine
+from modelport.engine.limits import Limits
 from modelport.guard.policy import Permission
 from modelport.http.api import api_routes
 from modelport.http.errors import STATUS

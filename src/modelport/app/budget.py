@@ -6,7 +6,7 @@ from modelport.app.spec import Spec
 from modelport.core.errors import ModelportError
 from modelport.core.settings import Inference
 from modelport.core.settings import Memory as MemorySettings
-from modelport.engine.batcher import Limits
+from modelport.engine.limits import Limits
 from modelport.engine.memory import Memory
 from modelport.engine.placement import Rules
 from modelport.kit.memory import available_bytes

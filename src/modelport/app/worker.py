@@ -40,10 +40,10 @@ from modelport.app.spec import (
 from modelport.control.messages import Snapshot, VersionState
 from modelport.core.errors import ModelportError
 from modelport.core.settings import Settings
-from modelport.engine.batcher import Limits
 from modelport.engine.cost_files import known_s
 from modelport.engine.facade import Engine
 from modelport.engine.lifecycle import State, Version
+from modelport.engine.limits import Limits
 from modelport.engine.opening import Settings as LoadSettings
 from modelport.engine.placement import Placing
 from modelport.engine.remote import EngineLink

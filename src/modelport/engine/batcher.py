@@ -14,19 +14,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 from modelport.core.errors import DeadlineExceeded, Overloaded
 from modelport.engine.cost import CostModel, Curve, grid, larger
+from modelport.engine.limits import MANY, Backlog, Limits, too_much
 from modelport.engine.queue import Job, Queue
 from modelport.engine.regrouping import regrouped
 from modelport.engine.returns import Returns
+from modelport.engine.tries import Tries
 
-__all__ = ["Backlog", "BatchRun", "Batcher", "Limits"]
+__all__ = ["BatchRun", "Batcher"]
 
-_MANY = 128
-"""Jobs that may always wait, however long one takes: their number bounds nothing but memory."""
 _MOST_OF_ROOM = 15
 """One caller may have so many times as many jobs waiting as there is room for more, so that those
 of others find some (Choudhury and Hahne, "Dynamic queue length thresholds", 1998)."""
@@ -35,14 +34,6 @@ _LOOK_AGAIN = 16
 good, in case the machine has changed."""
 _LOOKING = 0.02
 """The part of the time that may be lost to that, where the other size is much worse."""
-_FIRST_TRY = 8
-"""After so many batches the other number of runs at once is tried: one more, or one less."""
-_TRY_AGAIN = 32
-"""After twice as many it is tried again, and after twice as many of those the next time."""
-_TRY = 6
-"""So many runs: those that were beside another for only a part of their time say little."""
-_MOST_SELDOM = 2048
-"""Batches between two tries at most."""
 _FORBEARANCE = 32
 """For so many batches a second run at once is put off for the sake of larger ones alone."""
 _GAIN_OF_RUN = 0.97
@@ -62,61 +53,6 @@ _LEAST_RUN = 2.0
 kept, giving up the throughput of batches would make everybody wait longer still."""
 
 P = TypeVar("P")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """Bounds that are never passed; none has to be set."""
-
-    rows: int = 1024
-    """Most rows of a batch; a job that has more runs alone."""
-    at_once: int = 1
-    """Most runs at the same time."""
-    merges: bool = True
-    """Whether jobs may share a batch at all."""
-    objective_s: float | None = None
-    """The seconds within which nearly all are to be answered; None: the best throughput."""
-    regroups: bool = True
-    """Whether a batch may wait a moment for callers who always come back at once."""
-    queue_s: float = 2.0
-    """Predicted seconds of work of one caller's share that may wait."""
-    queue_jobs: int = 1024
-    """Most jobs that wait, for their memory."""
-
-
-class Backlog(NamedTuple):
-    """What waits for a version, in figures that other processes can judge a request by."""
-
-    seconds: float = 0.0
-    """Predicted until all that waits and runs is done."""
-    jobs: float = 0
-    flows: float = 0
-    """Callers with a priority that have jobs waiting."""
-
-    def check(self, own_jobs: float, limits: Limits) -> None:
-        """Refuse a request at the door that would be refused by the scheduler.
-
-        Args:
-            own_jobs: about how many jobs of the same caller wait already.
-            limits: the scheduler's.
-
-        Raises:
-            Overloaded: says when there is room.
-        """
-        if self.jobs < min(_MANY, limits.queue_jobs):
-            return
-        # The caller's share is its part of the flows; what it has waiting is before the request.
-        wait = min(self.seconds, own_jobs * self.seconds / self.jobs * max(self.flows, 1))
-        if wait > limits.queue_s:
-            raise _too_much(self.jobs, wait, limits)
-
-
-def _too_much(jobs: float, wait: float, limits: Limits) -> Overloaded:
-    return Overloaded(
-        f"{jobs:.0f} requests wait already, and a further one would do so for about"
-        f" {wait:.2g} seconds; try again later",
-        retry_after_s=round(wait - limits.queue_s + 0.05, 2),
-    )
 
 
 class BatchRun(Generic[P]):
@@ -159,10 +95,7 @@ class Batcher(Generic[P]):
         self._running: list[BatchRun[P]] = []
         self._area = self._area_at = 0.0  # runs at once, summed over time
         self._batches = 0
-        self._try_at = _FIRST_TRY  # the batch from which on one more run at once is tried
-        self._try_every = _TRY_AGAIN
-        self._tried = 0
-        self._gained = False  # whether one more run at once was worth it when that was asked last
+        self._tries = Tries()
         self._wanted = 0, 0  # a size that is to be tried alone, and since which batch
         self._looked_at = 0.0  # when a size beside the best was tried last
         self._per_row: dict[int, float] = {}
@@ -217,11 +150,11 @@ class Batcher(Generic[P]):
             Overloaded: says when there is room.
         """
         jobs, limits = self.queue.jobs, self.limits
-        if jobs < min(_MANY, limits.queue_jobs):
+        if jobs < min(MANY, limits.queue_jobs):
             return
         wait = self.wait_s(flow, now)
         if wait > limits.queue_s:
-            raise _too_much(jobs, wait, limits)
+            raise too_much(jobs, wait, limits)
         if jobs >= limits.queue_jobs or (
             self.queue.jobs_of(flow) > _MOST_OF_ROOM * (limits.queue_jobs - jobs)
         ):
@@ -323,10 +256,7 @@ class Batcher(Generic[P]):
         """Whether to have one more run at once; now and then the other way is tried."""
         if self._is_to_be_tried(first, running):
             return False
-        gains = self._gains(first, rows, running)
-        if gains is not self._gained:
-            self._gained, self._try_every = gains, _TRY_AGAIN
-        return gains is not (self._batches >= self._try_at)
+        return self._tries.chosen(self._gains(first, rows, running), self._batches)
 
     def _gains(self, first: Job[P], rows: int, running: int) -> bool:
         """Whether so many rows are done sooner by one more run at once."""
@@ -478,21 +408,13 @@ class Batcher(Generic[P]):
         rows = sum(job.rows for job in jobs)
         run = BatchRun(jobs, now, self._takes(rows, jobs[0].row_class), self._area)
         is_first = not self._running
-        if self._batches > self._try_at and is_first is self._gained:
-            self._note_try()
+        self._tries.started(is_first, self._batches)
         self._running.append(run)
         following = self.queue.first()
         run.alone = is_first and (following is None or not self._has_slot(following))
         if not self.queue.jobs:
             self._soonest = math.inf
         return run
-
-    def _note_try(self) -> None:
-        self._tried += 1
-        if self._tried >= _TRY:
-            self._tried = 0
-            self._try_every = min(2 * self._try_every, _MOST_SELDOM)
-            self._try_at = self._batches + self._try_every
 
     def finished(self, run: BatchRun[P], now: float, *, learns: bool = True) -> None:
         """A run ended; what it took is learnt, unless it says nothing of the model."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from modelport.core.signature import Signature, TensorSpec, show_shape
 from modelport.core.tensors import DType
-from modelport.engine.batcher import Limits
+from modelport.engine.limits import Limits
 from modelport.engine.merging import Padding
 from modelport.repository.triton import TritonConfig
 from modelport.semantics.inputs import is_value_of

@@ -7,7 +7,7 @@ import mmap
 import numpy as np
 import numpy.typing as npt
 
-from modelport.engine.batcher import Backlog
+from modelport.engine.limits import Backlog
 from modelport.kit.arena import Arena, Window
 
 __all__ = ["Board", "BoardView"]

@@ -15,11 +15,11 @@ import msgspec
 from modelport.core.errors import DeadlineExceeded, ModelFailed, ModelNotFound, ModelportError
 from modelport.core.messages import InferRequest, InferResponse
 from modelport.core.tensors import Batch
-from modelport.engine.batcher import Limits
 from modelport.engine.cache.cache import Asked, Cache
 from modelport.engine.executor import HAND_OVER_S, Run, Threads, run_in_place
 from modelport.engine.lanes import Lanes
 from modelport.engine.lifecycle import State, Version
+from modelport.engine.limits import Limits
 from modelport.engine.memory import Memory
 from modelport.engine.opening import Described, LoadedModel, Settings
 from modelport.engine.probation import SLOW_S

@@ -17,9 +17,10 @@ from typing import Any, Protocol, TypeAlias
 from modelport.core.errors import ModelportError
 from modelport.core.messages import InferRequest
 from modelport.core.tensors import Batch
-from modelport.engine.batcher import Backlog, Batcher, BatchRun, Limits
+from modelport.engine.batcher import Batcher, BatchRun
 from modelport.engine.cost import CostModel
 from modelport.engine.executor import Run, failed
+from modelport.engine.limits import Backlog, Limits
 from modelport.engine.merging import Padding, Waste, join, kind_of, part
 from modelport.engine.opening import LoadedModel
 from modelport.engine.queue import Job

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from modelport.core.messages import InferRequest
-from modelport.engine.batcher import Backlog, Limits
 from modelport.engine.executor import Run, run_async
 from modelport.engine.lane import Lane, Watcher
 from modelport.engine.lifecycle import Version
+from modelport.engine.limits import Backlog, Limits
 from modelport.engine.opening import LoadedModel
 from modelport.runtimes.base import given
 

@@ -18,10 +18,10 @@ from dataclasses import replace
 from modelport.core.errors import NotReady
 from modelport.core.messages import InferRequest
 from modelport.core.tensors import Batch
-from modelport.engine.batcher import Backlog, Limits
 from modelport.engine.cache.digest import digest_of
 from modelport.engine.exchange import Failed, Loaded, Wasted
 from modelport.engine.executor import Run
+from modelport.engine.limits import Backlog, Limits
 from modelport.engine.merging import Waste
 from modelport.engine.placement import Opened
 from modelport.engine.session import Lost, Session, connect
