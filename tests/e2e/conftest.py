@@ -57,8 +57,11 @@ def browser() -> Iterator[sync_api.Browser]:
     if CHROMIUM is None:
         pytest.skip("there is no Chromium: apt-get install chromium")
     with sync_api.sync_playwright() as started:
-        # Root, as a container has it, needs no sandbox: the pages are this server's own.
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        # Root, as a container has it, needs no sandbox: the pages are this server's own. In place
+        # of devices there are a picture that moves and a sound, for pages that are let use them.
+        browser = started.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--use-fake-device-for-media-stream"]
+        )
         yield browser
         browser.close()
 

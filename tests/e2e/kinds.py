@@ -44,6 +44,17 @@ relative = true
 threshold = 0.2
 """
 
+GROUND = """
+title = "Bright ground"
+description = "Marks which pixels of a picture are bright."
+[inputs.photo]
+kind = "image"
+tensor = "x"
+[outputs.y]
+kind = "mask"
+classes = ["dark", "bright"]
+"""
+
 MOOD = """
 title = "Mood of a message"
 [inputs.text]
@@ -122,6 +133,7 @@ def write_kinds(folder: Path) -> list[str]:
     """Write them into a repository; their names."""
     _write(folder, "colours", _colours(), COLOURS)
     _write(folder, "detector", _detector(), DETECTOR)
+    _write(folder, "ground", _ground(), GROUND)
     _write(folder, "mood", _words(2, soft=True), MOOD, words=True)
     _write(folder, "embedding", _words(48, soft=False), EMBEDDING, words=True)
     _write(folder, "price", _price(), PRICE)
@@ -199,6 +211,21 @@ def _detector() -> onnx.ModelProto:
             "corners": boxes,
             "numbers": np.array([[[0], [1]]], dtype=np.float32),
         },
+    )
+
+
+def _ground() -> onnx.ModelProto:
+    """For each pixel a score of being dark, and one of being bright."""
+    nodes = [
+        node("ReduceMean", ["x"], ["bright"], axes=[1], keepdims=1),
+        node("Sub", ["one", "bright"], ["dark"]),
+        node("Concat", ["dark", "bright"], ["y"], axis=1),
+    ]
+    return _model(
+        nodes,
+        [value("x", FLOAT, ["n", 3, 32, 32])],
+        [value("y", FLOAT, ["n", 2, 32, 32])],
+        {"one": np.float32(1)},
     )
 
 

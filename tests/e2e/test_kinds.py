@@ -66,6 +66,18 @@ def test_boxes_are_drawn_over_the_picture(page: Any, kinds: Served, tmp_path: Pa
     expect(answer.get_by_text("right half")).to_have_count(0)
 
 
+def test_a_mask_is_laid_over_the_picture(page: Any, kinds: Served, tmp_path: Path) -> None:
+    page.goto(f"{kinds.url}/apps/ground")
+    page.locator("input[type=file]").first.set_input_files(
+        picture(tmp_path / "half.png", "white", "black")
+    )
+    run(page)
+    answer = page.get_by_test_id("answer")
+    expect(answer.locator("canvas")).to_be_visible()
+    expect(answer.get_by_text("bright", exact=True).first).to_be_visible()
+    expect(answer.get_by_text("50").first).to_be_visible()
+
+
 def test_a_text_gets_a_class(page: Any, kinds: Served) -> None:
     page.goto(f"{kinds.url}/apps/mood")
     page.get_by_role("textbox", name="text").fill("late and broken")

@@ -1,5 +1,6 @@
 import { MantineProvider } from "@mantine/core";
 import "./styles";
+import { setNonce } from "get-nonce";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { BrowserRouter } from "react-router";
@@ -10,6 +11,8 @@ import { theme, variables } from "./theme";
 
 /** The Content-Security-Policy lets in style elements with this response's nonce only. */
 const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content;
+// Windows over the page keep it from scrolling with a style element that no provider knows of.
+if (nonce) setNonce(nonce);
 
 const root = document.getElementById("root");
 if (root) {
