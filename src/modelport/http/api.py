@@ -18,6 +18,8 @@ from modelport.http.health import Gather, health_routes
 from modelport.http.oip import infer_routes
 from modelport.http.oip_metadata import metadata_routes
 from modelport.http.openapi import document
+from modelport.http.overview import overview_routes
+from modelport.http.owner import owner_routes
 from modelport.http.plain import MetricsOf, plain_routes
 from modelport.http.repository import repository_routes
 from modelport.http.routes import Route
@@ -64,6 +66,8 @@ def api_routes(
         *session_routes(policy, redeem, clock),
         *admin_routes(ask),
         *repository_routes(engine, ask),
+        *overview_routes(ask),
+        *owner_routes(ask),
         *docs_routes(),
         *webapp_routes(),
     ]

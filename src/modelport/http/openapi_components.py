@@ -10,11 +10,16 @@ from modelport.core import errors
 from modelport.core.errors import ModelportError
 from modelport.core.messages import PRIORITIES
 from modelport.core.tensors import DType
+from modelport.engine.cost_curves import CostCurves
 from modelport.http.catalog import ListedModel, ModelFacts
 from modelport.http.cookies import cookie_name
 from modelport.http.errors import STATUS
 from modelport.http.openapi_answers import TEXT
 from modelport.http.openapi_schemas import Schema
+from modelport.monitor.history import History
+from modelport.monitor.overview import Overview
+from modelport.monitor.recent import RecentErrors
+from modelport.repository.owned import AliasMoved, AliasWanted, OwnedModel
 
 __all__ = [
     "CSRF",
@@ -33,6 +38,11 @@ REQUEST_ID = "X-Request-Id"
 SERVED_BY = "X-Model-Version"
 TIME_ALLOWED = "X-Request-Timeout"
 
+_STRUCTS = (
+    *(ListedModel, ModelFacts),
+    *(Overview, History, CostCurves, RecentErrors),
+    *(OwnedModel, AliasWanted, AliasMoved),
+)
 _NOT_ANSWERED = (errors.LoadError, errors.ConfigError, errors.MethodNotAllowed)
 """A model that did not load answers `NOT_READY`; an operation has its own method."""
 
@@ -147,11 +157,11 @@ def _bearer() -> Schema:
 
 
 def _schemas() -> dict[str, Schema]:
-    _, catalog = msgspec.json.schema_components(
-        (ListedModel, ModelFacts), ref_template="#/components/schemas/{name}"
+    _, described = msgspec.json.schema_components(
+        _STRUCTS, ref_template="#/components/schemas/{name}"
     )
     return {
-        **catalog,
+        **described,
         "Error": _error(),
         TEXT: _text(),
         "Tensor": _tensor(),

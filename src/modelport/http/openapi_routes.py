@@ -26,12 +26,15 @@ _JSON = "application/json"
 _OIP, _CATALOG, _HEALTH = "Open Inference Protocol", "Model catalogue", "Server health"
 _KEYS, _SESSION, _DOCS = "Access keys", "Signing in", "This documentation"
 _REPOSITORY, _APP = "Model repository", "Web application"
+_FIGURES, _OWNER = "Server figures", "Model ownership"
 
 TAGS = {
     _CATALOG: "Which models are served, in our own words.",
     _OIP: "Version 2 over REST, for clients of other servers; with the binary tensor extension.",
     _HEALTH: "Whether the server lives and is ready, and what it has counted.",
     _REPOSITORY: "Load, unload and reload models while the server runs.",
+    _OWNER: "Versions, aliases and recent errors of a model, for whoever may change them.",
+    _FIGURES: "What the server does now, did within the last hour, and what runs take.",
     _KEYS: "Who may call.",
     _APP: "The pages in which people use the models, and their files.",
     _SESSION: "For browsers: a key, or a link, is exchanged for a cookie.",
@@ -204,6 +207,78 @@ _ABOUT = {
         body=ref("schemas", "InferRequest"),
         answer=ref("schemas", "InferResponse"),
     ),
+    "GET /server/overview": _About(
+        id="overview",
+        tag=_FIGURES,
+        summary="What the server does now",
+        answer=ref("schemas", "Overview"),
+    ),
+    "GET /server/events": _About(
+        id="events",
+        tag=_FIGURES,
+        summary="The same once a second, as server-sent events named `overview`",
+        media="text/event-stream",
+        answer={"type": "string"},
+    ),
+    "GET /server/history": _About(
+        id="history",
+        tag=_FIGURES,
+        summary="What the server did within the last hour",
+        answer=ref("schemas", "History"),
+    ),
+    "GET /models/{name}/history": _About(
+        id="model_history",
+        tag=_FIGURES,
+        summary="What a model did within the last hour",
+        answer=ref("schemas", "History"),
+    ),
+    "GET /models/{name}/cost": _About(
+        id="model_cost",
+        tag=_FIGURES,
+        summary="What runs of a model take, by their size",
+        answer=ref("schemas", "CostCurves"),
+    ),
+    "GET /server/errors": _About(
+        id="errors",
+        tag=_OWNER,
+        summary="The last requests that ended in an error, also those that reached no model",
+        answer=ref("schemas", "RecentErrors"),
+    ),
+    "GET /models/{name}/errors": _About(
+        id="model_errors",
+        tag=_OWNER,
+        summary="The last requests to a model that ended in an error",
+        answer=ref("schemas", "RecentErrors"),
+    ),
+    "GET /admin/models/{name}": _About(
+        id="owned_model",
+        tag=_OWNER,
+        summary="Every version of a model, on disk or served, and where its aliases point",
+        answer=ref("schemas", "OwnedModel"),
+    ),
+    "POST /admin/models/{name}/aliases/{alias}": _About(
+        id="promote",
+        tag=_OWNER,
+        summary="Have an alias point to a version; answered once all workers act on it",
+        body=ref("schemas", "AliasWanted"),
+        answer=ref("schemas", "AliasMoved"),
+        headers=(CSRF,),
+    ),
+    "POST /admin/models/{name}/aliases/{alias}/rollback": _About(
+        id="roll_back",
+        tag=_OWNER,
+        summary="Have an alias point to the version that it pointed to before",
+        answer=ref("schemas", "AliasMoved"),
+        headers=(CSRF,),
+    ),
+    "DELETE /admin/models/{name}/aliases/{alias}": _About(
+        id="forget_alias",
+        tag=_OWNER,
+        summary="Forget an alias",
+        answer=ref("schemas", "AliasMoved"),
+        refused=(400,),
+        headers=(CSRF,),
+    ),
     "GET /admin/keys": _About(
         id="keys",
         tag=_KEYS,
@@ -281,6 +356,7 @@ _ABOUT = {
 _PARAMETERS = {
     "name": "The model.",
     "version": "The version, as `1`.",
+    "alias": "Such as `production`.",
     "id": "The key's id.",
     "view": "What is shown of it.",
     "file": "The file's name, which changes with its content.",
