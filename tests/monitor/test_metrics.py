@@ -17,11 +17,11 @@ from modelport.monitor.metrics import (
     Histogram,
     ModelMetrics,
     Report,
-    VersionMemory,
     VersionPadding,
     add_reports,
     exposition,
 )
+from modelport.monitor.versions import VersionNow
 
 
 @pytest.fixture
@@ -110,12 +110,17 @@ def test_reports_add_up_and_stay_as_they_are(metrics: Callable[..., ModelMetrics
 
 
 def test_the_memory_of_a_version_adds_up_over_processes() -> None:
-    first = Report(memory=[VersionMemory("a", "1", 100, 2), VersionMemory("b", "1", 0, 1)])
-    second = Report(memory=[VersionMemory("a", "1", 50, 1)])
+    taken = VersionNow(model="a", version="1", resident_bytes=100, evictions=2)
+    gone = VersionNow(model="b", version="1", evictions=1)
+    first = Report(versions=[taken, gone])
+    second = Report(
+        versions=[VersionNow(model="a", version="1", resident_bytes=50, evictions=1, waiting=3)]
+    )
     found = samples(add_reports([first, second]))
     assert found["modelport_model_memory_bytes", "model=a", "version=1"] == 150
     assert found["modelport_model_memory_bytes", "model=b", "version=1"] == 0
     assert found["modelport_model_evictions_total", "model=a", "version=1"] == 3
+    assert found["modelport_waiting", "model=a", "version=1"] == 3
 
 
 def test_fresh_reports_share_nothing() -> None:

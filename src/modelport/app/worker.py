@@ -56,7 +56,8 @@ from modelport.kit.cpus import SWITCH_S, available_cpus
 from modelport.kit.heartbeat import beating
 from modelport.kit.memory import one_heap
 from modelport.monitor.logs import configure_logging
-from modelport.monitor.metrics import ModelMetrics, Report, VersionMemory, VersionPadding
+from modelport.monitor.metrics import ModelMetrics, Report, VersionPadding
+from modelport.monitor.versions import VersionNow
 from modelport.semantics.example import example_request
 
 __all__ = ["main"]
@@ -294,11 +295,26 @@ class _Worker:
         if self._gate is None:
             return Report()
         open_now = len(self._server.server_state.connections)
-        memory = [_memory(version) for version in self._engine.versions]
+        versions = [self._now(version) for version in self._engine.versions]
         models = list(self._metrics.values())
         padding = [_padding(version) for version in self._engine.versions if version.waste.elements]
         cache = cache_report(self._cache)
-        return Report(models, self._rejected, open_now, memory, cache, padding)
+        return Report(models, self._rejected, open_now, versions, cache, padding)
+
+    def _now(self, version: Version) -> VersionNow:
+        resident = version.resident is not None
+        queue = self._engine.queue(version)
+        return VersionNow(
+            model=version.name,
+            version=version.version,
+            state=version.state.value,
+            resident_bytes=version.size_bytes if resident else 0,
+            evictions=version.evictions,
+            waiting=queue.here,
+            waiting_elsewhere=queue.elsewhere,
+            copies=int(resident),
+            is_shared=self._engine.is_shared(version),
+        )
 
     async def _drain(self, listener: socket.socket, serving: asyncio.Task[None]) -> None:
         """Answer all that was accepted, then end: not ready, no new connections, no old ones."""
@@ -337,11 +353,6 @@ async def _no_asgi(scope: Any, receive: Any, send: Any) -> None:
 
 def _state(version: Version) -> VersionState:
     return VersionState(version.name, version.version, version.state.value, version.reason)
-
-
-def _memory(version: Version) -> VersionMemory:
-    size = 0 if version.resident is None else version.size_bytes
-    return VersionMemory(version.name, version.version, size, version.evictions)
 
 
 def _padding(version: Version) -> VersionPadding:

@@ -181,7 +181,7 @@ class Hub:
             self._workers.discard(worker)
             worker.reported.set()  # whoever waits for a report has the last one
             worker.confirmed.set()
-            worker.report.connections, worker.report.memory = 0, []
+            worker.report.connections, worker.report.versions = 0, []
             worker.report.cache.state = CacheState()
             if all(other.pid != worker.pid for other in self._workers):
                 self._past.leaves(worker.index, worker.pid, worker.report)

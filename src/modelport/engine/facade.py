@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -29,10 +29,18 @@ from modelport.repository.aliases import DEFAULT, LATEST
 from modelport.repository.layout import Source, latest
 from modelport.runtimes.base import given
 
-__all__ = ["Engine"]
+__all__ = ["Engine", "Waiting"]
 
 _log = logging.getLogger(__name__)
 R = TypeVar("R")
+
+
+class Waiting(NamedTuple):
+    """How many requests wait for a version."""
+
+    here: int = 0
+    elsewhere: int = 0
+    """In the engine process, those of all workers."""
 
 
 class Engine:
@@ -296,6 +304,19 @@ class Engine:
             return 0
         limits = version.described.batching.limits(self._limits, merges=version.merges, at_once=1)
         return limits.rows if limits.merges else 0
+
+    def queue(self, version: Version) -> Waiting:
+        """The requests that wait for a version now."""
+        loaded = version.resident
+        if loaded is None:
+            return Waiting(here=version.in_flight)  # for it to be loaded
+        if isinstance(loaded.model, RemoteModel):
+            return Waiting(elsewhere=int(loaded.model.backlog.jobs))
+        return Waiting(here=int(self._lanes.backlog(version).jobs))
+
+    def is_shared(self, version: Version) -> bool:
+        """Whether a version is in memory in the engine process, and not in this one."""
+        return version.resident is not None and isinstance(version.resident.model, RemoteModel)
 
     def keep_costs(self) -> None:
         """Write down what was learnt of the runs; writes files, and may be called in a thread."""

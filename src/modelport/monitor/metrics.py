@@ -17,6 +17,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from modelport.monitor.caching import CacheReport, add_cache_reports, cache_families
+from modelport.monitor.versions import VersionNow, add_versions
 
 __all__ = [
     "BOUNDS_S",
@@ -26,7 +27,6 @@ __all__ = [
     "Histogram",
     "ModelMetrics",
     "Report",
-    "VersionMemory",
     "VersionPadding",
     "add_reports",
     "exposition",
@@ -123,17 +123,6 @@ class ModelMetrics(msgspec.Struct):
             self.stages[stage].add(histogram)
 
 
-class VersionMemory(msgspec.Struct, frozen=True):
-    """What one version takes in the memory of a process, or of several."""
-
-    model: str
-    version: str
-    resident_bytes: int
-    """0 where it is not in memory."""
-    evictions: int
-    """How often it had to make room for others."""
-
-
 class VersionPadding(msgspec.Struct, frozen=True):
     """How much of the batches of one version was padding; of versions whose rows may be padded."""
 
@@ -152,7 +141,8 @@ class Report(msgspec.Struct):
     """Requests that never reached a model, by the error's code."""
     connections: int = 0
     """Open now."""
-    memory: list[VersionMemory] = []
+    versions: list[VersionNow] = []
+    """How each stands now."""
     cache: CacheReport = msgspec.field(default_factory=CacheReport)
     padding: list[VersionPadding] = []
 
@@ -171,7 +161,6 @@ def add_reports(reports: Iterable[Report]) -> Report:
     """The sum of the reports; none of them is changed."""
     reports = list(reports)
     models: dict[tuple[str, str, str], ModelMetrics] = {}
-    memory: dict[tuple[str, str], VersionMemory] = {}
     padding: dict[tuple[str, str], VersionPadding] = {}
     total = Report(models=[], rejected={})
     for report in reports:
@@ -181,26 +170,14 @@ def add_reports(reports: Iterable[Report]) -> Report:
         for metrics in report.models:
             fresh = ModelMetrics(metrics.model, metrics.version, metrics.protocol)
             models.setdefault(metrics.key, fresh).add(metrics)
-        for more in report.memory:
-            known = memory.get((more.model, more.version))
-            memory[more.model, more.version] = more if known is None else _both(known, more)
         for other in report.padding:
             name = other.model, other.version
             padding[name] = _all_padding(padding.get(name), other)
     total.models = [models[key] for key in sorted(models)]
-    total.memory = [memory[key] for key in sorted(memory)]
+    total.versions = add_versions(each for report in reports for each in report.versions)
     total.cache = add_cache_reports(report.cache for report in reports)
     total.padding = [padding[key] for key in sorted(padding)]
     return total
-
-
-def _both(one: VersionMemory, other: VersionMemory) -> VersionMemory:
-    return VersionMemory(
-        one.model,
-        one.version,
-        one.resident_bytes + other.resident_bytes,
-        one.evictions + other.evictions,
-    )
 
 
 def _all_padding(known: VersionPadding | None, more: VersionPadding) -> VersionPadding:
@@ -272,10 +249,16 @@ def _families(gathered: Gathered) -> Iterator[Metric]:
         "How often a version had to make room for others.",
         labels=["model", "version"],
     )
-    for taken in report.memory:
-        resident.add_metric([taken.model, taken.version], taken.resident_bytes)
-        evictions.add_metric([taken.model, taken.version], taken.evictions)
-    yield from (resident, evictions)
+    waiting = GaugeMetricFamily(
+        "modelport_waiting",
+        "Requests that wait for a version now.",
+        labels=["model", "version"],
+    )
+    for now in report.versions:
+        resident.add_metric([*now.key], now.resident_bytes)
+        evictions.add_metric([*now.key], now.evictions)
+        waiting.add_metric([*now.key], now.queue)
+    yield from (resident, evictions, waiting)
     yield from cache_families(report.cache)
     yield from _padding_families(report.padding)
     yield GaugeMetricFamily("modelport_connections", "Connections open now.", report.connections)
