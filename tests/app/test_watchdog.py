@@ -9,9 +9,9 @@ import subprocess
 import sys
 
 from modelport.app.watchdog import Progress, watching
-from modelport.kit.heartbeat import Stat
+from modelport.kit.processes import Stat
 
-SLEEPS = Stat("S", 100)
+SLEEPS = Stat("S", 100, 0)
 
 
 class Watched:
@@ -41,12 +41,12 @@ def test_one_that_beats_is_left_alone_whatever_it_does() -> None:
 def test_one_that_was_stopped_does_nothing_after_a_second() -> None:
     watched = Watched()
     watched.pass_s(1, SLEEPS, beats=True)
-    assert watched.pass_s(0.75, Stat("T", 100)) == 0
-    assert watched.pass_s(0.5, Stat("T", 100)) == math.inf
+    assert watched.pass_s(0.75, Stat("T", 100, 0)) == 0
+    assert watched.pass_s(0.5, Stat("T", 100, 0)) == math.inf
 
 
 def test_one_that_was_stopped_before_its_first_beat_does_nothing_either() -> None:
-    assert Watched().pass_s(1.5, Stat("T", 100)) == math.inf
+    assert Watched().pass_s(1.5, Stat("T", 100, 0)) == math.inf
 
 
 def test_one_that_sleeps_and_uses_no_cpu_time_does_nothing_within_3_s() -> None:
@@ -64,7 +64,7 @@ def test_one_that_uses_cpu_time_is_only_long_at_it() -> None:
     watched = Watched()
     watched.pass_s(1, SLEEPS, beats=True)
     for second in range(20):
-        nothing_s = watched.pass_s(1, Stat("S", 101 + second))
+        nothing_s = watched.pass_s(1, Stat("S", 101 + second, 0))
     assert 19 <= nothing_s <= 20
     assert watched.pass_s(0.25, SLEEPS, beats=True) == 0
 
@@ -73,7 +73,7 @@ def test_one_that_waits_for_a_cpu_or_a_disk_does_not_hang() -> None:
     for state in "RD":
         watched = Watched()
         watched.pass_s(1, SLEEPS, beats=True)
-        assert watched.pass_s(10, Stat(state, 100)) < 11
+        assert watched.pass_s(10, Stat(state, 100, 0)) < 11
 
 
 def test_one_of_which_the_kernel_tells_nothing_is_left_alone() -> None:

@@ -13,7 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from modelport.kit.memory import available_bytes, collect, mib, one_heap, resident_bytes, trim
+from modelport.kit.memory import (
+    available_bytes,
+    collect,
+    limit_bytes,
+    mib,
+    one_heap,
+    proportional_bytes,
+    resident_bytes,
+    trim,
+)
 
 MIB = 1024**2
 Machine = Callable[..., tuple[Path, Path]]
@@ -50,6 +59,23 @@ def test_the_resident_set_follows_what_is_written() -> None:
 def test_of_a_process_that_is_gone_nothing_is_known(tmp_path: Path) -> None:
     assert resident_bytes(4_000_000_000) is None
     assert resident_bytes(proc=tmp_path) is None
+
+
+def test_what_is_shared_counts_in_part() -> None:
+    own = proportional_bytes(os.getpid())
+    assert own is not None
+    assert 0 < own <= (resident_bytes() or 0) + MIB
+    assert proportional_bytes(4_000_000_000) is None
+
+
+def test_the_limit_is_that_of_the_tightest_group_or_of_the_machine(
+    machine: Machine, tmp_path: Path
+) -> None:
+    groups = {"memory.max": "max\n", "a/memory.max": "4096\n", "a/memory.current": "1\n"}
+    cgroup, proc = machine(groups, "0::/a\n", 5)
+    assert limit_bytes(cgroup, proc) == 4096
+    assert limit_bytes(tmp_path / "none", proc) == 9 * 1024
+    assert limit_bytes(tmp_path / "none", tmp_path / "none") is None
 
 
 def test_the_machine_says_what_is_left_where_no_group_bounds_it(machine: Machine) -> None:

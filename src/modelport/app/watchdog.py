@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from modelport.kit.heartbeat import EVERY_S, Stat, stat_of
+from modelport.kit.heartbeat import EVERY_S
+from modelport.kit.processes import Stat, stat_of
 
 __all__ = ["Progress", "watching"]
 

@@ -7,15 +7,12 @@ import asyncio
 import mmap
 import os
 import time
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-__all__ = ["EVERY_S", "Beats", "Stat", "beating", "stat_of"]
+__all__ = ["EVERY_S", "Beats", "beating"]
 
 EVERY_S = 0.25
-_PROC = Path("/proc")
 
 
 class Beats:
@@ -55,27 +52,3 @@ async def beating(fd: int, place: int) -> None:
     while True:
         numbers[place] = time.monotonic()
         await asyncio.sleep(EVERY_S)
-
-
-@dataclass(frozen=True)
-class Stat:
-    """What the kernel says of a process."""
-
-    state: str
-    """A letter: R runs or would, S sleeps, D waits for a disk, T was stopped."""
-    ticks: int
-    """CPU time used, in the kernel's own unit."""
-
-
-def stat_of(pid: int, proc: Path = _PROC) -> Stat | None:
-    """A process' state; None where there is no such process, or the system does not tell.
-
-    Source: proc(5), `/proc/PID/stat`: the state is the third field, after the name in brackets;
-    user and system time are the 14th and the 15th.
-    """
-    try:
-        text = (proc / str(pid) / "stat").read_text()
-    except OSError:
-        return None
-    state, *rest = text.rpartition(")")[2].split()
-    return Stat(state, int(rest[10]) + int(rest[11]))

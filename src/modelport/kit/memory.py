@@ -9,7 +9,16 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-__all__ = ["available_bytes", "collect", "mib", "one_heap", "resident_bytes", "trim"]
+__all__ = [
+    "available_bytes",
+    "collect",
+    "limit_bytes",
+    "mib",
+    "one_heap",
+    "proportional_bytes",
+    "resident_bytes",
+    "trim",
+]
 
 _CGROUP = Path("/sys/fs/cgroup")
 _PROC = Path("/proc")
@@ -30,6 +39,24 @@ def resident_bytes(pid: int | None = None, proc: Path = _PROC) -> int | None:
     return int(text.split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+def proportional_bytes(pid: int, proc: Path = _PROC) -> int | None:
+    """What a process takes, of what it shares only its part; None where the system does not tell.
+
+    The kernel counts it page by page: it takes a while for a large process.
+    Source: proc(5), `/proc/PID/smaps_rollup`.
+    """
+    lines = (line.split() for line in _text(proc / str(pid) / "smaps_rollup").splitlines())
+    return next((int(words[1]) * 1024 for words in lines if words[0] == "Pss:"), None)
+
+
+def limit_bytes(cgroup: Path = _CGROUP, proc: Path = _PROC) -> int | None:
+    """The memory that the machine has, or its control group may use; None where unknown."""
+    folders = _folders(cgroup, proc)
+    limits = [limit for f in folders for limit, _ in (_v2(f), _v1(f)) if limit is not None]
+    limits += _machine(proc, "MemTotal:")
+    return min(limits) if limits else None
+
+
 def available_bytes(cgroup: Path = _CGROUP, proc: Path = _PROC) -> int | None:
     """The memory that the machine and the control group can still give; None where unknown.
 
@@ -43,8 +70,7 @@ def available_bytes(cgroup: Path = _CGROUP, proc: Path = _PROC) -> int | None:
         for limit, used in (_v2(folder), _v1(folder))
         if limit is not None
     ]
-    machine = [line.split() for line in _text(proc / "meminfo").splitlines()]
-    left += [int(words[1]) * 1024 for words in machine if words[0] == "MemAvailable:"]
+    left += _machine(proc, "MemAvailable:")
     return max(0, min(left)) if left else None
 
 
@@ -84,6 +110,11 @@ def mib(size_bytes: int) -> str:
     if size_bytes < 1024**2:
         return f"{size_bytes} bytes"
     return f"{size_bytes / 1024**2:.1f} MiB"
+
+
+def _machine(proc: Path, key: str) -> list[int]:
+    lines = (line.split() for line in _text(proc / "meminfo").splitlines())
+    return [int(words[1]) * 1024 for words in lines if words[0] == key]
 
 
 def _folders(cgroup: Path, proc: Path) -> Iterator[Path]:
