@@ -22,6 +22,7 @@ from modelport.engine.opening import Settings as LoadSettings
 from modelport.guard.policy import Policy
 from modelport.http.api import api_routes
 from modelport.http.errors import STATUS
+from modelport.http.live import Live
 from modelport.http.openapi import document
 from modelport.kit.config import types_of
 from modelport.monitor.metrics import ModelMetrics
@@ -53,6 +54,7 @@ def openapi() -> str:
         metrics_of=ModelMetrics,
         gather=nobody,
         ask=nobody,
+        live=Live(nobody, Policy),
         redeem=nobody,
         policy=Policy,
         is_draining=lambda: False,

@@ -27,9 +27,11 @@ from modelport.engine.limits import Limits
 from modelport.guard.policy import Policy
 from modelport.http.api import api_routes
 from modelport.http.connection import Connection
+from modelport.http.live import Live
 from modelport.http.routes import Gate, Route, Router
 from modelport.http.shared import Shared
 from modelport.monitor.metrics import Gathered, ModelMetrics, Report
+from modelport.monitor.recent import ErrorLog
 from modelport.repository import integrity
 from modelport.repository.layout import Source
 
@@ -54,14 +56,19 @@ class Served:
     """A running server."""
 
     port: int
+    loop: asyncio.AbstractEventLoop
     engine: Engine
     routes: list[Route]
     gate: Gate
     shared: Shared
     metrics: dict[tuple[str, str, str], ModelMetrics]
     rejected: dict[str, int]
+    errors: ErrorLog
     asked: list[tuple[str, bytes]]
     """What was handed to control."""
+    answers: dict[str, bytes]
+    """What control answers, by the operation; `{}` by itself."""
+    live: Live
     links: set[str]
     """The hashes of links that are good; each is so once."""
 
@@ -70,9 +77,10 @@ class Served:
         return f"http://127.0.0.1:{self.port}"
 
     def decides(self, policy: Policy) -> None:
-        """Put another policy in force, as a snapshot does."""
+        """Put another policy in force, as a snapshot does; called in any thread."""
         self.gate.policy = policy
         self.shared.forget()
+        self.loop.call_soon_threadsafe(self.live.interrupt)
 
     def ask(
         self,
@@ -135,6 +143,7 @@ def serving(
     policy: Policy | None = None,
     timeout_s: float = 60.0,
     clock: Callable[[], float] = time.time,
+    stream_s: float = 900.0,
 ) -> Iterator[Served]:
     """Serve until the block ends; the models are loaded."""
     settings = Settings(http=limits or HttpLimits(), inference=Inference(timeout_s=timeout_s))
@@ -159,10 +168,12 @@ def serving(
 
     async def ask(operation: str, body: bytes) -> bytes:
         asked.append((operation, body))
-        if b"unknown" in body:
+        answer = answers.get(operation, b"{}")
+        if b"unknown" in body or answer == b"unknown":
             raise NotFound("there is no such key")
-        return b"{}"
+        return answer
 
+    answers: dict[str, bytes] = {}
     links: set[str] = set()
 
     async def redeem(link_hash: str) -> bool:
@@ -170,6 +181,7 @@ def serving(
         links.discard(link_hash)
         return is_good
 
+    live = Live(ask, lambda: gate.policy, clock, most=3, longest_s=stream_s)
     routes = api_routes(
         engine=engine,
         settings=settings,
@@ -177,6 +189,7 @@ def serving(
         metrics_of=metrics_of,
         gather=gather,
         ask=ask,
+        live=live,
         redeem=redeem,
         policy=lambda: gate.policy,
         is_draining=lambda: shared.draining,
@@ -184,14 +197,18 @@ def serving(
     )
     gate = Gate(Router(routes), policy or Policy(), clock)
     numbers = itertools.count(1)
-    shared = Shared(settings.http, gate.resolve, count, lambda: b"test-%d" % next(numbers))
-    with _running(shared) as port:
-        yield Served(port, engine, routes, gate, shared, metrics, rejected, asked, links)
+    errors = ErrorLog()
+    shared = Shared(settings.http, gate.resolve, count, lambda: b"test-%d" % next(numbers), errors)
+    with _running(shared) as (port, loop):
+        yield Served(
+            *(port, loop, engine, routes, gate, shared, metrics, rejected, errors),
+            *(asked, answers, live, links),
+        )
     engine.close()
 
 
 @contextmanager
-def _running(shared: Shared) -> Iterator[int]:
+def _running(shared: Shared) -> Iterator[tuple[int, asyncio.AbstractEventLoop]]:
     config = uvicorn.Config(
         _no_asgi,
         http=functools.partial(Connection, shared=shared),  # type: ignore[arg-type]
@@ -208,7 +225,7 @@ def _running(shared: Shared) -> Iterator[int]:
         thread.start()
         assert server.up.wait(10)
         try:
-            yield listener.getsockname()[1]
+            yield listener.getsockname()[1], server.loop
         finally:
             server.should_exit = True
             thread.join(10)
@@ -221,6 +238,7 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self.up = threading.Event()
         self.failed: BaseException | None = None
+        self.loop: asyncio.AbstractEventLoop
 
     def serve_in_loop(self, listener: socket.socket) -> None:
         try:
@@ -231,6 +249,7 @@ class _Server(uvicorn.Server):
             raise
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self.loop = asyncio.get_running_loop()
         await super().startup(sockets)
         self.up.set()
 

@@ -6,6 +6,7 @@ import contextlib
 import re
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,6 +16,7 @@ from modelport.guard.auth import KeyRecord, new_key
 from modelport.guard.policy import Permission, Policy
 from modelport.http.routes import Gate, Route, Router
 from modelport.http.wire import Head
+from modelport.repository.owned import OwnedModel
 from tests.http.serving import FAILS, LINEAR, Served, serving
 
 GOOD = '{"x":[1,2,3]}'
@@ -26,13 +28,26 @@ ADMIN_ONLY = Policy(keys={_ADMIN.id: _ADMIN}, admin_key_id=_ADMIN.id)
 CLOSED = Policy(keys={_ADMIN.id: _ADMIN, _INFER.id: _INFER}, admin_key_id=_ADMIN.id)
 """With a key for callers: nobody without one."""
 CORS = "https://app.example"
+FIGURES = {"figures.overview", "figures.history"}
+"""What control is asked for whoever may read."""
+OWNED = msgspec.json.encode(
+    OwnedModel(
+        name="linear",
+        default_alias="latest",
+        versions=[],
+        aliases={},
+        can_promote=True,
+        why_not=None,
+    )
+)
 ANSWERED = (200, 400)
 """Of routes that are open: whoever signs in is asked for a key, which no call here gives."""
 
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Served]:
-    with serving([LINEAR, FAILS]) as server:
+    with serving([LINEAR, FAILS], stream_s=0.0) as server:
+        server.answers["models.owned"] = OWNED
         yield server
 
 
@@ -49,7 +64,8 @@ def bearer(key: str) -> dict[str, str]:
 
 
 def address(route: Route) -> str:
-    return route.path.replace("{name}", "linear").replace("{version}", "1").replace("{id}", "k")
+    path = route.path.replace("{name}", "linear").replace("{version}", "1").replace("{id}", "k")
+    return path.replace("{alias}", "production")
 
 
 def answered(route: Route) -> tuple[int, ...]:
@@ -60,6 +76,7 @@ def answered(route: Route) -> tuple[int, ...]:
 
 def call(server: Served, route: Route, headers: dict[str, str] | None = None) -> tuple[int, str]:
     body = GOOD if route.method == "POST" else None
+    body = '{"version": "1"}' if route.path.endswith("{alias}") and body else body
     answer = server.ask(route.method, address(route), body, headers)
     code = answer.json["code"] if answer.status >= 400 and answer.body.startswith(b"{") else ""
     return answer.status, code
@@ -71,7 +88,7 @@ def test_every_route_declares_its_permission(server: Served) -> None:
     shell = {path for path in by_permission[Permission.PUBLIC] if path.startswith(pages)} | {"/"}
     open_to_all = {"/v2/health/live", "/v2/health/ready", "/session"}
     assert by_permission[Permission.PUBLIC] - shell == open_to_all
-    changing = r"/admin/|/v2/repository/models/{name}/(load|unload)$"
+    changing = r"/admin/|/v2/repository/models/{name}/(load|unload)$|.*/errors$"
     assert all(re.search("predict|infer", path) for path in by_permission[Permission.INFER])
     for route in server.routes:
         assert bool(re.match(changing, route.path)) == (route.permission is Permission.ADMIN)
@@ -84,7 +101,7 @@ def test_on_this_machine_all_but_admin_is_open(server: Served) -> None:
             assert (status, code) == (401, "UNAUTHENTICATED"), route
         else:
             assert status not in (401, 403), route
-    assert server.asked == []
+    assert {operation for operation, _ in server.asked} == FIGURES
 
 
 def test_a_caller_from_another_machine_needs_a_key(server: Served) -> None:
@@ -145,7 +162,7 @@ def test_a_key_to_infer_opens_all_but_admin(server: Served) -> None:
             assert (status, code) == (403, "FORBIDDEN"), route
         else:
             assert status not in (401, 403), route
-    assert server.asked == []
+    assert {operation for operation, _ in server.asked} == FIGURES
 
 
 def test_the_gate_says_who_is_calling(server: Served) -> None:
@@ -164,7 +181,12 @@ def test_a_key_of_an_admin_opens_everything(server: Served) -> None:
         server.decides(policy)
         for route in server.routes:
             assert call(server, route, bearer(ADMIN))[0] not in (401, 403), route
-    assert {operation for operation, _ in server.asked} == {
+    assert {operation for operation, _ in server.asked} == FIGURES | {
+        "errors.recent",
+        "models.owned",
+        "models.promote",
+        "models.rollback",
+        "models.forget",
         "keys.list",
         "keys.create",
         "keys.revoke",

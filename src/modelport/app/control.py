@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import shutil
 import signal
 import socket
@@ -13,20 +14,25 @@ from pathlib import Path
 
 import msgspec
 
+from modelport import __version__
 from modelport.app.budget import copies, memory_of, trial_bytes
 from modelport.app.fetching import Origin
 from modelport.app.servers import announced
 from modelport.app.spec import Spec, receive_spec
 from modelport.app.trial import Trial, try_out
+from modelport.control.figures import Figures
 from modelport.control.hub import Hub, Past
 from modelport.control.messages import Snapshot
 from modelport.control.operations import ModelStates, Operations
+from modelport.control.ownership import Home, Ownership
+from modelport.control.processes import Processes
 from modelport.control.reconcile import Plan, Reconciler, common_states
 from modelport.control.state import StateStore, admin_token, session_secret
 from modelport.control.watching import watch
 from modelport.guard.sessions import Sessions
 from modelport.kit.storage import write_whole
 from modelport.monitor.logs import configure_logging
+from modelport.monitor.versions import VersionNow, add_versions
 from modelport.repository.aliases import read_aliases
 from modelport.repository.layout import Source
 from modelport.repository.triton import not_applied
@@ -84,7 +90,9 @@ async def _serve(spec: Spec, life: socket.socket, listener: socket.socket) -> No
         return await try_out(trial, settings.inference.load_s, most_bytes)
 
     past = Path(spec.control).with_name("past.json")
-    hub = Hub(snapshot(served), _read_past(past), lambda now: _write_past(past, now))
+    figures = Figures(__version__, Processes(os.getppid()).look)
+    hub = Hub(snapshot(served), _read_past(past), lambda now: _write_past(past, now), figures)
+    figures.workers = hub
     reconciler = Reconciler(
         served,
         wanted=lambda: _plan_of(origin, hidden, told),
@@ -104,11 +112,26 @@ async def _serve(spec: Spec, life: socket.socket, listener: socket.socket) -> No
         lambda: ModelStates(spec.repository, tuple(common_states(hub.states).values())),
         hidden,
     )
-    hub.operations |= operations.table()
+
+    async def now() -> list[VersionNow]:
+        await hub.refresh()
+        return add_versions(each for report in hub.reports for each in report.versions)
+
+    ownership = Ownership(
+        lambda: Home(origin.root, bool(spec.remote)),
+        reload,
+        lambda: reconciler.served.aliases,
+        lambda: common_states(hub.states).values(),
+        now,
+        hidden,
+    )
+    hub.operations |= operations.table() | ownership.table() | figures.table()
     server = await asyncio.start_unix_server(hub.serve, sock=listener)
     watching = asyncio.create_task(_watch(spec, reconciler))
+    looking = asyncio.create_task(figures.keep())
     is_orphan = await _end(life)
     watching.cancel()
+    looking.cancel()
     server.close()
     await hub.close()
     store.close()

@@ -28,6 +28,7 @@ from modelport.control.messages import (
 from modelport.core.errors import NotReady, error_from_code
 from modelport.kit.ipc import Channel
 from modelport.monitor.metrics import Gathered, Report
+from modelport.monitor.recent import ErrorLog
 
 __all__ = ["ControlLink", "ask_control"]
 
@@ -47,11 +48,14 @@ class ControlLink:
         path: str,
         index: int,
         report: Callable[[], Report],
+        errors: ErrorLog,
         on_snapshot: Callable[[Snapshot], None],
     ) -> None:
         self._path = path
         self._index = index
         self._report = report
+        self._errors = errors
+        self._told = 0  # the number of the last error that control knows of
         self._on_snapshot = on_snapshot
         self._channel: Channel[FromControl] | None = None
         self._ids = itertools.count()
@@ -116,8 +120,10 @@ class ControlLink:
     async def _converse(self, channel: Channel[FromControl]) -> None:
         try:
             await channel.send(Hello(self._index, os.getpid()))
-            self._channel = channel
             self._newest = -1  # another control process counts from the start
+            self._told = 0
+            await self._tell(channel)
+            self._channel = channel
             while (message := await channel.receive()) is not None:
                 await self._take(channel, message)
         except (ConnectionError, msgspec.DecodeError) as error:
@@ -138,7 +144,7 @@ class ControlLink:
                     self.informed.set()
                 await channel.send(Applied(self._newest))
             case ReportNow():
-                await channel.send(Reported(self._report()))
+                await self._tell(channel)
             case Answer():
                 _settle(self._asked.get(message.id), message)
 
@@ -148,7 +154,11 @@ class ControlLink:
             await asyncio.sleep(_REPORT_EVERY_S)
             if self._channel is not None:
                 with contextlib.suppress(ConnectionError):
-                    await self._channel.send(Reported(self._report()))
+                    await self._tell(self._channel)
+
+    async def _tell(self, channel: Channel[FromControl]) -> None:
+        errors, self._told = self._errors.since(self._told)
+        await channel.send(Reported(self._report(), errors))
 
 
 async def ask_control(path: str, operation: str, body: bytes = b"") -> bytes:

@@ -50,6 +50,7 @@ from modelport.engine.remote import EngineLink
 from modelport.guard.policy import Policy
 from modelport.http.api import api_routes
 from modelport.http.connection import Connection
+from modelport.http.live import Live
 from modelport.http.routes import Gate, Router
 from modelport.http.shared import Shared
 from modelport.kit.cpus import SWITCH_S, available_cpus
@@ -57,6 +58,7 @@ from modelport.kit.heartbeat import beating
 from modelport.kit.memory import one_heap
 from modelport.monitor.logs import configure_logging
 from modelport.monitor.metrics import ModelMetrics, Report, VersionPadding
+from modelport.monitor.recent import ErrorLog
 from modelport.monitor.versions import VersionNow
 from modelport.semantics.example import example_request
 
@@ -95,6 +97,7 @@ class _Worker:
         self._settings: Settings = spec.settings
         self._metrics: dict[tuple[str, str, str], ModelMetrics] = {}
         self._rejected: dict[str, int] = {}
+        self._errors = ErrorLog()
         self._stop = asyncio.Event()
         self._arrived = asyncio.Event()
         """A snapshot that has not been loaded yet."""
@@ -105,7 +108,7 @@ class _Worker:
         loop.add_signal_handler(signal.SIGTERM, self._stop.set)
         loop.add_reader(self._life.fileno(), self._on_supervisor_gone)
         self._link = ControlLink(
-            self._spec.control, self._spec.index, self._report, self._on_snapshot
+            self._spec.control, self._spec.index, self._report, self._errors, self._on_snapshot
         )
         if self._beats is not None:
             self._beating = loop.create_task(beating(self._beats, self._spec.index))
@@ -167,6 +170,7 @@ class _Worker:
             one_heap()
         self._engine = Engine((), load_settings, limits, memory, self._tell_loading, self._cache)
         self._route(snapshot)
+        self._live = Live(self._link.ask, lambda: gate.policy)
         routes = api_routes(
             engine=self._engine,
             settings=settings,
@@ -174,6 +178,7 @@ class _Worker:
             metrics_of=self._metrics_of,
             gather=self._link.gather,
             ask=self._link.ask,
+            live=self._live,
             redeem=self._link.redeem,
             policy=lambda: gate.policy,
             is_draining=self._stop.is_set,
@@ -186,6 +191,7 @@ class _Worker:
             gate.resolve,
             self._count_rejected,
             lambda: b"%b-%x" % (prefix.encode(), next(numbers)),
+            self._errors,
         )
         config = uvicorn.Config(
             _no_asgi,
@@ -265,7 +271,9 @@ class _Worker:
 
     def _on_snapshot(self, snapshot: Snapshot) -> None:
         if self._gate is not None:
-            self._gate.policy = self._policy(snapshot)
+            before, self._gate.policy = self._gate.policy, self._policy(snapshot)
+            if self._gate.policy != before:
+                self._live.interrupt()
             self._route(snapshot)
             self._shared.forget()
             self._arrived.set()
@@ -313,12 +321,13 @@ class _Worker:
             waiting=queue.here,
             waiting_elsewhere=queue.elsewhere,
             copies=int(resident),
-            is_shared=self._engine.is_shared(version),
+            is_shared=version.is_shared,
         )
 
     async def _drain(self, listener: socket.socket, serving: asyncio.Task[None]) -> None:
         """Answer all that was accepted, then end: not ready, no new connections, no old ones."""
         self._shared.draining = True
+        self._live.close()
         await asyncio.sleep(self._settings.server.drain_delay_s)
         refuse_new_connections(listener)
         await asyncio.sleep(_ACCEPT_S)

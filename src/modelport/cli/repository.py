@@ -15,7 +15,7 @@ from modelport.cli.output import out, print_table
 from modelport.cli.trust import trusted
 
 if TYPE_CHECKING:
-    from modelport.engine.cost_files import Kept
+    from modelport.engine.cost_curves import VersionCost
     from modelport.repository.store import Manifest
 
 __all__ = ["COMMANDS", "alias", "models", "push", "remove", "rollback", "versions"]
@@ -128,6 +128,7 @@ def _print_costs(as_json: bool) -> None:
     import msgspec
 
     from modelport.app.spec import state_folder
+    from modelport.engine.cost_curves import curves_of
     from modelport.engine.cost_files import kept
 
     found = kept(state_folder() / "cost")
@@ -136,28 +137,29 @@ def _print_costs(as_json: bool) -> None:
         return
     print_table(
         ("model", "version", "placement", "elements", "at once", "rows", "ms", "rows/s", ""),
-        [row for each in found for row in _cost_rows(each)],
+        [
+            row
+            for each, cost in zip(found, curves_of(found), strict=True)
+            for row in _cost_rows(each.model, cost)
+        ],
         empty="Nothing was measured yet: a server learns it while it answers requests.",
     )
 
 
-def _cost_rows(kept: Kept) -> Iterator[tuple[str, ...]]:
-    from modelport.engine.cost import Curve
-
-    where = kept.placement if kept.threads == 1 else f"{kept.placement}, {kept.threads} threads"
-    for points in kept.curves:
-        best = Curve(points.points).best()
-        for point in points.points:
+def _cost_rows(model: str, cost: VersionCost) -> Iterator[tuple[str, ...]]:
+    where = cost.placement if cost.threads == 1 else f"{cost.placement}, {cost.threads} threads"
+    for curve in cost.curves:
+        for point in curve.points:
             yield (
-                kept.model,
-                kept.version,
+                model,
+                cost.version,
                 where,
-                f"{2**points.row_class:,}" if points.row_class else "",
-                str(points.at_once),
+                f"{curve.row_elements:,}" if curve.row_elements else "",
+                str(curve.at_once),
                 str(point.rows),
                 f"{point.seconds * 1e3:.3g}",
-                f"{point.rows / point.seconds:,.0f}",
-                "best" if point.rows == best else "",
+                f"{point.rows_per_s:,.0f}",
+                "best" if point.rows == curve.best_rows else "",
             )
 
 

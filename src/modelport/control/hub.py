@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 import msgspec
 
@@ -26,7 +27,7 @@ from modelport.kit.ipc import Channel
 from modelport.monitor.caching import CacheState
 from modelport.monitor.metrics import Gathered, Report, add_reports
 
-__all__ = ["Hub", "Operation", "Past"]
+__all__ = ["Hub", "Observer", "Operation", "Past"]
 
 _log = logging.getLogger(__name__)
 _REPORT_S = 1.0
@@ -78,6 +79,27 @@ class Past(msgspec.Struct):
             self.replaced = add_reports([self.replaced, report])
 
 
+class Observer(Protocol):
+    """Who follows what the workers report."""
+
+    def joined(self, pid: int) -> None:
+        """A worker is connected; its first report says what it had counted before."""
+
+    def reported(self, pid: int, message: Reported) -> None:
+        """It says what it has counted by now."""
+
+    def left(self, pid: int) -> None:
+        """It is connected no longer."""
+
+
+class _Nobody:
+    def joined(self, pid: int) -> None: ...
+
+    def reported(self, pid: int, message: Reported) -> None: ...
+
+    def left(self, pid: int) -> None: ...
+
+
 class Hub:
     """The workers that are connected, and the sum of what all have counted, the gone ones too."""
 
@@ -86,16 +108,19 @@ class Hub:
         snapshot: Snapshot,
         past: Past | None = None,
         keep: Callable[[Past], None] = lambda past: None,
+        observer: Observer | None = None,
     ) -> None:
         """
         Args:
             snapshot: what should be true.
             past: what the control process before this one knew.
             keep: stores the past for the one after this, whenever it changes.
+            observer: follows the reports.
         """
         self._snapshot = snapshot
         self._past = past or Past()
         self._keep = keep
+        self._observer = observer or _Nobody()
         self._workers: set[_Worker] = set()
         self._conversations: dict[asyncio.Task[None], Channel[FromWorker]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -174,6 +199,7 @@ class Hub:
         self._past.enters(worker.index, worker.pid)
         self._keep(self._past)
         self._workers.add(worker)
+        self._observer.joined(worker.pid)
         try:
             await channel.send(self._snapshot)
             await self._answer_all(channel, worker)
@@ -184,6 +210,7 @@ class Hub:
             worker.report.connections, worker.report.versions = 0, []
             worker.report.cache.state = CacheState()
             if all(other.pid != worker.pid for other in self._workers):
+                self._observer.left(worker.pid)
                 self._past.leaves(worker.index, worker.pid, worker.report)
                 self._keep(self._past)
 
@@ -191,6 +218,7 @@ class Hub:
         while (message := await channel.receive()) is not None:
             if isinstance(message, Reported) and worker is not None:
                 worker.report = message.report
+                self._observer.reported(worker.pid, message)
                 worker.reported.set()
             elif isinstance(message, Applied) and worker is not None:
                 worker.applied = message.number
@@ -219,8 +247,27 @@ class Hub:
         with contextlib.suppress(ConnectionError):
             await channel.send(answer)
 
-    async def _metrics(self, body: bytes) -> bytes:
+    async def refresh(self) -> None:
+        """Have every worker report."""
         await asyncio.gather(*(self._fresh(worker) for worker in self._workers))
+
+    @property
+    def reports(self) -> list[Report]:
+        """What each worker that is connected reported last."""
+        return [worker.report for worker in self._workers]
+
+    @property
+    def indices(self) -> dict[int, int]:
+        """By the process id of each worker that is connected: which one it is."""
+        return {worker.pid: worker.index for worker in self._workers}
+
+    @property
+    def restarts(self) -> int:
+        """How many workers were replaced."""
+        return self._past.restarts
+
+    async def _metrics(self, body: bytes) -> bytes:
+        await self.refresh()
         # One that left in the meantime is counted in the past, and only there.
         past = [self._past.replaced, *self._past.left.values()]
         total = add_reports([*past, *(worker.report for worker in self._workers)])

@@ -10,6 +10,7 @@ import msgspec
 from modelport.guard.auth import KeyRecord
 from modelport.guard.sessions import Sessions
 from modelport.monitor.metrics import Report
+from modelport.monitor.recent import RecentError
 from modelport.repository.layout import Source
 
 __all__ = [
@@ -67,9 +68,11 @@ class Hello(msgspec.Struct, tag=True, frozen=True):
 
 
 class Reported(msgspec.Struct, tag=True, frozen=True):
-    """All that a worker has counted since it started."""
+    """All that a worker has counted since it started; it tells so as soon as it is connected."""
 
     report: Report
+    errors: list[RecentError] = []
+    """Of its last errors those that it has not told over this connection."""
 
 
 class Applied(msgspec.Struct, tag=True, frozen=True):

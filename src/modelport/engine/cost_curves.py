@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
-__all__ = ["CostCurve", "CostCurves", "CostPoint", "VersionCost"]
+from modelport.engine.cost import Curve, Points
+from modelport.engine.cost_files import Kept
+
+__all__ = ["CostCurve", "CostCurves", "CostPoint", "VersionCost", "curves_of"]
 
 
 class CostPoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,3 +49,33 @@ class CostCurves(msgspec.Struct, frozen=True, kw_only=True):
     """What runs of a model take, as servers on this machine measured it."""
 
     versions: list[VersionCost]
+
+
+def curves_of(kept: Iterable[Kept]) -> list[VersionCost]:
+    """What was learnt, as it is shown."""
+    return [
+        VersionCost(
+            version=each.version,
+            placement=each.placement,
+            threads=each.threads,
+            curves=[_curve(points) for points in each.curves],
+        )
+        for each in kept
+    ]
+
+
+def _curve(points: Points) -> CostCurve:
+    return CostCurve(
+        row_elements=2**points.row_class if points.row_class else None,
+        at_once=points.at_once,
+        points=[
+            CostPoint(
+                rows=point.rows,
+                seconds=point.seconds,
+                rows_per_s=point.rows / point.seconds,
+                runs=point.runs,
+            )
+            for point in points.points
+        ],
+        best_rows=Curve(points.points).best(),
+    )

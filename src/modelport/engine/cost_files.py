@@ -75,10 +75,10 @@ def keep(folder: Path | None, what: Kept) -> None:
         _log.warning("what model '%s' takes could not be kept: %s", what.model, error)
 
 
-def kept(folder: Path) -> list[Kept]:
+def kept(folder: Path | None) -> list[Kept]:
     """Everything that is kept, by model, version and placement; damaged files are left out."""
     found: list[Kept] = []
-    for path in folder.glob("*.json") if folder.is_dir() else ():
+    for path in folder.glob("*.json") if folder is not None and folder.is_dir() else ():
         try:
             found.append(msgspec.json.decode(path.read_bytes(), type=Kept))
         except (OSError, msgspec.MsgspecError):

@@ -16,6 +16,8 @@ from modelport.core.errors import DeadlineExceeded, ModelFailed, ModelNotFound, 
 from modelport.core.messages import InferRequest, InferResponse
 from modelport.core.tensors import Batch
 from modelport.engine.cache.cache import Asked, Cache
+from modelport.engine.cost_curves import CostCurves, curves_of
+from modelport.engine.cost_files import Kept, kept
 from modelport.engine.executor import HAND_OVER_S, Run, Threads, run_in_place
 from modelport.engine.lanes import Lanes
 from modelport.engine.lifecycle import State, Version
@@ -26,7 +28,7 @@ from modelport.engine.probation import SLOW_S
 from modelport.engine.remote import RemoteModel
 from modelport.engine.residency import Residency, Told
 from modelport.repository.aliases import DEFAULT, LATEST
-from modelport.repository.layout import Source, latest
+from modelport.repository.layout import Source, latest, version_order
 from modelport.runtimes.base import given
 
 __all__ = ["Engine", "Waiting"]
@@ -84,6 +86,10 @@ class Engine:
     def versions(self) -> list[Version]:
         """Every version of every model."""
         return [v for name in self.names for v in self._models[name].values()]
+
+    def versions_of(self, name: str) -> list[Version]:
+        """Those of one model; none where there is no such model."""
+        return list(self._models.get(name, {}).values())
 
     @property
     def is_ready(self) -> bool:
@@ -314,9 +320,29 @@ class Engine:
             return Waiting(elsewhere=int(loaded.model.backlog.jobs))
         return Waiting(here=int(self._lanes.backlog(version).jobs))
 
-    def is_shared(self, version: Version) -> bool:
-        """Whether a version is in memory in the engine process, and not in this one."""
-        return version.resident is not None and isinstance(version.resident.model, RemoteModel)
+    def why_placed(self, version: Version) -> str | None:
+        """Why a version that is in memory is where it is; reads files."""
+        loaded, placing = version.resident, self._settings.placing
+        if loaded is None:
+            return None
+        if placing is None:
+            return "this server has no engine process"
+        remote = loaded.model if isinstance(loaded.model, RemoteModel) else None
+        execution = loaded.description.execution if remote is None else remote.execution
+        return placing.why(version.source, execution, loaded.digest, shared=remote is not None)
+
+    def cost_curves(self, name: str) -> CostCurves:
+        """What runs of a model take, as far as this machine's servers know; reads files."""
+        found: dict[str, Kept] = {}
+        for each in kept(self._settings.cost_dir):
+            version = self._models.get(name, {}).get(each.version)
+            if each.model == name and version is not None and version.is_of(each.digest):
+                found[each.file] = each
+        for version in self.versions_of(name):
+            if (own := version.learnt(self._settings)) is not None:
+                found[own.file] = own  # files are written now and then
+        ordered = sorted(found.values(), key=lambda k: (version_order(k.version), k.placement))
+        return CostCurves(versions=curves_of(ordered))
 
     def keep_costs(self) -> None:
         """Write down what was learnt of the runs; writes files, and may be called in a thread."""

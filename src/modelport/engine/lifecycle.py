@@ -105,6 +105,15 @@ class Version:
         """Whether requests are answered: from memory, or once the model is loaded for them."""
         return self.state in (State.READY, State.STANDBY)
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether it is in memory in the engine process, and not in this one."""
+        return self.resident is not None and isinstance(self.resident.model, RemoteModel)
+
+    def is_of(self, digest: str) -> bool:
+        """Whether its files may be those of that digest; what was never loaded has none yet."""
+        return self.described is None or self.described.digest == digest
+
     def check_served(self) -> None:
         """Refuse to go on with a version that takes no requests.
 
@@ -216,18 +225,22 @@ class Version:
 
     def keep_cost(self, settings: Settings) -> None:
         """Write down what was learnt of its runs, if anything was; may be called in a thread."""
-        if not self.cost.is_changed or self.described is None:
-            return
-        self.cost.is_changed = False
-        what = Kept(
+        if self.cost.is_changed and (what := self.learnt(settings)) is not None:
+            self.cost.is_changed = False
+            keep(settings.cost_dir, what)
+
+    def learnt(self, settings: Settings) -> Kept | None:
+        """What was learnt of its runs in this process; None where nothing was."""
+        if self.described is None or not (curves := self.cost.data()):
+            return None
+        return Kept(
             model=self.name,
             version=self.version,
             digest=self.described.digest,
             placement=settings.place,
             threads=settings.threads,
-            curves=self.cost.data(),
+            curves=curves,
         )
-        keep(settings.cost_dir, what)
 
     def _moves_to(self, state: State) -> None:
         stands_by = self.state is State.STANDBY and state is not State.READY

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from modelport.core.settings import Placement
+from modelport.kit.memory import mib
 from modelport.repository.integrity import digest, size_bytes
 from modelport.repository.layout import Source
 from modelport.runtimes.base import Description, Model
 from modelport.semantics.model_toml import read_model_toml
 
-__all__ = ["Facts", "Opened", "Placing", "Rules", "is_shared"]
+__all__ = ["Facts", "Opened", "Placing", "Rules", "is_shared", "why_placed"]
 
 _LARGE_BYTES = 32 * 1024 * 1024
 """Files of this size are not read once for each worker."""
@@ -43,6 +44,26 @@ def is_shared(wanted: Placement, facts: Facts) -> bool | None:
     if facts.size_bytes >= _LARGE_BYTES:
         return True
     return None if facts.seconds is None else facts.seconds >= _LONG_S
+
+
+def why_placed(wanted: Placement, facts: Facts, shared: bool) -> str:
+    """Why a version runs where it does, for its owner."""
+    if wanted != "auto":
+        if (wanted == "shared") != shared:
+            return "it is set to be shared, and the engine process could not take it"
+        return f"its placement is set to '{wanted}'"
+    if facts.workers == 1:
+        return "there is only one worker"
+    if facts.execution not in (None, "compute"):
+        return "it is a program that may do more than compute, and so stays in the workers"
+    if facts.size_bytes >= _LARGE_BYTES:
+        return f"its files have {mib(facts.size_bytes)}, which are in memory once for all workers"
+    if facts.seconds is None:
+        return "how long one inference takes is not known yet"
+    took = f"one inference takes {facts.seconds * 1e3:.3g} ms"
+    if facts.seconds >= _LONG_S:
+        return f"{took}: batches over all workers gain more than the way to another process costs"
+    return f"{took}, beside which the way to another process is long"
 
 
 @dataclass(frozen=True)
@@ -92,6 +113,18 @@ class Rules:
             self._facts(source), execution=execution, seconds=seconds if known is None else known
         )
         return bool(is_shared(self._wanted(source), facts))
+
+    def why(self, source: Source, execution: str, digest: str, *, shared: bool) -> str:
+        """Why a version runs where it does; reads files.
+
+        Args:
+            source: where its files are.
+            execution: of its model, as `compute`.
+            digest: of its files.
+            shared: whether it runs in the engine process.
+        """
+        facts = replace(self._facts(source), execution=execution, seconds=self.known_s(digest))
+        return why_placed(self._wanted(source), facts, shared)
 
     def _wanted(self, source: Source) -> Placement:
         return read_model_toml(Path(source.toml)).placement or self.wanted

@@ -24,6 +24,7 @@ __all__ = [
     "check_origin",
     "check_sign_in",
     "granted",
+    "is_admitted",
     "permit",
     "prioritise",
 ]
@@ -48,6 +49,7 @@ _GRANTS: Mapping[str, frozenset[Permission]] = {
 }
 
 _ORDER = tuple(PRIORITIES)
+_WITHOUT_KEY = ("local", "anyone")
 
 _NEEDS_KEY = (
     "this server needs a key: send the header 'Authorization: Bearer KEY'"
@@ -176,6 +178,13 @@ def granted(role: str) -> tuple[Permission, ...]:
     return tuple(permission for permission in Permission if permission in _GRANTS[role])
 
 
+def is_admitted(policy: Policy, principal: Principal) -> bool:
+    """Whether somebody who was admitted before still would be, as far as keys tell."""
+    if principal.name in _WITHOUT_KEY:
+        return not policy.needs_key
+    return principal.name in policy.keys
+
+
 def permit(principal: Principal, permission: Permission) -> None:
     """Refuse what the caller's role does not grant.
 
@@ -185,7 +194,7 @@ def permit(principal: Principal, permission: Permission) -> None:
     """
     if permission in _GRANTS[principal.role]:
         return
-    if principal.name in ("local", "anyone"):
+    if principal.name in _WITHOUT_KEY:
         raise Unauthenticated(
             "admin operations need the admin token: send 'Authorization: Bearer TOKEN', or sign in"
             " with it (the first start wrote it to the file 'admin-token' in its state folder)"

@@ -15,6 +15,7 @@ from modelport.http.admin import AskControl, admin_routes
 from modelport.http.catalog import catalog_routes
 from modelport.http.docs import docs_routes
 from modelport.http.health import Gather, health_routes
+from modelport.http.live import Live
 from modelport.http.oip import infer_routes
 from modelport.http.oip_metadata import metadata_routes
 from modelport.http.openapi import document
@@ -37,6 +38,7 @@ def api_routes(
     metrics_of: MetricsOf,
     gather: Gather,
     ask: AskControl,
+    live: Live,
     redeem: Redeem,
     policy: CurrentPolicy,
     is_draining: Callable[[], bool],
@@ -50,7 +52,8 @@ def api_routes(
         server_version: shown to callers.
         metrics_of: where requests are counted.
         gather: what all workers have counted.
-        ask: hands an admin operation to control.
+        ask: hands an operation to control.
+        live: the streams of what the server does.
         redeem: has control use up a link to sign in with.
         policy: what the operator decided, now.
         is_draining: whether this worker is about to end.
@@ -66,8 +69,8 @@ def api_routes(
         *session_routes(policy, redeem, clock),
         *admin_routes(ask),
         *repository_routes(engine, ask),
-        *overview_routes(ask),
-        *owner_routes(ask),
+        *overview_routes(ask, live, engine),
+        *owner_routes(ask, engine),
         *docs_routes(),
         *webapp_routes(),
     ]

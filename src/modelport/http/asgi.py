@@ -33,6 +33,26 @@ class _CycleTransport:
             self._close()
 
 
+class _UntilClosed(RequestResponseCycle):
+    """The cycle of an HTTP/1.0 request: that knows no chunks, so that an answer whose length is not
+    known before ends with the connection.
+    """
+
+    ends_it = False
+
+    async def send(self, message: Any) -> None:
+        """As ASGI has it."""
+        if message["type"] == "http.response.start":
+            names = {name.lower() for name, _ in message.get("headers", ())}
+            self.ends_it = b"content-length" not in names
+            if self.ends_it:
+                self.chunked_encoding = self.keep_alive = False
+                self.default_headers = [h for h in self.default_headers if h[0] != b"connection"]
+        elif self.ends_it:
+            self.expected_content_length = len(message.get("body", b""))
+        await super().send(message)
+
+
 def asgi_cycle(
     head: Head,
     asgi: Asgi,
@@ -55,7 +75,8 @@ def asgi_cycle(
     if keep_alive and head.version == "1.0":
         headers.append((b"connection", b"keep-alive"))
     shown = _CycleTransport(transport, close)
-    cycle = RequestResponseCycle(
+    kind = _UntilClosed if head.version == "1.0" else RequestResponseCycle
+    cycle = kind(
         scope=_scope(head, asgi, request_id, transport),
         transport=cast(asyncio.Transport, shown),
         flow=flow,
@@ -91,7 +112,7 @@ def _scope(head: Head, asgi: Asgi, request_id: bytes, transport: asyncio.Transpo
         "query_string": query,
         "headers": list(head.headers),
         "path_params": asgi.params,
-        "state": {"request_id": request_id.decode("ascii")},
+        "state": {"request_id": request_id.decode("ascii"), "principal": head.principal},
     }
 
 

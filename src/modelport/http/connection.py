@@ -439,8 +439,7 @@ class Connection(asyncio.Protocol):
         try:
             made = await answer
         except asyncio.CancelledError:
-            if head.failed is not None:
-                head.failed("CANCELLED")
+            self._shared.left(head, head.request_id or self._shared.request_ids())
             self._transport.abort()  # the client is gone, or the server gives up waiting
             raise
         except Exception as error:
@@ -466,10 +465,7 @@ class Connection(asyncio.Protocol):
     def _error_answer(self, head: Head, error: ModelportError, request_id: bytes) -> Reply:
         """The answer for an error, which is counted once it could be made."""
         answer = error_reply(error, request_id)
-        if head.failed is not None:
-            head.failed(error.code)
-        else:
-            self._shared.rejected(error)
+        self._shared.failed(head, error, request_id)
         return answer
 
     def _send(self, head: Head, answer: Reply, request_id: bytes) -> None:

@@ -78,7 +78,7 @@ def infer_routes(
         version = engine.find(params["name"], params.get("version"))
         version.check_served()
         metrics = metrics_of(version.name, version.version, "oip")
-        head.failed = metrics.failed
+        head.metrics = metrics
         _check_media(head)
         length, terms = _header_length(head), terms_of(head, timeout_s)
 

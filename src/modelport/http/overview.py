@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
+from collections.abc import Sequence
+
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from modelport.core.errors import InvalidInput, ModelNotFound
+from modelport.engine.facade import Engine
 from modelport.guard.policy import Permission
 from modelport.http.admin import AskControl
+from modelport.http.live import Live
 from modelport.http.routes import Route
+from modelport.monitor.history import History
 
 __all__ = ["overview_routes"]
 
 
-def overview_routes(ask: AskControl) -> list[Route]:
+def overview_routes(ask: AskControl, live: Live, engine: Engine) -> list[Route]:
     """The present, once or as a stream; the last hour; what runs take."""
 
     async def overview(request: Request) -> Response:
@@ -21,16 +29,43 @@ def overview_routes(ask: AskControl) -> list[Route]:
 
     async def history(request: Request) -> Response:
         name = request.path_params.get("name")
-        return _json(await ask("figures.history", msgspec.json.encode({"name": name})))
+        wanted = {"name": name, "since": _since(request)}
+        answer = await ask("figures.history", msgspec.json.encode(wanted))
+        if name is not None and name not in engine.names:  # it may have been unloaded since
+            told = msgspec.json.decode(answer, type=History)
+            _check_known(name, told.versions)
+        return _json(answer)
+
+    async def cost(request: Request) -> Response:
+        name = request.path_params["name"]
+        _check_known(name, engine.versions_of(name))
+        curves = await asyncio.to_thread(engine.cost_curves, name)
+        return _json(msgspec.json.encode(curves))
 
     read = Permission.READ
     return [
         Route(method="GET", path="/server/overview", permission=read, endpoint=overview),
-        Route(method="GET", path="/server/events", permission=read, endpoint=overview),
+        Route(method="GET", path="/server/events", permission=read, endpoint=live.endpoint),
         Route(method="GET", path="/server/history", permission=read, endpoint=history),
         Route(method="GET", path="/models/{name}/history", permission=read, endpoint=history),
-        Route(method="GET", path="/models/{name}/cost", permission=read, endpoint=history),
+        Route(method="GET", path="/models/{name}/cost", permission=read, endpoint=cost),
     ]
+
+
+def _check_known(name: str, what: Sequence[object]) -> None:
+    if not what:
+        raise ModelNotFound(f"there is no model {name[:128]!r} here")
+
+
+def _since(request: Request) -> float:
+    text = request.query_params.get("since", "0")
+    try:
+        since = float(text)
+    except ValueError:
+        since = math.nan
+    if not math.isfinite(since):
+        raise InvalidInput(f"'since' is a time in seconds since the epoch, and {text[:40]!r} came")
+    return since
 
 
 def _json(body: bytes) -> Response:

@@ -2,30 +2,50 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
+
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from modelport.core.errors import InvalidInput
+from modelport.core.errors import InvalidInput, ModelNotFound
+from modelport.engine.facade import Engine
+from modelport.engine.lifecycle import Version
 from modelport.guard.policy import Permission
 from modelport.http.admin import AskControl
 from modelport.http.routes import Endpoint, Route
-from modelport.repository.owned import AliasWanted
+from modelport.monitor.recent import RecentErrors
+from modelport.repository.owned import AliasWanted, OwnedModel, OwnedVersion
 
 __all__ = ["owner_routes"]
 
 _ALIAS = "/admin/models/{name}/aliases/{alias}"
 
 
-def owner_routes(ask: AskControl) -> list[Route]:
+def owner_routes(ask: AskControl, engine: Engine) -> list[Route]:
     """All of a model; where its aliases point; what callers were told last."""
 
     def told(operation: str) -> Endpoint:
         async def endpoint(request: Request) -> Response:
-            body = msgspec.json.encode(request.path_params)
-            return _json(await ask(operation, body))
+            return _json(await ask(operation, msgspec.json.encode(request.path_params)))
 
         return endpoint
+
+    async def errors(request: Request) -> Response:
+        answer = await ask("errors.recent", msgspec.json.encode(request.path_params))
+        name = request.path_params.get("name")
+        if name is not None and name not in engine.names:  # it may have been unloaded since
+            told = msgspec.json.decode(answer, type=RecentErrors)
+            if not told.errors:
+                raise ModelNotFound(f"there is no model {name[:128]!r} here")
+        return _json(answer)
+
+    async def owned(request: Request) -> Response:
+        answer = await ask("models.owned", msgspec.json.encode(request.path_params))
+        model = msgspec.json.decode(answer, type=OwnedModel)
+        here = {version.version: version for version in engine.versions_of(model.name)}
+        return _json(msgspec.json.encode(await asyncio.to_thread(_completed, model, here, engine)))
 
     async def promote(request: Request) -> Response:
         version = _wanted(await request.body()).version
@@ -36,13 +56,36 @@ def owner_routes(ask: AskControl) -> list[Route]:
         return Route(method=method, path=path, permission=Permission.ADMIN, endpoint=endpoint)
 
     return [
-        route("GET", "/server/errors", told("errors.recent")),
-        route("GET", "/models/{name}/errors", told("errors.recent")),
-        route("GET", "/admin/models/{name}", told("models.owned")),
+        route("GET", "/server/errors", errors),
+        route("GET", "/models/{name}/errors", errors),
+        route("GET", "/admin/models/{name}", owned),
         route("POST", _ALIAS, promote),
         route("POST", f"{_ALIAS}/rollback", told("models.rollback")),
         route("DELETE", _ALIAS, told("models.forget")),
     ]
+
+
+def _completed(model: OwnedModel, here: Mapping[str, Version], engine: Engine) -> OwnedModel:
+    """With what a worker knows of the versions that it serves; reads files."""
+    versions = [
+        _known(each, here[each.version], engine) if each.version in here else each
+        for each in model.versions
+    ]
+    return msgspec.structs.replace(model, versions=versions)
+
+
+def _known(owned: OwnedVersion, version: Version, engine: Engine) -> OwnedVersion:
+    known = version.described
+    if known is None:
+        return owned
+    placement = "shared" if version.is_shared else "inline"
+    return msgspec.structs.replace(
+        owned,
+        digest=f"sha256:{known.digest}",
+        runtime=known.description.runtime,
+        placement=None if version.resident is None else placement,
+        placement_reason=engine.why_placed(version),
+    )
 
 
 def _wanted(body: bytes) -> AliasWanted:

@@ -62,7 +62,7 @@ def plain_routes(
         version = engine.find(params.get("name"), params.get("version"))
         version.check_served()
         metrics = metrics_of(version.name, version.version, "plain")
-        head.failed = metrics.failed
+        head.metrics = metrics
 
         def codec_of(described: Described) -> Codec[bool]:
             return unpacked(head, _codec(head, version, described), max_body_bytes)

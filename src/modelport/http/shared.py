@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from modelport.core.errors import ModelportError
 from modelport.core.settings import HttpLimits
+from modelport.http.errors import status_of
 from modelport.http.wire import Head
 from modelport.kit.busy_poll import BusyPoll
+from modelport.monitor.recent import ErrorLog, RecentError
 
 __all__ = ["Shared"]
 
 _MEMO_HEADS = 512
 """Distinct heads that are remembered; one more, and the memo starts anew."""
+
+_CANCELLED, _LEFT = "CANCELLED", 499
+"""No answer has this status, which is that of other servers' logs."""
+_LONGEST = 300
+"""Characters of a message that are kept."""
 
 
 class Shared:
@@ -24,6 +32,7 @@ class Shared:
         resolve: Callable[[Head], None],
         rejected: Callable[[ModelportError], None],
         request_ids: Callable[[], bytes],
+        errors: ErrorLog,
     ) -> None:
         """
         Args:
@@ -31,10 +40,12 @@ class Shared:
             resolve: the gate and the router; sets the head's handler, or raises.
             rejected: told of each error that is answered and that no route counts.
             request_ids: a new id for each request that has none.
+            errors: keeps the last ones that callers were told.
         """
         self.limits = limits
         self.resolve = resolve
-        self.rejected = rejected
+        self._rejected = rejected
+        self._errors = errors
         self.request_ids = request_ids
         self.memos: dict[bool, dict[bytes, Head]] = {True: {}, False: {}}
         """By whether the peer is on this machine: the bytes of a head to the head."""
@@ -42,6 +53,34 @@ class Shared:
         self.draining = False
         self._stamped: list[tuple[bytes, bytes]] | None = None
         self._stamp = b""
+
+    def failed(self, head: Head, error: ModelportError, request_id: bytes) -> None:
+        """Count an error that is answered, and keep it for whoever looks into it."""
+        if head.metrics is None:
+            self._rejected(error)
+        else:
+            head.metrics.failed(error.code)
+        self._note(head, request_id, error.code, status_of(error), error.message)
+
+    def left(self, head: Head, request_id: bytes) -> None:
+        """The same for a request whose caller left before there was an answer."""
+        if head.metrics is not None:
+            head.metrics.failed(_CANCELLED)
+            self._note(head, request_id, _CANCELLED, _LEFT, "the caller left before the answer")
+
+    def _note(self, head: Head, request_id: bytes, code: str, status: int, message: str) -> None:
+        metrics = head.metrics
+        error = RecentError(
+            at=time.time(),
+            request_id=request_id.decode("latin-1"),
+            model=None if metrics is None else metrics.model,
+            version=None if metrics is None else metrics.version,
+            protocol=None if metrics is None else metrics.protocol,
+            code=code,
+            status=status,
+            message=message[:_LONGEST].encode(errors="backslashreplace").decode(),
+        )
+        self._errors.note(error)
 
     def forget(self) -> None:
         """Drop every memo: what is served, or who may call, has changed."""

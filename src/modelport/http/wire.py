@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
 from modelport.guard.policy import Principal
+from modelport.monitor.metrics import ModelMetrics
 
 __all__ = ["JSON", "Asgi", "Handler", "Head", "Reply", "reply"]
 
@@ -39,13 +40,13 @@ class Head:
 
     __slots__ = (
         "extra",
-        "failed",
         "handler",
         "headers",
         "keep_alive",
         "length",
         "loopback",
         "method",
+        "metrics",
         "once",
         "principal",
         "request_id",
@@ -78,8 +79,8 @@ class Head:
         """What the caller calls this request, if it said so."""
         self.extra = b""
         """Header lines that the gate adds to every answer."""
-        self.failed: Callable[[str], None] | None = None
-        """Told the code of each error that is answered, where the route counts its own."""
+        self.metrics: ModelMetrics | None = None
+        """Where errors that are answered are counted, once it is known which version is meant."""
         self.handler: Handler | Asgi
 
     def get(self, name: bytes) -> bytes | None:
