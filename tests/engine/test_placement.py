@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from modelport.core.errors import ConfigError
-from modelport.engine.placement import Facts, Placing, is_shared
+from modelport.engine.placement import Facts, Placing, is_shared, why_placed
 from modelport.repository.integrity import digest
 from modelport.repository.layout import Source
 
@@ -36,6 +36,24 @@ def test_a_word_is_obeyed_whatever_the_facts() -> None:
     facts = Facts(workers=1, size_bytes=99 * MIB, execution="async", seconds=9.0)
     assert is_shared("shared", facts) is True
     assert is_shared("inline", facts) is False
+
+
+@pytest.mark.parametrize(
+    ("why", "wanted", "shared", "facts"),
+    [
+        ("its placement is set to 'inline'", "inline", False, {}),
+        ("the engine process could not take it", "shared", False, {}),
+        ("there is only one worker", "auto", False, {"workers": 1}),
+        ("it is a program", "auto", False, {"execution": "blocking"}),
+        ("its files have 64.0 MiB", "auto", True, {"size_bytes": 64 * MIB}),
+        ("is not known yet", "auto", False, {}),
+        ("one inference takes 20 ms: batches", "auto", True, {"seconds": 0.02}),
+        ("one inference takes 0.1 ms, beside which", "auto", False, {"seconds": 0.0001}),
+    ],
+)
+def test_an_owner_is_told_why(why: str, wanted: Any, shared: bool, facts: Any) -> None:
+    known = Facts(**{"workers": 2, "size_bytes": MIB, **facts})
+    assert why in why_placed(wanted, known, shared)
 
 
 def placing(**given: Any) -> Placing:
@@ -73,3 +91,11 @@ def test_the_owners_word_comes_before_the_servers(source: Callable[..., Source])
     lies = source(b"x", toml='placement = "outside"')
     with pytest.raises(ConfigError, match="one of auto, inline, shared"):
         placing().before(lies)
+
+
+def test_why_is_told_by_what_is_known(source: Callable[..., Source]) -> None:
+    lies = source(b"x")
+    told = placing().why(lies, "compute", "d", None, shared=False)
+    assert told == "how long one inference takes is not known yet"
+    assert "0.1 ms" in placing().why(lies, "compute", "d", 0.0001, shared=False)
+    assert "7 ms" in placing(known_s={"d": 0.007}.get).why(lies, "compute", "d", 1.0, shared=True)

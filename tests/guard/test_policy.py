@@ -18,6 +18,7 @@ from modelport.guard.policy import (
     admit,
     check_sign_in,
     granted,
+    is_admitted,
     permit,
     prioritise,
 )
@@ -377,3 +378,12 @@ def test_other_pages_may_not_sign_their_visitors_in(seen: dict[str, str]) -> Non
 def test_what_a_role_allows() -> None:
     assert granted("infer") == (Permission.PUBLIC, Permission.READ, Permission.INFER)
     assert granted("admin") == tuple(Permission)
+
+
+def test_who_was_admitted_is_so_for_as_long_as_their_key_is_there() -> None:
+    caller = Principal(INFER_RECORD.id, "infer")
+    assert is_admitted(policy(INFER_RECORD), caller)
+    assert not is_admitted(policy(ADMIN_RECORD), caller)
+    for name in ("local", "anyone"):
+        assert is_admitted(policy(ADMIN_RECORD), Principal(name, "infer"))
+        assert not is_admitted(policy(ADMIN_RECORD, INFER_RECORD), Principal(name, "infer"))

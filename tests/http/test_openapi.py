@@ -29,6 +29,7 @@ from modelport.engine.limits import Limits
 from modelport.guard.policy import Permission
 from modelport.http.api import api_routes
 from modelport.http.errors import STATUS
+from modelport.http.live import Live
 from modelport.http.openapi import document
 from modelport.http.openapi_answers import answer_schema
 from modelport.http.routes import Route, Router
@@ -236,6 +237,7 @@ def table(engine: Engine) -> list[Route]:
         metrics_of=unused,
         gather=unused,
         ask=unused,
+        live=Live(unused, unused),
         redeem=unused,
         policy=unused,
         is_draining=unused,

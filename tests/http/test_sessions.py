@@ -51,7 +51,7 @@ CLOCK = Clock()
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Served]:
-    with serving([LINEAR], clock=CLOCK) as server:
+    with serving([LINEAR], clock=CLOCK, stream_s=0.0) as server:
         yield server
 
 

@@ -143,7 +143,12 @@ class Figures:
     async def history(self, body: bytes) -> bytes:
         """A `History`, up to the last look."""
         wanted = msgspec.json.decode(body, type=HistoryWanted)
-        return msgspec.json.encode(self._recording.told(wanted.name, wanted.since))
+
+        def told() -> bytes:
+            return msgspec.json.encode(self._recording.told(wanted.name, wanted.since))
+
+        async with self._looking:  # an hour of many models takes a while: in a thread, undisturbed
+            return await asyncio.to_thread(told)
 
     async def recent_errors(self, body: bytes) -> bytes:
         """The `RecentErrors` of a model, or of all."""

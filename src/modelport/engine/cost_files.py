@@ -16,7 +16,7 @@ from modelport.core.errors import ConfigError
 from modelport.engine.cost import CostModel, Point, Points
 from modelport.kit.storage import private_folder, write_whole
 
-__all__ = ["Kept", "keep", "kept", "known", "known_s"]
+__all__ = ["Kept", "keep", "kept", "known", "known_s", "one_row_s"]
 
 _LONGEST_S = 3600.0
 """No run takes longer; a file that says so is damaged."""
@@ -56,7 +56,11 @@ def known(folder: Path | None, digest: str, placement: str, threads: int) -> Cos
 
 def known_s(folder: Path | None, digest: str, placement: str, threads: int) -> float | None:
     """What one row took in a run of its own, of the largest rows; None where that is not known."""
-    curves = known(folder, digest, placement, threads).data()
+    return one_row_s(known(folder, digest, placement, threads).data())
+
+
+def one_row_s(curves: list[Points]) -> float | None:
+    """What one row took in a run of its own, of the largest rows; None where that is not known."""
     times = [p.seconds for c in curves if c.at_once == 1 for p in c.points if p.rows == 1]
     return max(times, default=None)
 

@@ -17,7 +17,7 @@ from modelport.core.messages import InferRequest, InferResponse
 from modelport.core.tensors import Batch
 from modelport.engine.cache.cache import Asked, Cache
 from modelport.engine.cost_curves import CostCurves, curves_of
-from modelport.engine.cost_files import Kept, kept
+from modelport.engine.cost_files import Kept, kept, one_row_s
 from modelport.engine.executor import HAND_OVER_S, Run, Threads, run_in_place
 from modelport.engine.lanes import Lanes
 from modelport.engine.lifecycle import State, Version
@@ -329,7 +329,9 @@ class Engine:
             return "this server has no engine process"
         remote = loaded.model if isinstance(loaded.model, RemoteModel) else None
         execution = loaded.description.execution if remote is None else remote.execution
-        return placing.why(version.source, execution, loaded.digest, shared=remote is not None)
+        seconds = one_row_s(version.cost.data())
+        shared = remote is not None
+        return placing.why(version.source, execution, loaded.digest, seconds, shared=shared)
 
     def cost_curves(self, name: str) -> CostCurves:
         """What runs of a model take, as far as this machine's servers know; reads files."""

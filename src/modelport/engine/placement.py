@@ -49,7 +49,7 @@ def is_shared(wanted: Placement, facts: Facts) -> bool | None:
 def why_placed(wanted: Placement, facts: Facts, shared: bool) -> str:
     """Why a version runs where it does, for its owner."""
     if wanted != "auto":
-        if (wanted == "shared") != shared:
+        if wanted == "shared" and not shared:
             return "it is set to be shared, and the engine process could not take it"
         return f"its placement is set to '{wanted}'"
     if facts.workers == 1:
@@ -114,16 +114,28 @@ class Rules:
         )
         return bool(is_shared(self._wanted(source), facts))
 
-    def why(self, source: Source, execution: str, digest: str, *, shared: bool) -> str:
+    def why(
+        self,
+        source: Source,
+        execution: str,
+        digest: str,
+        seconds: float | None,
+        *,
+        shared: bool,
+    ) -> str:
         """Why a version runs where it does; reads files.
 
         Args:
             source: where its files are.
             execution: of its model, as `compute`.
             digest: of its files.
+            seconds: what one inference was measured to take here, where nothing was known before.
             shared: whether it runs in the engine process.
         """
-        facts = replace(self._facts(source), execution=execution, seconds=self.known_s(digest))
+        known = self.known_s(digest)
+        facts = replace(
+            self._facts(source), execution=execution, seconds=seconds if known is None else known
+        )
         return why_placed(self._wanted(source), facts, shared)
 
     def _wanted(self, source: Source) -> Placement:

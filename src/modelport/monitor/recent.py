@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import deque
 from collections.abc import Iterable
 
@@ -45,7 +44,7 @@ class ErrorLog:
             most: how many of each model are kept.
         """
         self._most = most
-        self._numbers = itertools.count(1)
+        self._last = 0
         self._kept: dict[str | None, deque[tuple[int, RecentError]]] = {}
 
     def note(self, error: RecentError) -> None:
@@ -53,13 +52,16 @@ class ErrorLog:
         kept = self._kept.get(error.model)
         if kept is None:
             kept = self._kept[error.model] = deque(maxlen=self._most)
-        kept.append((next(self._numbers), error))
+        self._last += 1
+        kept.append((self._last, error))
 
     def since(self, number: int) -> tuple[list[RecentError], int]:
         """Those that came after the one of that number, the oldest first; and the last number."""
+        if self._last == number:
+            return [], number
         new = [entry for kept in self._kept.values() for entry in kept if entry[0] > number]
         new.sort(key=_number)
-        return [error for _, error in new], new[-1][0] if new else number
+        return [error for _, error in new], self._last
 
 
 class MergedErrors:
