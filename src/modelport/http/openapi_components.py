@@ -26,6 +26,7 @@ __all__ = [
     "PRIORITY",
     "REQUEST_ID",
     "SERVED_BY",
+    "SINCE",
     "TIME_ALLOWED",
     "components",
     "error_statuses",
@@ -36,6 +37,7 @@ CSRF = "X-CSRF-Token"
 PRIORITY = "X-Priority"
 REQUEST_ID = "X-Request-Id"
 SERVED_BY = "X-Model-Version"
+SINCE = "since"
 TIME_ALLOWED = "X-Request-Timeout"
 
 _STRUCTS = (
@@ -53,7 +55,12 @@ def components(models: Mapping[str, Schema]) -> Schema:
         "schemas": {**_schemas(), **models},
         "responses": {str(status): _refusal(status) for status in error_statuses()},
         "headers": _headers(),
-        "parameters": {TIME_ALLOWED: _time_allowed(), PRIORITY: _priority(), CSRF: _csrf()},
+        "parameters": {
+            TIME_ALLOWED: _time_allowed(),
+            PRIORITY: _priority(),
+            CSRF: _csrf(),
+            SINCE: _since(),
+        },
         "securitySchemes": {"bearer": _bearer(), "session": _session()},
     }
 
@@ -132,6 +139,15 @@ def _csrf() -> Schema:
         "in": "header",
         "description": "What `GET /session` gives as `csrf`, where the session's cookie is sent.",
         "schema": {"type": "string"},
+    }
+
+
+def _since() -> Schema:
+    return {
+        "name": SINCE,
+        "in": "query",
+        "description": "Seconds since the epoch: steps that began before are left out.",
+        "schema": {"type": "number"},
     }
 
 

@@ -12,6 +12,7 @@ from modelport.http.openapi_components import (
     PRIORITY,
     REQUEST_ID,
     SERVED_BY,
+    SINCE,
     TIME_ALLOWED,
     error_statuses,
     ref,
@@ -225,12 +226,14 @@ _ABOUT = {
         tag=_FIGURES,
         summary="What the server did within the last hour",
         answer=ref("schemas", "History"),
+        headers=(SINCE,),
     ),
     "GET /models/{name}/history": _About(
         id="model_history",
         tag=_FIGURES,
         summary="What a model did within the last hour",
         answer=ref("schemas", "History"),
+        headers=(SINCE,),
     ),
     "GET /models/{name}/cost": _About(
         id="model_cost",
