@@ -20,6 +20,7 @@ from modelport.core.settings import HttpLimits
 from modelport.http.connection import Connection
 from modelport.http.shared import Shared
 from modelport.http.wire import Asgi, Head, Reply, reply
+from modelport.monitor.recent import ErrorLog
 
 HIGH_WATER = 64 * 1024
 
@@ -267,7 +268,11 @@ class Server:
         self.state.default_headers = [(b"date", b"Thu, 01 Jan 1970 00:00:00 GMT")]
         numbers = itertools.count(1)
         self.shared = self.kind(
-            self.limits, self._resolve, self._rejected, lambda: b"r%d" % next(numbers)
+            self.limits,
+            self._resolve,
+            self._rejected,
+            lambda: b"r%d" % next(numbers),
+            ErrorLog(),
         )
 
     def connect(self, peer: object = ("127.0.0.1", 50_000)) -> Client:

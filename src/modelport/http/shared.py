@@ -76,9 +76,9 @@ class Shared:
             model=None if metrics is None else metrics.model,
             version=None if metrics is None else metrics.version,
             protocol=None if metrics is None else metrics.protocol,
-            code=code,
+            code=str(code),  # a model's own error may have anything here
             status=status,
-            message=message[:_LONGEST].encode(errors="backslashreplace").decode(),
+            message=str(message)[:_LONGEST].encode(errors="backslashreplace").decode(),
         )
         self._errors.note(error)
 
