@@ -91,7 +91,7 @@ def _scope(head: Head, asgi: Asgi, request_id: bytes, transport: asyncio.Transpo
         "query_string": query,
         "headers": list(head.headers),
         "path_params": asgi.params,
-        "state": {"request_id": request_id.decode("ascii")},
+        "state": {"request_id": request_id.decode("ascii"), "principal": head.principal},
     }
 
 

@@ -245,5 +245,10 @@ def _who() -> Schema:
         | {"description": "Whether the caller needs a key, or to be signed in, to see anything."},
         "csrf": text | {"description": f"What the header {CSRF} has to say."},
         "permissions": {"type": "array", "items": right},
+        "public_apps": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "The models whose apps the caller may use without a key.",
+        },
     }
     return {"type": "object", "properties": properties, "required": list(properties)}
