@@ -1,0 +1,9 @@
+/** The model whose page is all that this server shows, as its document says; null: all are shown. */
+export const ONLY_APP: string | null =
+  document.querySelector<HTMLMetaElement>('meta[name="only-app"]')?.content || null;
+
+/** The address of a model's page, or of another view of the model. */
+export function appPath(name: string, view?: string): string {
+  const base = name === ONLY_APP ? "" : `/apps/${encodeURIComponent(name)}`;
+  return view ? `${base}/${view}` : base || "/";
+}
