@@ -126,7 +126,7 @@ class ListedModel(Struct, frozen=True, kw_only=True):
     """That of its app; left out, as the rest is, where nothing is known of the version yet."""
     description: str | UnsetType | None = UNSET
     takes: list[str] | UnsetType = UNSET
-    """What is given: the kinds and types of its fields, each once."""
+    """What its app asks for: the kinds and types of the fields, each once."""
     gives: list[str] | UnsetType = UNSET
     """What is answered: the kinds of its outputs, each once."""
 
@@ -233,7 +233,8 @@ def _listed(engine: Engine, version: Version) -> ListedModel:
     if known is None:
         return listed
     app = _app(known.view)
-    takes = {field.kind or field.dtype.value: None for field in known.view.fields}
+    shown = [field for field in known.view.fields if field.name in app.inputs]
+    takes = {field.kind or field.dtype.value: None for field in shown}
     return msgspec.structs.replace(
         listed,
         title=app.title,

@@ -142,7 +142,8 @@ def _bearer() -> Schema:
         "type": "http",
         "scheme": "bearer",
         "description": "A key that `modelport keys create` made, or the admin token. Callers on the"
-        " server's own machine need none to read and to infer, until the first key is made.",
+        " server's own machine need none to read and to infer, until the first key is made; nobody"
+        " does for a public app: to see its model, and to predict by the model's name.",
     }
 
 

@@ -98,7 +98,7 @@ function SignedIn() {
         component={Link}
         to={`/sign-in?next=${encodeURIComponent(pathname + hash)}`}
         variant="default"
-        size="compact-md"
+        size="compact-sm"
       >
         {t("session.signIn")}
       </Button>
