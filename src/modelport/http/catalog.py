@@ -233,8 +233,8 @@ def _listed(engine: Engine, version: Version) -> ListedModel:
     if known is None:
         return listed
     app = _app(known.view)
-    shown = [field for field in known.view.fields if field.name in app.inputs]
-    takes = {field.kind or field.dtype.value: None for field in shown}
+    shown = set(app.inputs)
+    takes = {f.kind or f.dtype.value: None for f in known.view.fields if f.name in shown}
     return msgspec.structs.replace(
         listed,
         title=app.title,

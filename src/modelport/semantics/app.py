@@ -38,8 +38,9 @@ def check_app(file: str, view: PlainView) -> None:
     _check_fixed(f"{file}, [app.fixed]", app, view, fields)
     shown = f"{file}, [app] inputs"
     _check_shown(shown, app, fields)
+    given = {*shown_inputs(view), *app.fixed}
     for field in view.fields:
-        if field.name not in (*shown_inputs(view), *app.fixed) and not _may_miss(view, field):
+        if field.name not in given and not _may_miss(view, field):
             raise ConfigError(
                 f"{shown}: '{field.name}' is not shown, and the model needs a value of it: list it"
                 f" here, give it a value in [app.fixed], or, where the model takes a missing one,"
