@@ -310,3 +310,24 @@ def test_its_usual_address_leads_to_it_with_what_a_link_says(
 @pytest.mark.parametrize("path", ["/docs", "/overview", "/apps/mood"])
 def test_other_pages_are_not_there(page: sync_api.Page, alone: Served, path: str) -> None:
     assert page.request.get(alone.url + path).status == 404
+
+
+def test_one_app_that_needs_a_key_asks_for_it(
+    page: sync_api.Page, models: Path, tmp_path: Path
+) -> None:
+    line = command("keys", "create", "--role", "infer", "--json")
+    made = subprocess.run(
+        line, check=True, env=environment(tmp_path), capture_output=True, text=True
+    )
+    with serving(models / "price", "--app-only", state=tmp_path, workers=1) as server:
+        page.goto(server.url)
+        expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+        expect(page.get_by_role("banner")).to_contain_text("price")
+        expect(page.get_by_role("banner").get_by_role("link")).to_have_count(0)
+        shoot(page, "alone-sign-in")
+        page.get_by_label("Key").fill(json.loads(made.stdout)["key"])
+        page.get_by_role("button", name="Sign in").click()
+        expect(page).to_have_url(f"{server.url}/")
+        expect(page).to_have_title("What is my house worth?")
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
