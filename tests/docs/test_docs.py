@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from modelport.core.semantics import App
 from modelport.engine.pipeline.declaration import (
     PipelineToml,
     StepTable,
@@ -41,10 +42,10 @@ def test_a_generated_file_is_what_the_code_makes_of_it(name: str) -> None:
 
 def test_every_key_of_model_toml_is_documented() -> None:
     page = (ROOT / "docs" / "reference" / "model-toml.md").read_text(encoding="utf-8")
-    tables = [ModelToml, InputTable, OutputTable, BatchingTable, Example, *SOURCES.values()]
+    tables = [ModelToml, InputTable, OutputTable, BatchingTable, Example, App, *SOURCES.values()]
     keys = {key for table in tables for key in table.__struct_fields__}
     told = set(re.findall(r"`(\w+)`", page)) | {
-        *("inputs", "outputs", "batching", "examples", "sources")
+        *("app", "inputs", "outputs", "batching", "examples", "sources")
     }
     assert keys <= told
 
@@ -53,7 +54,9 @@ def test_the_example_of_model_toml_is_one(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "reference" / "model-toml.md").read_text(encoding="utf-8")
     example, source, padded = re.findall(r"```toml\n(.*?)```", page, flags=re.DOTALL)
     (tmp_path / "model.toml").write_text(example, encoding="utf-8")
-    assert read_model_toml(tmp_path / "model.toml").title == "House prices"
+    toml = read_model_toml(tmp_path / "model.toml")
+    assert toml.title == "House prices"
+    assert toml.app.fixed == {"city": "Oslo"}
     (tmp_path / "source.toml").write_text(source, encoding="utf-8")
     assert list(read_model_toml(tmp_path / "source.toml").sources) == ["photo"]
     (tmp_path / "padded.toml").write_text(padded, encoding="utf-8")

@@ -112,7 +112,14 @@ def signed_in(browser: Browser) -> Browser:
     return browser
 
 
-NOBODY = {"signed_in": False, "principal": None, "role": None, "csrf": None, "permissions": []}
+NOBODY = {
+    "signed_in": False,
+    "principal": None,
+    "role": None,
+    "csrf": None,
+    "permissions": [],
+    "public_apps": [],
+}
 ANYONE = {**NOBODY, "role": "infer", "permissions": ["read", "infer"]}
 
 
@@ -155,6 +162,7 @@ def test_signing_in_with_a_key_says_who_one_is_now(
         "needs_key": True,
         "csrf": browser.csrf,
         "permissions": permissions,
+        "public_apps": [],
     }
     assert browser.who == answer.json
     assert key not in answer.body.decode() + str(answer.headers)

@@ -15,7 +15,10 @@ from modelport.core.errors import NotFound, NotReady
 from modelport.guard.policy import Permission
 from modelport.http.webapp import webapp_routes
 
-PAGE = '<html><meta name="csp-nonce" content="%NONCE%"></html>'
+PAGE = (
+    '<html><meta name="csp-nonce" content="%NONCE%"><meta name="only-app" content="%APP%">'
+    "<title>Modelport</title></html>"
+)
 
 
 @pytest.fixture
@@ -31,8 +34,10 @@ def built(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def get(built: Path, path: str, accept: str = "", **params: str) -> Response:
-    route = next(route for route in webapp_routes(built) if route.path == path)
+def get(
+    built: Path, path: str, accept: str = "", app: str | None = None, **params: str
+) -> Response:
+    route = next(route for route in webapp_routes(built, app) if route.path == path)
     assert route.permission is Permission.PUBLIC
     assert route.endpoint is not None
     headers = [(b"accept-encoding", accept.encode())] if accept else []
@@ -50,7 +55,7 @@ def test_each_address_has_the_page_with_a_nonce_of_its_own(built: Path, path: st
     assert nonces[0] is not None
     assert nonces[1] is not None
     assert nonces[0][1] != nonces[1][1]
-    assert bytes(one.body).decode() == PAGE.replace("%NONCE%", nonces[0][1])
+    assert bytes(one.body).decode() == PAGE.replace("%NONCE%", nonces[0][1]).replace("%APP%", "")
     assert one.headers["cache-control"] == "no-store"
     assert "unsafe" not in one.headers["content-security-policy"]
     assert "frame-ancestors 'none'" in one.headers["content-security-policy"]
@@ -85,3 +90,27 @@ def test_no_other_file_is_to_be_had(built: Path, file: str) -> None:
 def test_without_a_build_the_page_says_so(tmp_path: Path) -> None:
     with pytest.raises(NotReady, match="has no web application"):
         get(tmp_path, "/")
+
+
+@pytest.mark.parametrize("path", ["/", "/sign-in", "/batch", "/compare", "/about"])
+def test_where_one_app_is_all_the_page_is_told_which(built: Path, path: str) -> None:
+    page = bytes(get(built, path, app="price").body).decode()
+    assert '<meta name="only-app" content="price">' in page
+    assert "<title>price</title>" in page
+
+
+@pytest.mark.parametrize(
+    ("view", "location"),
+    [("batch", "/batch"), ("one", "/"), ("/evil.example", "/"), ("sign-in", "/sign-in")],
+)
+def test_its_usual_address_leads_there(built: Path, view: str, location: str) -> None:
+    answer = get(built, "/apps/{name}/{view}", app="price", name="price", view=view)
+    assert answer.headers["location"] == location
+
+
+def test_no_other_app_and_no_other_page_is_shown_then(built: Path) -> None:
+    with pytest.raises(NotFound, match="shows one app"):
+        get(built, "/apps/{name}", app="price", name="mood")
+    shown = {route.path for route in webapp_routes(built, "price")}
+    others = {"/apps/{name}", "/apps/{name}/{view}", "/assets/{file}"}
+    assert shown - others == {"/", "/sign-in", "/batch", "/compare", "/about"}

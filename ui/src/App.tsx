@@ -1,8 +1,10 @@
 import { Center, Loader } from "@mantine/core";
 import { lazy, type ReactNode, Suspense } from "react";
-import { Navigate, Route, Routes, useLocation } from "react-router";
+import { Navigate, Route, Routes, useLocation, useParams } from "react-router";
+import type { Session } from "./api/client";
+import { ONLY_APP } from "./onlyApp";
 import { Missing } from "./pages/Missing";
-import { useSession } from "./session";
+import { isStranger, useSession } from "./session";
 import { Shell } from "./shell/Shell";
 
 const Home = lazy(() => import("./pages/Home"));
@@ -14,24 +16,43 @@ export function App() {
   return (
     <Shell>
       <Suspense fallback={<Waiting />}>
-        <Routes>
-          <Route path="/sign-in" element={<SignIn />} />
-          <Route path="/" element={<Allowed page={<Home />} />} />
-          <Route path="/apps/:name" element={<Allowed page={<ModelApp />} />} />
-          <Route path="/apps/:name/:view" element={<Allowed page={<ModelApp />} />} />
-          <Route path="*" element={<Missing />} />
-        </Routes>
+        {ONLY_APP === null ? (
+          <Routes>
+            <Route path="/sign-in" element={<SignIn />} />
+            <Route path="/" element={<Allowed page={<Home />} isOpen={hasOpen} />} />
+            <Route path="/apps/:name" element={<One />} />
+            <Route path="/apps/:name/:view" element={<One />} />
+            <Route path="*" element={<Missing />} />
+          </Routes>
+        ) : (
+          <Routes>
+            <Route path="/sign-in" element={<SignIn />} />
+            <Route path="/" element={<One />} />
+            <Route path="/:view" element={<One />} />
+            <Route path="*" element={<Missing />} />
+          </Routes>
+        )}
       </Suspense>
     </Shell>
   );
 }
 
+/** The list of models has those that are open to everybody, for everybody. */
+const hasOpen = (session: Session) => session.public_apps.length > 0;
+
+/** A model's page, which may be open to everybody. */
+function One() {
+  const { name = ONLY_APP ?? "" } = useParams();
+  return <Allowed page={<ModelApp />} isOpen={(session) => session.public_apps.includes(name)} />;
+}
+
 /** A page for those who may see it; others are asked for a key first. */
-function Allowed({ page }: { page: ReactNode }) {
+function Allowed(props: { page: ReactNode; isOpen?: (session: Session) => boolean }) {
+  const { page, isOpen } = props;
   const { session } = useSession();
   const { pathname, hash } = useLocation();
   if (!session) return <Waiting />;
-  if (session.needs_key && !session.principal) {
+  if (isStranger(session) && !isOpen?.(session)) {
     return <Navigate to={`/sign-in?next=${encodeURIComponent(pathname + hash)}`} replace />;
   }
   return page;

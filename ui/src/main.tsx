@@ -1,4 +1,3 @@
-import { MantineProvider } from "@mantine/core";
 import "./styles";
 import { setNonce } from "get-nonce";
 import { StrictMode } from "react";
@@ -6,8 +5,8 @@ import { createRoot } from "react-dom/client";
 import { BrowserRouter } from "react-router";
 import { App } from "./App";
 import "./i18n";
+import { LookProvider } from "./Look";
 import { SessionProvider } from "./session";
-import { theme, variables } from "./theme";
 
 /** The Content-Security-Policy lets in style elements with this response's nonce only. */
 const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content;
@@ -18,18 +17,13 @@ const root = document.getElementById("root");
 if (root) {
   createRoot(root).render(
     <StrictMode>
-      <MantineProvider
-        theme={theme}
-        cssVariablesResolver={variables}
-        defaultColorScheme="auto"
-        {...(nonce ? { getStyleNonce: () => nonce } : {})}
-      >
+      <LookProvider {...(nonce ? { nonce } : {})}>
         <BrowserRouter>
           <SessionProvider>
             <App />
           </SessionProvider>
         </BrowserRouter>
-      </MantineProvider>
+      </LookProvider>
     </StrictMode>,
   );
 }

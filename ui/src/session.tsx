@@ -28,7 +28,11 @@ const NOBODY: api.Session = {
   needs_key: false,
   csrf: null,
   permissions: [],
+  public_apps: [],
 };
+
+/** Whether nothing is shown before they sign in, but for what needs no key. */
+export const isStranger = (session: api.Session) => session.needs_key && !session.principal;
 
 /** Who the page calls for. */
 export const useSession = () => useContext(Context);

@@ -1,6 +1,7 @@
-import { type CSSVariablesResolver, createTheme } from "@mantine/core";
+import { type CSSVariablesResolver, createTheme, type MantineThemeOverride } from "@mantine/core";
+import { shades } from "./shades";
 
-export const theme = createTheme({
+const PLAIN = createTheme({
   primaryColor: "cyan",
   // White text on it has a contrast of 5.4, in both schemes.
   primaryShade: 9,
@@ -13,24 +14,32 @@ export const theme = createTheme({
   headings: { fontWeight: "650" },
 });
 
+/** The theme in a colour, such as `#1971c2`; null is ours. */
+export function themeOf(colour: string | null): MantineThemeOverride {
+  if (colour === null) return PLAIN;
+  return { ...PLAIN, primaryColor: "own", colors: { own: shades(colour) } };
+}
+
+/** Darker where the pointer is; by itself it would be paler, and white text on it too weak. */
+const POINTED = "#095c6b";
+
 /** Mantine's grey for lesser texts is too pale for WCAG AA (3.3 on white). */
 export const variables: CSSVariablesResolver = (given) => ({
-  // Darker where the pointer is; by itself it would be paler, and white text on it too weak.
   variables: {
-    "--mantine-primary-color-filled-hover": "#095c6b",
-    "--mantine-color-cyan-filled-hover": "#095c6b",
+    "--mantine-color-cyan-filled-hover": POINTED,
+    ...(given.primaryColor === "cyan" ? { "--mantine-primary-color-filled-hover": POINTED } : {}),
   },
   light: {
     "--mantine-color-dimmed": given.colors.gray[7],
     "--mantine-color-placeholder": given.colors.gray[7],
-    "--mantine-color-anchor": given.colors.cyan[9],
+    "--mantine-color-anchor": "var(--mantine-primary-color-9)",
     "--mantine-color-error": given.colors.red[9],
     "--mantine-color-body": "#fbfcfd",
   },
   dark: {
     "--mantine-color-dimmed": given.colors.dark[1],
     "--mantine-color-placeholder": given.colors.dark[1],
-    "--mantine-color-anchor": given.colors.cyan[3],
+    "--mantine-color-anchor": "var(--mantine-primary-color-3)",
     "--mantine-color-error": given.colors.red[4],
   },
 });

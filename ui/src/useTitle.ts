@@ -1,8 +1,10 @@
 import { useEffect } from "react";
+import { ONLY_APP } from "./onlyApp";
 
 /** The window's title while a page is shown. */
 export function useTitle(title: string): void {
   useEffect(() => {
-    document.title = title ? `${title} · Modelport` : "Modelport";
+    if (ONLY_APP !== null) document.title = title || ONLY_APP;
+    else document.title = title ? `${title} · Modelport` : "Modelport";
   }, [title]);
 }

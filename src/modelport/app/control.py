@@ -17,6 +17,7 @@ import msgspec
 from modelport import __version__
 from modelport.app.budget import copies, memory_of, trial_bytes
 from modelport.app.fetching import Origin
+from modelport.app.public import public_apps
 from modelport.app.servers import announced
 from modelport.app.spec import Spec, receive_spec
 from modelport.app.trial import Trial, try_out
@@ -70,6 +71,7 @@ async def _serve(spec: Spec, life: socket.socket, listener: socket.socket) -> No
         return Snapshot(
             sources=plan.sources,
             aliases=plan.aliases,
+            public_apps=public_apps(plan.sources, spec.settings.security.public_apps, told),
             trusted=spec.trusted,
             keys={**store.keys(), token.id: token},
             admin_key_id=token.id,

@@ -39,11 +39,13 @@ def launch(
         remote: the URL that it was fetched from.
 
     Raises:
-        ConfigError: nothing to serve, an unsafe address, a port that is taken, a cache that is
-            none.
+        ConfigError: nothing to serve, several models where one app is wanted, an unsafe address,
+            a port that is taken, a cache that is none.
         MissingLibrary: a cache on a Redis needs its client; names the extra.
     """
     sources = find_sources(argument, is_model, name)
+    if settings.server.app_only:
+        _check_only(argument, sources)
     state = private_folder(state_folder())
     _check_exposure(settings, state)
     _check_cache(settings.caching)
@@ -62,6 +64,20 @@ def ask(url: str, body: str) -> str | None:
             return str(answer.read().decode())
     except (urllib.error.URLError, OSError):
         return None
+
+
+def _check_only(argument: str, sources: list[Source]) -> None:
+    """Refuse to choose one model's app of several."""
+    names = sorted({source.name for source in sources})
+    if len(names) == 1:
+        return
+    listed = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
+    homes = (str(Path(s.folder).parent) if s.folder else s.path for s in sources)
+    one = next(filter(None, homes), "PATH")
+    raise ConfigError(
+        f"--app-only shows the app of one model, and '{argument}' has {len(names)} ({listed}):"
+        f" serve one of them, as with 'modelport serve {one} --app-only'"
+    )
 
 
 def _named_programs(sources: list[Source]) -> frozenset[str]:

@@ -64,6 +64,11 @@ class Spec(msgspec.Struct, kw_only=True):
     """Versions whose loading ends the process: each with that as its problem."""
 
     @property
+    def only_app(self) -> str | None:
+        """The model whose app is the only page; None where all pages are shown."""
+        return self.sources[0].name if self.settings.server.app_only else None
+
+    @property
     def url(self) -> str:
         """Where the server is reached from this machine, for which a wildcard is no address."""
         shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104  # compared, not bound

@@ -182,6 +182,7 @@ class _Worker:
             redeem=self._link.redeem,
             policy=lambda: gate.policy,
             is_draining=self._stop.is_set,
+            app=self._spec.only_app,
         )
         self._gate = gate = Gate(Router(routes), self._policy(snapshot))
         prefix = secrets.token_hex(4)
@@ -288,6 +289,7 @@ class _Worker:
             admin_key_id=snapshot.admin_key_id,
             sessions=snapshot.sessions,
             behind_tls=security.behind_tls,
+            public_apps=snapshot.public_apps,
         )
 
     def _metrics_of(self, model: str, version: str, protocol: str) -> ModelMetrics:

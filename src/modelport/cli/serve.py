@@ -46,12 +46,15 @@ def command(
     trusted(settings.security.trust)
     path = fetched(model, settings)
     remote = "" if path == model else model
-    raise typer.Exit(
-        launch(path, name, settings, lambda serving: _announce(serving, as_json=as_json), remote)
-    )
+    has_docs = not settings.server.app_only
+
+    def announce(serving: Serving) -> int:
+        return _announce(serving, as_json=as_json, has_docs=has_docs)
+
+    raise typer.Exit(launch(path, name, settings, announce, remote))
 
 
-def _announce(serving: Serving, *, as_json: bool) -> int:
+def _announce(serving: Serving, *, as_json: bool, has_docs: bool) -> int:
     """Say what is served; where nothing is, the exit code of what kept it from being served."""
     from modelport.app.signing_in import first_link
 
@@ -62,7 +65,7 @@ def _announce(serving: Serving, *, as_json: bool) -> int:
         if as_json:
             out(_json(serving, link))
         elif usable:
-            _banner(serving, usable, failed, link)
+            _banner(serving, usable, failed, link, has_docs=has_docs)
     if not usable:
         for status in failed:
             sys.stderr.write(f"error: {status.reason}\n")
@@ -80,7 +83,9 @@ def _json(serving: Serving, link: str | None) -> str:
     return json.dumps(told)
 
 
-def _banner(serving: Serving, usable: list[Any], failed: list[Any], link: str | None) -> None:
+def _banner(
+    serving: Serving, usable: list[Any], failed: list[Any], link: str | None, *, has_docs: bool
+) -> None:
     from rich.table import Table
 
     shown = console(soft_wrap=True)
@@ -95,7 +100,8 @@ def _banner(serving: Serving, usable: list[Any], failed: list[Any], link: str | 
         shown.print(f"  [red]✗[/] [bold]{status.name}[/]  ", end="")
         shown.print(status.reason, markup=False)
     shown.print(f"\n  in a browser   {serving.url}/")
-    shown.print(f"  documentation  {serving.url}/docs")
+    if has_docs:
+        shown.print(f"  documentation  {serving.url}/docs")
     shown.print(f"  metrics        {serving.url}/metrics")
     if link is not None:
         shown.print(f"  sign in        {link}  (once, within 15 minutes)", markup=False)

@@ -42,6 +42,8 @@ class Snapshot(msgspec.Struct, tag=True, frozen=True, kw_only=True):
     sessions: Sessions
     aliases: Mapping[str, Mapping[str, str]] = {}
     """By model: from an alias to a version."""
+    public_apps: frozenset[str] = frozenset()
+    """The models whose apps need no key: their owners and the operator say so."""
     changes: int = 0
     """Rises when what is served is looked at anew: versions that failed are then tried again."""
     number: int = 0

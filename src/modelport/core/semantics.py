@@ -7,11 +7,12 @@ that faces people (plain JSON, OpenAPI, forms) is derived from the result.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
 __all__ = [
+    "App",
     "Audio",
     "BoxForm",
     "BoxLayout",
@@ -224,6 +225,23 @@ class OutputMeaning(msgspec.Struct, frozen=True, kw_only=True):
     """For people."""
 
 
+class App(msgspec.Struct, frozen=True, kw_only=True):
+    """The page on which people use a model, as its owner wants it."""
+
+    title: str | None = None
+    """None is the model's."""
+    description: str | None = None
+    """None is the model's."""
+    inputs: tuple[str, ...] | None = None
+    """The fields that are shown, in this order; None is all that are not fixed."""
+    fixed: dict[str, Any] = {}
+    """By the name of a field that is not shown: what every request of the page has there."""
+    colour: str | None = None
+    """`#rrggbb`, of which the page makes shades that can be read."""
+    public: bool = False
+    """Whether it needs no key, where the operator permits that, too."""
+
+
 class Semantics(msgspec.Struct, frozen=True, kw_only=True):
     """What the tensors of one version mean."""
 
@@ -237,3 +255,6 @@ class Semantics(msgspec.Struct, frozen=True, kw_only=True):
     """By the name of the tensor; one that is absent is a plain value."""
     examples: tuple[object, ...] = ()
     """Requests in plain JSON that a caller can send as they are."""
+    example_names: tuple[str | None, ...] = ()
+    """What each example is called; empty where none has a name."""
+    app: App = App()

@@ -52,6 +52,9 @@ class Server:
     workers: int = option(
         0, "Worker processes; 0 means one for each CPU that is granted.", least=0, most=1024
     )
+    app_only: bool = option(
+        False, "Show the app of the only model at /, and no other page; the API stays."
+    )
     drain_s: float = option(
         30.0, "Seconds that requests in the air are given when the server is told to stop.", least=0
     )
@@ -96,6 +99,11 @@ class Security:
         False,
         "Browsers reach this server over TLS, which a proxy in front does: they send the session's"
         " cookie over TLS only.",
+    )
+    public_apps: tuple[str, ...] = option(
+        (),
+        "The name of a model whose app needs no key, if its model.toml has `public = true` in"
+        " [app], too; `*` is every such model; repeatable.",
     )
     trust: tuple[str, ...] = option(
         (), "The digest (sha256:...) of a file that may run code when it is loaded; repeatable."

@@ -19,6 +19,7 @@ from modelport.repository.layout import Source
 from modelport.repository.store import check_integrity
 from modelport.repository.triton import read_config
 from modelport.runtimes.base import Description, LoadOptions, Model, load
+from modelport.semantics.app import check_app
 from modelport.semantics.fast import JsonDecoder, json_decoder
 from modelport.semantics.fields import PlainView, plain_view
 from modelport.semantics.labels import AnswerOf, plain_answer
@@ -156,6 +157,7 @@ def _understood(source: Source, opened: Opened, settings: Settings) -> LoadedMod
         batching = batching_of(toml, config, loaded.view.signature)
         loaded = replace(loaded, batching=batching)
         _check_examples(toml_path.name, toml, loaded)
+        check_app(toml_path.name, loaded.view)
         if settings.stored_by:
             facts = (source, toml, opened.description, opened.digest, settings.stored_by)
             loaded = replace(loaded, identity=identity_of(*facts))

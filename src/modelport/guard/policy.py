@@ -25,6 +25,7 @@ __all__ = [
     "check_sign_in",
     "granted",
     "is_admitted",
+    "is_public",
     "permit",
     "prioritise",
 ]
@@ -44,12 +45,15 @@ class Permission(Enum):
 
 
 _GRANTS: Mapping[str, frozenset[Permission]] = {
+    "public": frozenset({Permission.PUBLIC, Permission.READ, Permission.INFER}),
     "infer": frozenset({Permission.PUBLIC, Permission.READ, Permission.INFER}),
     "admin": frozenset(Permission),
 }
 
 _ORDER = tuple(PRIORITIES)
 _WITHOUT_KEY = ("local", "anyone")
+_ANYBODY = "public"
+"""The name and role of whoever uses a public app: together they have one share of a model."""
 
 _NEEDS_KEY = (
     "this server needs a key: send the header 'Authorization: Bearer KEY'"
@@ -94,6 +98,7 @@ class Principal(msgspec.Struct, frozen=True):
 
     name: str
     role: str
+    """Of a key; `public` is nobody in particular, at an address of a public app."""
     priority: Priority = "normal"
     """That of requests which ask for none."""
     highest: Priority = "high"
@@ -118,6 +123,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     sessions: Sessions = msgspec.field(default_factory=Sessions)
     behind_tls: bool = False
     """A proxy in front does TLS."""
+    public_apps: frozenset[str] = frozenset()
+    """The models whose apps need no key now: those whose owner and operator both say so."""
 
     @property
     def needs_key(self) -> bool:
@@ -125,8 +132,19 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
         return any(key_id != self.admin_key_id for key_id in self.keys)
 
 
-def admit(policy: Policy, caller: Caller) -> Principal:
+def is_public(policy: Policy, model: str | None) -> bool:
+    """Whether a model's app needs no key; without a model, whether that of any does."""
+    return bool(policy.public_apps) if model is None else model in policy.public_apps
+
+
+def admit(policy: Policy, caller: Caller, *, public: bool = False) -> Principal:
     """Who the caller is.
+
+    Args:
+        policy: what the operator decided.
+        caller: what the request shows.
+        public: whether it is for a public app. That opens it for callers without any credentials
+            only: who shows a wrong key, or a session that has ended, is told so.
 
     Raises:
         Forbidden: a page of another origin, a Host that is not this server's name, or a change
@@ -139,6 +157,9 @@ def admit(policy: Policy, caller: Caller) -> Principal:
     if caller.session is not None and (known := _by_session(policy, caller)) is not None:
         return known
     if policy.needs_key or not (policy.open_to_all or caller.loopback):
+        if public and caller.session is None:
+            _check_host(policy, caller, literal=True)
+            return Principal(_ANYBODY, _ANYBODY, "low", "low")
         raise Unauthenticated(_NEEDS_KEY if caller.session is None else _ENDED)
     if policy.open_to_all:
         return Principal("anyone", "infer")
@@ -214,8 +235,9 @@ def prioritise(principal: Principal, asked: Priority | None) -> Priority:
     if asked is None:
         return principal.priority
     if _ORDER.index(asked) > _ORDER.index(principal.highest):
+        whose = "without a key" if principal.role == _ANYBODY else "with this key"
         raise Forbidden(
-            f"requests with this key have the priority '{principal.highest}' at most, and"
+            f"requests {whose} have the priority '{principal.highest}' at most, and"
             f" '{asked}' was asked for; a key for that is made with"
             f" 'modelport keys create --priority {asked}'",
             highest=principal.highest,
@@ -262,10 +284,13 @@ def _is_own_page(caller: Caller) -> bool:
     return caller.fetch_site == "same-origin" or _is_own_origin(caller)
 
 
-def _check_host(policy: Policy, caller: Caller) -> None:
+def _check_host(policy: Policy, caller: Caller, *, literal: bool = False) -> None:
+    """Refuse a name that is not this server's; a literal address is one for callers from afar."""
     # Without keys, the Host header is what tells a call that its user meant from one that a web
     # page made through a name of its own that resolves to 127.0.0.1 (DNS rebinding).
     name = _host_name(caller.host or "")
+    if literal and _address(name) is not None:
+        return
     if not _is_loopback(name) and name not in map(str.lower, policy.allowed_hosts):
         raise Forbidden(
             f"this server is not called {name[:200]!r}: address it as localhost, or let its"
@@ -281,9 +306,13 @@ def _host_name(host: str) -> str:
 
 def _is_loopback(name: str) -> bool:
     """Whether it is this machine's own name or a literal address, which no other name can be."""
-    if name == "localhost":
-        return True
+    address = _address(name)
+    return name == "localhost" if address is None else address.is_loopback
+
+
+def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The literal address that a name is."""
     try:
-        return ipaddress.ip_address(name).is_loopback
+        return ipaddress.ip_address(name)
     except ValueError:
-        return False
+        return None

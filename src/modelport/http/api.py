@@ -12,6 +12,7 @@ from modelport.core.settings import Settings
 from modelport.engine.facade import Engine
 from modelport.guard.policy import Permission
 from modelport.http.admin import AskControl, admin_routes
+from modelport.http.callers import CurrentPolicy
 from modelport.http.catalog import catalog_routes
 from modelport.http.docs import docs_routes
 from modelport.http.health import Gather, health_routes
@@ -24,7 +25,7 @@ from modelport.http.owner import owner_routes
 from modelport.http.plain import MetricsOf, plain_routes
 from modelport.http.repository import repository_routes
 from modelport.http.routes import Route
-from modelport.http.sessions import CurrentPolicy, Redeem, session_routes
+from modelport.http.sessions import Redeem, session_routes
 from modelport.http.webapp import webapp_routes
 
 __all__ = ["api_routes"]
@@ -42,6 +43,7 @@ def api_routes(
     redeem: Redeem,
     policy: CurrentPolicy,
     is_draining: Callable[[], bool],
+    app: str | None = None,
     clock: Callable[[], float] = time.time,
 ) -> list[Route]:
     """Every route of every protocol.
@@ -57,6 +59,7 @@ def api_routes(
         redeem: has control use up a link to sign in with.
         policy: what the operator decided, now.
         is_draining: whether this worker is about to end.
+        app: the model whose app is the only page; None is every page.
         clock: seconds since the epoch.
     """
     timeout_s, limit = settings.inference.timeout_s, settings.http.max_body_bytes
@@ -65,14 +68,14 @@ def api_routes(
         *infer_routes(engine, metrics_of, timeout_s, limit),
         *health_routes(engine, is_draining, gather),
         *metadata_routes(engine, gather, timeout_s, server_version),
-        *catalog_routes(engine, timeout_s),
+        *catalog_routes(engine, timeout_s, policy),
         *session_routes(policy, redeem, clock),
         *admin_routes(ask),
         *repository_routes(engine, ask),
         *overview_routes(ask, live, engine),
         *owner_routes(ask, engine),
-        *docs_routes(),
-        *webapp_routes(),
+        *(docs_routes() if app is None else ()),
+        *webapp_routes(app=app),
     ]
     return [*routes, _openapi(engine, routes, server_version)]
 

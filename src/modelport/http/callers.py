@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 from modelport.guard.policy import Caller, Policy
 from modelport.http.cookies import session_in
 from modelport.http.wire import Head
 
-__all__ = ["caller_of", "is_secure"]
+__all__ = ["CurrentPolicy", "caller_of", "is_secure"]
+
+CurrentPolicy: TypeAlias = Callable[[], Policy]
+"""The policy in force."""
 
 _READING = frozenset((b"GET", b"HEAD", b"OPTIONS"))
 

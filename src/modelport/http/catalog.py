@@ -16,12 +16,15 @@ from modelport.core.tensors import DType
 from modelport.engine.facade import Engine
 from modelport.engine.lifecycle import Version
 from modelport.engine.opening import Described
-from modelport.guard.policy import Permission
+from modelport.guard.policy import Permission, is_public
+from modelport.http.callers import CurrentPolicy
 from modelport.http.routes import Route
+from modelport.semantics.app import shown_inputs
 from modelport.semantics.example import example_request
-from modelport.semantics.fields import InputField, OutputField
+from modelport.semantics.fields import InputField, OutputField, PlainView
 
 __all__ = [
+    "AppInfo",
     "FieldInfo",
     "ListedModel",
     "ModelFacts",
@@ -71,6 +74,23 @@ class OutputInfo(TensorInfo, frozen=True, kw_only=True):
     description: str | UnsetType = UNSET
 
 
+class AppInfo(Struct, frozen=True, kw_only=True):
+    """The page on which people use a model, as its owner wants it."""
+
+    title: str | None
+    """Its own, else the model's."""
+    description: str | None
+    """Its own, else the model's."""
+    inputs: tuple[str, ...]
+    """The fields that are shown, in this order; others are missing, or fixed."""
+    fixed: dict[str, Any]
+    """What every request has under the names of fields that are not shown."""
+    colour: str | None
+    """`#rrggbb`."""
+    public: bool
+    """Whether its owner wants it to need no key; the operator has to permit it, too."""
+
+
 class ModelFacts(Struct, frozen=True, kw_only=True):
     """What is known of a model's file and from its owner."""
 
@@ -86,6 +106,9 @@ class ModelFacts(Struct, frozen=True, kw_only=True):
     """A request that works as it is; null where it would be too long to read."""
     examples: tuple[Any, ...]
     """Those of the model's owner."""
+    example_names: tuple[str | None, ...]
+    """What each of them is called; empty where none has a name."""
+    app: AppInfo
     notes: list[str]
     warnings: list[str]
 
@@ -100,19 +123,27 @@ class ListedModel(Struct, frozen=True, kw_only=True):
     """Why it is not served, where it is not."""
     aliases: list[str]
     title: str | UnsetType | None = UNSET
-    """Left out, as the rest is, where nothing is known of the version yet."""
+    """That of its app; left out, as the rest is, where nothing is known of the version yet."""
     description: str | UnsetType | None = UNSET
     takes: list[str] | UnsetType = UNSET
-    """What is given: the kinds and types of its fields, each once."""
+    """What its app asks for: the kinds and types of the fields, each once."""
     gives: list[str] | UnsetType = UNSET
     """What is answered: the kinds of its outputs, each once."""
 
 
-def catalog_routes(engine: Engine, timeout_s: float) -> list[Route]:
-    """The list of models, and one model, which is loaded for that where it never was."""
+def catalog_routes(engine: Engine, timeout_s: float, policy: CurrentPolicy) -> list[Route]:
+    """The list of models, and one model, which is loaded for that where it never was.
+
+    Args:
+        engine: what runs them.
+        timeout_s: how long that may take.
+        policy: what the operator decided, now: who comes without a key is told of public apps only.
+    """
 
     async def models(request: Request) -> Response:
-        return _json([_listed(engine, version) for version in engine.versions])
+        now, anybody = policy(), request.state.principal.role == "public"
+        shown = (v for v in engine.versions if not anybody or is_public(now, v.name))
+        return _json([_listed(engine, version) for version in shown])
 
     async def model(request: Request) -> Response:
         version = engine.find(request.path_params["name"])
@@ -124,8 +155,8 @@ def catalog_routes(engine: Engine, timeout_s: float) -> list[Route]:
 
     read = Permission.READ
     return [
-        Route(method="GET", path="/models", permission=read, endpoint=models),
-        Route(method="GET", path="/models/{name}", permission=read, endpoint=model),
+        Route(method="GET", path="/models", permission=read, endpoint=models, of_app=True),
+        Route(method="GET", path="/models/{name}", permission=read, endpoint=model, of_app=True),
     ]
 
 
@@ -145,8 +176,22 @@ def describe(described: Described) -> ModelFacts:
         fields=[_field(field) for field in view.fields],
         example=example_request(view),
         examples=semantics.examples,
+        example_names=semantics.example_names,
+        app=_app(view),
         notes=list(description.notes),
         warnings=list(description.warnings),
+    )
+
+
+def _app(view: PlainView) -> AppInfo:
+    semantics, app = view.semantics, view.semantics.app
+    return AppInfo(
+        title=app.title or semantics.title,
+        description=app.description or semantics.description,
+        inputs=shown_inputs(view),
+        fixed=app.fixed,
+        colour=app.colour,
+        public=app.public,
     )
 
 
@@ -187,11 +232,13 @@ def _listed(engine: Engine, version: Version) -> ListedModel:
     known = version.described
     if known is None:
         return listed
-    takes = {field.kind or field.dtype.value: None for field in known.view.fields}
+    app = _app(known.view)
+    shown = set(app.inputs)
+    takes = {f.kind or f.dtype.value: None for f in known.view.fields if f.name in shown}
     return msgspec.structs.replace(
         listed,
-        title=known.semantics.title,
-        description=known.semantics.description,
+        title=app.title,
+        description=app.description,
         takes=list(takes),
         gives=list({output.meaning.kind: None for output in known.view.outputs}),
     )

@@ -168,7 +168,8 @@ def _bearer() -> Schema:
         "type": "http",
         "scheme": "bearer",
         "description": "A key that `modelport keys create` made, or the admin token. Callers on the"
-        " server's own machine need none to read and to infer, until the first key is made.",
+        " server's own machine need none to read and to infer, until the first key is made; nobody"
+        " does for a public app: to see its model, and to predict by the model's name.",
     }
 
 
@@ -271,5 +272,10 @@ def _who() -> Schema:
         | {"description": "Whether the caller needs a key, or to be signed in, to see anything."},
         "csrf": text | {"description": f"What the header {CSRF} has to say."},
         "permissions": {"type": "array", "items": right},
+        "public_apps": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "The models whose apps the caller may use without a key.",
+        },
     }
     return {"type": "object", "properties": properties, "required": list(properties)}

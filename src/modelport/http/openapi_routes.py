@@ -349,6 +349,15 @@ _ABOUT = {
     "GET /apps/{name}/{view}": _About(
         id="app_view", tag=_APP, summary="More of a model", media="text/html", answer=_TEXT
     ),
+    "GET /batch": _About(
+        id="app_batch", tag=_APP, summary="Many rows", media="text/html", answer=_TEXT
+    ),
+    "GET /compare": _About(
+        id="app_compare", tag=_APP, summary="Two versions", media="text/html", answer=_TEXT
+    ),
+    "GET /about": _About(
+        id="app_about", tag=_APP, summary="What it is", media="text/html", answer=_TEXT
+    ),
     "GET /assets/{file}": _About(
         id="app_asset", tag=_APP, summary="A program or a style", media="*/*", answer=_TEXT
     ),

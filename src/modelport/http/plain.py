@@ -72,10 +72,15 @@ def plain_routes(
 
         return inference(engine, version, codec_of, metrics, terms_of(head, timeout_s), again)
 
-    paths = ("/predict", "/models/{name}/predict", "/models/{name}/versions/{version}/predict")
+    def route(path: str, *, of_app: bool) -> Route:
+        infer = Permission.INFER
+        return Route(method="POST", path=path, permission=infer, prepare=prepare, of_app=of_app)
+
+    # Which model `/predict` means changes with what is served, and so whom it would let in.
     return [
-        Route(method="POST", path=path, permission=Permission.INFER, prepare=prepare)
-        for path in paths
+        route("/predict", of_app=False),
+        route("/models/{name}/predict", of_app=True),
+        route("/models/{name}/versions/{version}/predict", of_app=True),
     ]
 
 

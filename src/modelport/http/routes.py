@@ -23,7 +23,7 @@ from modelport.core.errors import (
     ModelportError,
     NotFound,
 )
-from modelport.guard.policy import Permission, Policy, Principal, admit, permit
+from modelport.guard.policy import Permission, Policy, Principal, admit, is_public, permit
 from modelport.http.callers import caller_of
 from modelport.http.errors import error_body, error_headers, fault, status_of
 from modelport.http.wire import Asgi, Handler, Head
@@ -61,6 +61,9 @@ class Route:
     prepare: Prepare | None = None
     endpoint: Endpoint | None = None
     """Exactly one of `prepare` and `endpoint` is given."""
+    of_app: bool = False
+    """Whether a model's app asks here, and so callers without a key where it is a public one: that
+    of the path's `name`, or any where it has none."""
 
 
 class Router:
@@ -148,15 +151,17 @@ class Gate:
             permit(self._admit(head), Permission.READ)
             raise
         if route.permission is not Permission.PUBLIC:
-            head.principal = self._admit(head)
+            public = route.of_app and is_public(self.policy, params.get("name"))
+            head.principal = self._admit(head, public=public)
             if head.principal.session is not None:
                 head.once = True
                 head.extra += _PRIVATE
             permit(head.principal, route.permission)
         head.handler = self._router.handler(route, head, params)
 
-    def _admit(self, head: Head) -> Principal:
-        return admit(self.policy, caller_of(head, self.policy, self._clock()))
+    def _admit(self, head: Head, *, public: bool = False) -> Principal:
+        caller = caller_of(head, self.policy, self._clock())
+        return admit(self.policy, caller, public=public)
 
     def _preflight(self, head: Head, allowed: bool) -> None:
         """Answer a browser that asks whether a page of another origin may call."""

@@ -27,15 +27,13 @@ from modelport.guard.policy import (
     granted,
 )
 from modelport.guard.sessions import csrf_token, new_session
-from modelport.http.callers import caller_of, is_secure
+from modelport.http.callers import CurrentPolicy, caller_of, is_secure
 from modelport.http.cookies import clear_cookie, set_cookie
 from modelport.http.routes import Route
 from modelport.http.wire import JSON, Handler, Head, Reply, reply
 
-__all__ = ["CurrentPolicy", "Redeem", "session_routes"]
+__all__ = ["Redeem", "session_routes"]
 
-CurrentPolicy: TypeAlias = Callable[[], Policy]
-"""The policy in force."""
 Redeem: TypeAlias = Callable[[str], Awaitable[bool]]
 """From a link's hash to whether it was good, which it is once; raises `NotReady`."""
 
@@ -73,6 +71,8 @@ class _Who(msgspec.Struct):
     csrf: str | None
     """What the header X-CSRF-Token has to say."""
     permissions: tuple[str, ...]
+    public_apps: tuple[str, ...]
+    """The models whose apps they may use without a key."""
 
 
 def session_routes(
@@ -161,9 +161,9 @@ def _as_reader(caller: Caller, token: str | None) -> Caller:
     return msgspec.structs.replace(caller, authorization=None, session=token, changes=False)
 
 
-def _known(policy: Policy, caller: Caller) -> Principal | None:
+def _known(policy: Policy, caller: Caller, *, public: bool = False) -> Principal | None:
     try:
-        return admit(policy, caller)
+        return admit(policy, caller, public=public)
     except (Unauthenticated, Forbidden):
         return None
 
@@ -178,8 +178,14 @@ def _told(policy: Policy, caller: Caller, cookie: bytes = b"") -> Reply:
         needs_key=_known(policy, _as_reader(caller, None)) is None,
         csrf=None if session is None else csrf_token(policy.sessions, session),
         permissions=() if known is None else _permissions(known.role),
+        public_apps=_public_apps(policy, caller),
     )
     return reply(b"200 OK", _HEADERS + cookie, msgspec.json.encode(who))
+
+
+def _public_apps(policy: Policy, caller: Caller) -> tuple[str, ...]:
+    is_let_in = policy.public_apps and _known(policy, caller, public=True) is not None
+    return tuple(sorted(policy.public_apps)) if is_let_in else ()
 
 
 def _permissions(role: str) -> tuple[str, ...]:

@@ -7,22 +7,25 @@ browsers keep it for good; beside each lie the same bytes compressed.
 from __future__ import annotations
 
 import asyncio
+import html
 import mimetypes
 import secrets
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from modelport.core.errors import NotFound, NotReady
 from modelport.guard.policy import Permission
-from modelport.http.routes import Route
+from modelport.http.routes import Endpoint, Route
 
 __all__ = ["webapp_routes"]
 
 _PAGES = ("/", "/sign-in", "/apps/{name}", "/apps/{name}/{view}")
-_NONCE = b"%NONCE%"
+_APP_ONLY_PAGES = ("/", "/sign-in", "/batch", "/compare", "/about")
+"""Where one model's app is all there is: it, and what else it shows of its model."""
+_NONCE, _APP, _TITLE = b"%NONCE%", b"%APP%", b"<title>Modelport</title>"
 _CODINGS = {"br": ".br", "gzip": ".gz"}
 """What a browser may accept, the best first, and how the file's name ends then."""
 _POLICY = (
@@ -45,26 +48,27 @@ _KEPT = {
 }
 
 
-def webapp_routes(built: Traversable | None = None) -> list[Route]:
+def webapp_routes(built: Traversable | None = None, app: str | None = None) -> list[Route]:
     """The page under each of its addresses, and its files.
 
     Args:
         built: the folder that the build wrote; None is that of the package.
+        app: the model whose app is all that there is; None is every page.
     """
     built = built or files("modelport.http").joinpath("static", "app")
     page, assets = built.joinpath("index.html"), built.joinpath("assets")
-    html = page.read_bytes() if page.is_file() else None
-    names = {file.name for file in assets.iterdir()} if html is not None else set()
+    document = _told(page.read_bytes(), app) if page.is_file() else None
+    names = {file.name for file in assets.iterdir()} if document is not None else set()
 
     async def show(request: Request) -> Response:
-        if html is None:
+        if document is None:
             raise NotReady(
                 "this installation has no web application, because it was installed from sources"
                 " without it; the API is described under /docs"
             )
         nonce = secrets.token_urlsafe(16)
         return Response(
-            html.replace(_NONCE, nonce.encode()),
+            document.replace(_NONCE, nonce.encode()),
             headers=_GUARD
             | {
                 "content-security-policy": _POLICY.format(nonce=nonce),
@@ -93,6 +97,26 @@ def webapp_routes(built: Traversable | None = None) -> list[Route]:
         media = mimetypes.guess_type(name)[0] or "application/octet-stream"
         return Response(content, headers=headers, media_type=media)
 
-    public = Permission.PUBLIC
-    pages = [Route(method="GET", path=path, permission=public, endpoint=show) for path in _PAGES]
-    return [*pages, Route(method="GET", path="/assets/{file}", permission=public, endpoint=asset)]
+    async def own(request: Request) -> Response:
+        """The app under the address that it has where there are others."""
+        if request.path_params["name"] != app:
+            raise NotFound("this server shows one app, which is at /")
+        path = "/" + request.path_params.get("view", "")
+        return RedirectResponse(path if path in _APP_ONLY_PAGES else "/", 307)
+
+    def route(path: str, endpoint: Endpoint) -> Route:
+        return Route(method="GET", path=path, permission=Permission.PUBLIC, endpoint=endpoint)
+
+    if app is None:
+        pages = [route(path, show) for path in _PAGES]
+    else:
+        others = [path for path in _PAGES if "{name}" in path]
+        pages = [route(p, show) for p in _APP_ONLY_PAGES] + [route(p, own) for p in others]
+    return [*pages, route("/assets/{file}", asset)]
+
+
+def _told(document: bytes, app: str | None) -> bytes:
+    """The page, told in its head which model's app is all that it shows."""
+    name = html.escape(app or "").encode()
+    document = document.replace(_APP, name)
+    return document.replace(_TITLE, b"<title>%b</title>" % name) if app else document

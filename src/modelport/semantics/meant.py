@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["BATCHING_KEYS", "INPUT_KEYS", "OUTPUT_KEYS", "SOURCE_KEYS"]
+__all__ = [
+    "APP_KEYS",
+    "BATCHING_KEYS",
+    "EXAMPLE_KEYS",
+    "INPUT_KEYS",
+    "OUTPUT_KEYS",
+    "SOURCE_KEYS",
+]
 
 
 def _table(*groups: tuple[str, str]) -> dict[str, str]:
@@ -108,3 +115,20 @@ OUTPUT_KEYS: Mapping[str, str] = _table(
     ("activation", "kind = 'logits', or kind = 'multilabel' with sigmoid = true"),
 )
 """By a word in `[outputs.NAME]`."""
+
+APP_KEYS: Mapping[str, str] = _table(
+    ("name heading label", "'title'"),
+    ("help doc subtitle about", "'description'"),
+    ("fields columns order show shown visible hide hidden", "'inputs', with those that are shown"),
+    ("values defaults default constants preset presets", "[app.fixed]"),
+    ("color theme theme_color theme_colour primary accent", "'colour'"),
+    ("open anonymous share shared anyone auth", "'public'"),
+    ("example examples", "[[examples]], at the top level"),
+)
+"""By a word in `[app]`."""
+
+EXAMPLE_KEYS: Mapping[str, str] = _table(
+    ("request inputs data value row", "'input'"),
+    ("title label description", "'name'"),
+)
+"""By a word in `[[examples]]`."""

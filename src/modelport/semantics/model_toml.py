@@ -105,7 +105,14 @@ def merge(said: Semantics, toml: ModelToml, signature: Signature) -> Semantics:
         sources=_sources(said, toml),
         outputs=_outputs(said, toml, signature),
         examples=tuple(example.input for example in toml.examples) or said.examples,
+        example_names=_example_names(toml),
+        app=toml.app,
     )
+
+
+def _example_names(toml: ModelToml) -> tuple[str | None, ...]:
+    names = tuple(example.name or None for example in toml.examples)
+    return names if any(names) else ()
 
 
 def _unknown(group: str, key: str, names: Iterable[str]) -> ConfigError:

@@ -27,7 +27,7 @@ from modelport.semantics.fields import InputField, PlainView
 from modelport.semantics.files import is_file_value
 from modelport.semantics.ranges import as_given, check_meaning
 
-__all__ = ["PlainRequest", "names_of", "read"]
+__all__ = ["PlainRequest", "check_value", "names_of", "read"]
 
 
 class PlainRequest(NamedTuple):
@@ -61,6 +61,17 @@ def read(view: PlainView, body: object) -> PlainRequest:
         f"a request is a JSON object with {names_of(view)}, and {kind_of(body)} came",
         expected=[field.name for field in view.fields],
     )
+
+
+def check_value(view: PlainView, field: InputField, value: object) -> None:
+    """Refuse what is no value of a field in a request of one row.
+
+    Raises:
+        InvalidInput: as `read`, or it has the values of many rows.
+    """
+    array = _value(view, field, value)
+    if array.ndim != len(field.shape):
+        raise InvalidInput(f"'{field.name}' takes the value of one row, and one of many came")
 
 
 def _is_bare(view: PlainView, body: object) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from modelport.core.semantics import (
+    App,
     Field,
     InputMeaning,
     OutputMeaning,
@@ -50,13 +51,28 @@ def write_model_toml(signature: Signature, semantics: Semantics) -> str:
         lines += [f"{key} = {_toml(value)}" for key, value in more.items() if value is not None]
         lines += [_line("unit", out.unit, "EUR")]
         lines += [_line("description", out.description, "Shown to people")]
+    lines += _app_lines(semantics.app)
     lines += ["", "# A request that works when sent; shown in the documentation, used to warm up."]
     examples = [example for example in semantics.examples if not _has_null(example)]
     for example in examples:
         lines += ["[[examples]]", f"input = {_toml(example)}"]
     if not examples:
-        lines += ["# [[examples]]", "# input = { NAME = VALUE }"]
+        lines += ["# [[examples]]", "# input = { NAME = VALUE }", '# name = "On its button"']
     return "\n".join(lines) + "\n"
+
+
+def _app_lines(app: App) -> list[str]:
+    """The page: all of it is a suggestion where nothing is known."""
+    lines = [
+        _line("title", app.title, "For those who use it"),
+        _line("description", app.description, "What they give and what they get"),
+        _line("inputs", None if app.inputs is None else list(app.inputs), ["first", "second"]),
+        _line("fixed", app.fixed or None, {"third": 1}),
+        _line("colour", app.colour, "#1971c2"),
+        _line("public", app.public or None, True),
+    ]
+    head = "[app]" if app != App() else "# [app]"
+    return ["", f"{head}  # the page on which people use it", *lines]
 
 
 def _show(spec: TensorSpec) -> str:

@@ -11,6 +11,7 @@ import msgspec
 
 from modelport.core.errors import ConfigError
 from modelport.core.semantics import (
+    App,
     Audio,
     BoxForm,
     BoxLayout,
@@ -24,7 +25,14 @@ from modelport.core.semantics import (
 from modelport.core.settings import Placement
 from modelport.core.tensors import DType
 from modelport.kit.tables import check_keys, read_table, read_value, tables
-from modelport.semantics.meant import BATCHING_KEYS, INPUT_KEYS, OUTPUT_KEYS, SOURCE_KEYS
+from modelport.semantics.app_table import read_app
+from modelport.semantics.meant import (
+    BATCHING_KEYS,
+    EXAMPLE_KEYS,
+    INPUT_KEYS,
+    OUTPUT_KEYS,
+    SOURCE_KEYS,
+)
 
 __all__ = [
     "KINDS",
@@ -88,6 +96,8 @@ class Example(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=T
     """`[[examples]]`: a request in plain JSON."""
 
     input: Any
+    name: str | None = None
+    """What its button says."""
 
 
 class BatchingTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -116,6 +126,7 @@ class ModelToml(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
     outputs: dict[str, OutputTable] = {}
     batching: BatchingTable = BatchingTable()
     examples: tuple[Example, ...] = ()
+    app: App = App()
 
 
 KINDS: tuple[OutputKind, ...] = get_args(OutputKind)
@@ -133,7 +144,7 @@ _VALUES: dict[str, Any] = {
     "cache": bool,
     "placement": Placement,
 }
-_GROUPS = ("inputs", "outputs", "batching", "examples")
+_GROUPS = ("inputs", "outputs", "batching", "examples", "app")
 
 
 def read_model_toml(path: Path) -> ModelToml:
@@ -165,6 +176,7 @@ def read_model_toml(path: Path) -> ModelToml:
             f"{file}, [batching]", raw.get("batching", {}), BatchingTable, BATCHING_KEYS
         ),
         examples=tuple(_examples(file, raw.get("examples", []))),
+        app=read_app(f"{file}, [app]", raw.get("app", {})),
     )
 
 
@@ -221,4 +233,4 @@ def _examples(file: str, given: object) -> Iterable[Example]:
     if not isinstance(given, list):
         raise ConfigError(f"{file}, examples: it is a list of tables: write [[examples]]")
     for number, table in enumerate(given, 1):
-        yield read_table(f"{file}, [[examples]] {number}", table, Example)
+        yield read_table(f"{file}, [[examples]] {number}", table, Example, EXAMPLE_KEYS)

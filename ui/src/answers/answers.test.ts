@@ -35,6 +35,8 @@ function model(fields: FieldInfo[], outputs: OutputInfo[]): ModelInfo {
     fields,
     example: null,
     examples: [],
+    example_names: [],
+    app: { title: null, description: null, inputs: [], fixed: {}, colour: null, public: false },
     notes: [],
     warnings: [],
   };

@@ -57,6 +57,8 @@ export interface Session {
   needs_key: boolean;
   csrf: string | null;
   permissions: string[];
+  /** The models whose pages may be used without a key. */
+  public_apps: string[];
 }
 
 async function session(init: RequestInit = {}): Promise<Session> {

@@ -20,9 +20,16 @@ export type OutputKind = OutputInfo["kind"];
 /** A version as it is listed. */
 export type Listed = Schemas["ListedModel"];
 
+/** The page of a model as its owner wants it. */
+export type AppInfo = Omit<Schemas["AppInfo"], "fixed"> & { fixed: Record<string, Json> };
+
 /** A version with all that is known of it. */
 export type ModelInfo = Listed &
-  Omit<Schemas["ModelFacts"], "example" | "examples"> & { example: Json; examples: Json[] };
+  Omit<Schemas["ModelFacts"], "example" | "examples" | "app"> & {
+    example: Json;
+    examples: Json[];
+    app: AppInfo;
+  };
 
 /** One row as a person gives it: each field by its name. */
 export type Row = Record<string, Json | undefined>;

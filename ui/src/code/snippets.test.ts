@@ -27,6 +27,8 @@ function model(inputs: TensorInfo[], fields: FieldInfo[], name = "m"): ModelInfo
     fields,
     example: null,
     examples: [],
+    example_names: [],
+    app: { title: null, description: null, inputs: [], fixed: {}, colour: null, public: false },
     notes: [],
     warnings: [],
   };

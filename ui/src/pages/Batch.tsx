@@ -21,6 +21,7 @@ import { isTabular } from "../inputs";
 import { save } from "../save";
 import { WideTable } from "../WideTable";
 import { EditTable } from "./EditTable";
+import { cellsOf, examplesOf } from "./rows";
 
 /** Rows of one request: small enough to show progress, and to share the model with others. */
 const CHUNK = 500;
@@ -39,7 +40,7 @@ export default function Batch({ model }: { model: ModelInfo }) {
   const { t, i18n } = useTranslation();
   const [state, setState] = useState<State>({ kind: "none" });
   const control = useRef<AbortController>(undefined);
-  const names = model.fields.map((field) => field.name);
+  const names = model.app.inputs;
   useEffect(() => () => control.current?.abort(), []);
   if (!isTabular(model.fields)) return <Alert color="gray">{t("batch.notTabular")}</Alert>;
   const shown = names.length > FEW ? [...names.slice(0, FEW), "…"] : names;
@@ -57,7 +58,7 @@ export default function Batch({ model }: { model: ModelInfo }) {
         return;
       }
       setState({ kind: "running", done: 0, total: rows.length });
-      const table = await scored(model.name, header, rows, names, own.signal, (done) =>
+      const table = await scored(model, header, rows, own.signal, (done) =>
         setState({ kind: "running", done, total: rows.length }),
       );
       const seconds = (performance.now() - started) / 1000;
@@ -169,19 +170,20 @@ export default function Batch({ model }: { model: ModelInfo }) {
 
 /** The rows with the columns of the answers behind their own. */
 async function scored(
-  model: string,
+  model: ModelInfo,
   header: string[],
   rows: string[][],
-  names: string[],
   signal: AbortSignal,
   progress: (done: number) => void,
 ): Promise<string[][]> {
-  const places = names.map((name) => header.indexOf(name));
+  const names = model.fields.map((field) => field.name);
+  const places = new Map(header.map((name, at) => [name, at]));
+  const cells = (row: string[]) => cellsOf(model, (name) => row[places.get(name) ?? -1] ?? "");
   const table: string[][] = [];
   for (let from = 0; from < rows.length; from += CHUNK) {
     const chunk = rows.slice(from, from + CHUNK);
-    const sent = toCsv([names, ...chunk.map((row) => places.map((place) => row[place] ?? ""))]);
-    const answer = parseCsv(await sentChunk(model, sent, from, chunk.length, signal), ",");
+    const sent = toCsv([names, ...chunk.map(cells)]);
+    const answer = parseCsv(await sentChunk(model.name, sent, from, chunk.length, signal), ",");
     if (from === 0) table.push([...header, ...(answer[0] ?? [])]);
     for (const [at, row] of chunk.entries()) table.push([...row, ...(answer[at + 1] ?? [])]);
     progress(from + chunk.length);
@@ -223,6 +225,6 @@ function told(error: unknown, t: TFunction): string {
 }
 
 function example(model: ModelInfo): string[] {
-  const first = (model.examples[0] ?? model.example ?? {}) as Record<string, unknown>;
-  return model.fields.map((field) => String(first[field.name] ?? ""));
+  const first = examplesOf(model)[0]?.row ?? {};
+  return model.app.inputs.map((name) => String(first[name] ?? ""));
 }

@@ -10,14 +10,14 @@ import {
   Text,
 } from "@mantine/core";
 import { IconPlayerPlay } from "@tabler/icons-react";
-import { useState } from "react";
+import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { AnswerView } from "../answers/AnswerView";
 import * as api from "../api/client";
 import type { Json, Listed, ModelInfo, Row } from "../api/types";
 import { useLoaded } from "../useLoaded";
 import { Fields } from "./Fields";
-import { isMissing, rowsOf, whole } from "./rows";
+import { examplesOf, isMissing, seen, shown, whole } from "./rows";
 import { Trouble } from "./Trouble";
 
 type Side = { version: string; got?: api.Prediction; error?: Error };
@@ -27,8 +27,9 @@ export default function Compare({ model }: { model: ModelInfo }) {
   const { t } = useTranslation();
   const listed = useLoaded("models", api.models);
   const versions = listed.value?.filter((each) => each.name === model.name && works(each)) ?? [];
-  const examples = rowsOf(model);
-  const [row, setRow] = useState<Row>(examples[0] ?? {});
+  const fields = useMemo(() => shown(model), [model]);
+  const example = useMemo(() => examplesOf(model)[0]?.row, [model]);
+  const [row, setRow] = useState<Row>(example ?? {});
   const [chosen, setChosen] = useState<[string | undefined, string | undefined]>([
     undefined,
     undefined,
@@ -41,7 +42,7 @@ export default function Compare({ model }: { model: ModelInfo }) {
   const latest = [...versions].sort((a, b) => Number(b.version) - Number(a.version));
   const pair = [chosen[0] ?? latest[1]?.version, chosen[1] ?? latest[0]?.version];
   if (!pair[0] || !pair[1]) return <Alert color="gray">{t("compare.one")}</Alert>;
-  const isWhole = model.fields.every((field) => !isMissing(field, row));
+  const isWhole = fields.every((field) => !isMissing(field, row));
 
   async function run() {
     setIsBusy(true);
@@ -57,7 +58,7 @@ export default function Compare({ model }: { model: ModelInfo }) {
         }),
       ),
     );
-    setAsked(row);
+    setAsked(seen(model, row));
     setIsBusy(false);
   }
 
@@ -81,9 +82,9 @@ export default function Compare({ model }: { model: ModelInfo }) {
             ))}
           </Group>
           <Fields
-            model={model}
+            fields={fields}
             row={row}
-            example={examples[0]}
+            example={example}
             wrong=""
             failure={undefined}
             onChange={(field, value) =>

@@ -1,16 +1,18 @@
 import { Button, Group, Stack, Text, Title } from "@mantine/core";
 import { IconPlayerPlay } from "@tabler/icons-react";
-import { useState } from "react";
+import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { AnswerView } from "../answers/AnswerView";
 import * as api from "../api/client";
-import type { Json, ModelInfo, Row } from "../api/types";
+import type { FieldInfo, Json, ModelInfo, Row } from "../api/types";
 import { TableControl } from "../inputs/TableControl";
+import { shown, whole } from "./rows";
 import { Trouble } from "./Trouble";
 
 /** Rows to edit, or to paste from a spreadsheet, and the same rows with their answers. */
 export function EditTable({ model }: { model: ModelInfo }) {
   const { t } = useTranslation();
+  const fields = useMemo(() => shown(model), [model]);
   const [rows, setRows] = useState<Row[]>([{}]);
   const [done, setDone] = useState<{ request: Row; got: api.Prediction }>();
   const [error, setError] = useState<Error>();
@@ -20,9 +22,13 @@ export function EditTable({ model }: { model: ModelInfo }) {
   async function run() {
     setIsBusy(true);
     setError(undefined);
-    const request = columns(model, rows);
     try {
-      setDone({ request, got: await api.predict(model.name, request) });
+      const all = columns(
+        model.fields,
+        rows.map((row) => whole(model, row)),
+      );
+      const got = await api.predict(model.name, all);
+      setDone({ request: columns(fields, rows), got });
     } catch (failure) {
       setError(failure as Error);
     } finally {
@@ -40,7 +46,7 @@ export function EditTable({ model }: { model: ModelInfo }) {
           {t("batch.editHow")}
         </Text>
       </div>
-      <TableControl fields={model.fields} rows={rows} onChange={setRows} errors={places(wrong)} />
+      <TableControl fields={fields} rows={rows} onChange={setRows} errors={places(wrong)} />
       <Group>
         <Button leftSection={<IconPlayerPlay size={16} />} loading={isBusy} onClick={run}>
           {t("app.run")}
@@ -55,12 +61,9 @@ export function EditTable({ model }: { model: ModelInfo }) {
 }
 
 /** Each field with the values of all rows. */
-function columns(model: ModelInfo, rows: Row[]): Row {
+function columns(fields: FieldInfo[], rows: Row[]): Row {
   return Object.fromEntries(
-    model.fields.map((field): [string, Json] => [
-      field.name,
-      rows.map((row) => row[field.name] ?? null),
-    ]),
+    fields.map((field): [string, Json] => [field.name, rows.map((row) => row[field.name] ?? null)]),
   );
 }
 

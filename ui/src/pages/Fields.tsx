@@ -1,7 +1,7 @@
 import { SimpleGrid, Skeleton, Text } from "@mantine/core";
 import { Suspense } from "react";
 import { useTranslation } from "react-i18next";
-import type { FieldInfo, Json, ModelInfo, Row } from "../api/types";
+import type { FieldInfo, Json, Row } from "../api/types";
 import { controlFor } from "../inputs";
 
 /** Which values need not be given, said once for all of them. */
@@ -20,19 +20,19 @@ export function MayBeEmpty({ fields }: { fields: FieldInfo[] }) {
 
 /** A control for each field. */
 export function Fields(props: {
-  model: ModelInfo;
+  fields: FieldInfo[];
   row: Row;
   example: Row | undefined;
   wrong: string;
   failure: Error | undefined;
   onChange: (field: FieldInfo, value: Json | undefined) => void;
 }) {
-  const { model, row, example, wrong, failure, onChange } = props;
+  const { fields, row, example, wrong, failure, onChange } = props;
   // Many single values are read across, a few or large ones from top to bottom.
-  const isMany = model.fields.length > 6 && model.fields.every((field) => !field.shape.length);
+  const isMany = fields.length > 6 && fields.every((field) => !field.shape.length);
   return (
     <SimpleGrid cols={isMany ? { base: 1, xs: 2, xl: 3 } : 1} spacing={isMany ? "sm" : "md"}>
-      {model.fields.map((field) => {
+      {fields.map((field) => {
         const Control = controlFor(field);
         return (
           <Suspense key={field.name} fallback={<Skeleton h={62} />}>

@@ -16,6 +16,7 @@ import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import * as api from "../api/client";
 import type { Listed } from "../api/types";
+import { isStranger, useSession } from "../session";
 import { useLoaded } from "../useLoaded";
 import { useTitle } from "../useTitle";
 import classes from "./Home.module.css";
@@ -27,6 +28,7 @@ import { Trouble } from "./Trouble";
 export default function Home() {
   const { t } = useTranslation();
   const { value, error, reload } = useLoaded("models", api.models);
+  const { session } = useSession();
   const [query, setQuery] = useState("");
   useTitle("");
   if (error) return <Trouble error={error} retry={reload} />;
@@ -52,6 +54,7 @@ export default function Home() {
           onChange={(event) => setQuery(event.currentTarget.value)}
         />
       </Group>
+      {session && isStranger(session) && <Text size="sm">{t("open.noKey")}</Text>}
       {all?.length === 0 && <Empty />}
       {all && all.length > 0 && found?.length === 0 && (
         <Group>

@@ -1,10 +1,22 @@
-import { Alert, Anchor, Group, Skeleton, Stack, Tabs, Text, Title } from "@mantine/core";
+import {
+  Alert,
+  Anchor,
+  Group,
+  Skeleton,
+  Stack,
+  Tabs,
+  Text,
+  Title,
+  VisuallyHidden,
+} from "@mantine/core";
 import { IconArrowLeft } from "@tabler/icons-react";
 import { lazy, Suspense } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, useNavigate, useParams } from "react-router";
 import * as api from "../api/client";
 import type { ModelInfo } from "../api/types";
+import { useLook } from "../Look";
+import { appPath, ONLY_APP } from "../onlyApp";
 import { useLoaded } from "../useLoaded";
 import { useTitle } from "../useTitle";
 import { About } from "./About";
@@ -20,7 +32,7 @@ const VIEWS = ["one", "batch", "compare", "about"] as const;
 
 /** A model's page: try it, many rows, what it is. */
 export default function ModelApp() {
-  const { name = "", view = "one" } = useParams();
+  const { name = ONLY_APP ?? "", view = "one" } = useParams();
   return <Named key={name} name={name} view={view} />;
 }
 
@@ -28,25 +40,34 @@ function Named({ name, view }: { name: string; view: string }) {
   const { t } = useTranslation();
   const navigate = useNavigate();
   const { value: model, error, reload } = useLoaded(name, (signal) => api.model(name, signal));
-  useTitle(model?.title ?? name);
+  const known = model && isServed(model) ? model.app : model;
+  const title = known?.title ?? (model || error ? name : "");
+  useTitle(title);
+  useLook(model && isServed(model) ? model.app.colour : null, title);
   if (!VIEWS.some((known) => known === view)) return <Missing />;
-  const base = `/apps/${encodeURIComponent(name)}`;
   return (
     <Stack gap="md">
       <div>
-        <Anchor component={Link} to="/" size="sm">
-          <Group component="span" gap={4} display="inline-flex">
-            <IconArrowLeft size={14} aria-hidden />
-            {t("app.back")}
-          </Group>
-        </Anchor>
-        <Group gap="sm" mt={4}>
-          <Title order={1}>{model?.title ?? name}</Title>
-          {model && <StateBadge state={model.state} />}
-        </Group>
-        {model?.description && (
+        {ONLY_APP === null ? (
+          <>
+            <Anchor component={Link} to="/" size="sm">
+              <Group component="span" gap={4} display="inline-flex">
+                <IconArrowLeft size={14} aria-hidden />
+                {t("app.back")}
+              </Group>
+            </Anchor>
+            <Group gap="sm" mt={4}>
+              <Title order={1}>{title || name}</Title>
+              {model && <StateBadge state={model.state} />}
+            </Group>
+          </>
+        ) : (
+          // The head has it for those who see.
+          <VisuallyHidden component="h1">{title || name}</VisuallyHidden>
+        )}
+        {known?.description && (
           <Text c="dimmed" maw={760} mt={4}>
-            {model.description}
+            {known.description}
           </Text>
         )}
       </div>
@@ -58,7 +79,7 @@ function Named({ name, view }: { name: string; view: string }) {
       {model && isServed(model) && (
         <Tabs
           value={view}
-          onChange={(chosen) => navigate(chosen === "one" ? base : `${base}/${chosen}`)}
+          onChange={(chosen) => navigate(appPath(name, chosen === "one" ? "" : (chosen ?? "")))}
           keepMounted={false}
         >
           <Tabs.List mb="md">

@@ -13,7 +13,7 @@ import {
   Title,
 } from "@mantine/core";
 import { IconPlayerPlay, IconX } from "@tabler/icons-react";
-import { lazy, Suspense, useEffect, useRef, useState } from "react";
+import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { AnswerView } from "../answers/AnswerView";
 import { JsonView } from "../answers/JsonView";
@@ -22,7 +22,7 @@ import type { FieldInfo, Json, ModelInfo, Row } from "../api/types";
 import { isCanvas } from "../inputs";
 import { fromFragment } from "../share";
 import { Fields, MayBeEmpty } from "./Fields";
-import { isMissing, rowsOf, whole } from "./rows";
+import { examplesOf, isMissing, seen, shown, shownOf, whole } from "./rows";
 import { Share } from "./Share";
 import { Trouble } from "./Trouble";
 import classes from "./TryIt.module.css";
@@ -41,7 +41,9 @@ type Outcome =
 /** The input on one side, the answer on the other. */
 export function TryIt({ model }: { model: ModelInfo }) {
   const { t } = useTranslation();
-  const examples = rowsOf(model);
+  const fields = useMemo(() => shown(model), [model]);
+  const examples = useMemo(() => examplesOf(model), [model]);
+  const example = examples[0]?.row;
   const [row, setRow] = useState<Row>({});
   const [outcome, setOutcome] = useState<Outcome>({ kind: "none" });
   /** What is shown while the next answer is on its way, so that nothing jumps. */
@@ -50,7 +52,7 @@ export function TryIt({ model }: { model: ModelInfo }) {
   const [tab, setTab] = useState("answer");
   const control = useRef<AbortController>(undefined);
   const latest = useRef<Row>({});
-  const missing = model.fields.filter((field) => isMissing(field, row));
+  const missing = fields.filter((field) => isMissing(field, row));
 
   async function run(input: Row) {
     control.current?.abort();
@@ -82,7 +84,7 @@ export function TryIt({ model }: { model: ModelInfo }) {
     const changed = value === undefined ? rest : { ...rest, [field.name]: value };
     fill(changed);
     // Whoever draws sees at once what becomes of it.
-    const isWhole = model.fields.every((each) => !isMissing(each, changed));
+    const isWhole = fields.every((each) => !isMissing(each, changed));
     if (isCanvas(field) && isWhole) void run(changed);
   }
 
@@ -91,9 +93,12 @@ export function TryIt({ model }: { model: ModelInfo }) {
     void run(input);
   }
 
+  /** What comes from outside may name what the page does not show. */
+  const open = (input: Row) => use(shownOf(model, input));
+
   // biome-ignore lint/correctness/useExhaustiveDependencies: a link is read once
   useEffect(() => {
-    void fromFragment(location.hash).then((shared) => shared && use(shared));
+    void fromFragment(location.hash).then((shared) => shared && open(shared));
     return () => control.current?.abort();
   }, []);
 
@@ -120,25 +125,25 @@ export function TryIt({ model }: { model: ModelInfo }) {
             </Title>
             {examples.length > 0 && (
               <Group gap={6} role="group" aria-label={t("app.examples")}>
-                {examples.map((example, at) => (
+                {examples.map((each, at) => (
                   <Chip
                     // biome-ignore lint/suspicious/noArrayIndexKey: examples have no other name
                     key={at}
                     size="xs"
-                    checked={row === example}
-                    onChange={() => use(example)}
+                    checked={row === each.row}
+                    onChange={() => use(each.row)}
                   >
-                    {t("app.example", { number: at + 1 })}
+                    {each.name ?? t("app.example", { number: at + 1 })}
                   </Chip>
                 ))}
               </Group>
             )}
           </Group>
-          <MayBeEmpty fields={model.fields} />
+          <MayBeEmpty fields={fields} />
           <Fields
-            model={model}
+            fields={fields}
             row={row}
-            example={examples[0]}
+            example={example}
             wrong={wrong}
             failure={failure}
             onChange={change}
@@ -201,7 +206,7 @@ export function TryIt({ model }: { model: ModelInfo }) {
           <Tabs.Panel value="code">
             {tab === "code" && (
               <Suspense fallback={<Skeleton h={220} />}>
-                <CodePanel model={model} request={filled(model, row, examples[0])} />
+                <CodePanel model={model} request={filled(model, row, example)} />
               </Suspense>
             )}
           </Tabs.Panel>
@@ -211,7 +216,7 @@ export function TryIt({ model }: { model: ModelInfo }) {
             <Text size="xs" c="dimmed" data-testid="took">
               {t("app.took", { ms: took(last.got.tookMs), version: last.got.version })}
             </Text>
-            <Share model={model} row={last.row} onOpen={use} />
+            <Share model={model} row={last.row} onOpen={open} />
           </Group>
         )}
       </Paper>
@@ -236,7 +241,7 @@ function AnswerPane(props: {
       {since !== undefined && <Waiting since={since} />}
       {last && (
         <div className={since === undefined ? undefined : classes.stale}>
-          <AnswerView model={model} request={last.row} answer={last.got.answer} />
+          <AnswerView model={model} request={seen(model, last.row)} answer={last.got.answer} />
         </div>
       )}
     </div>
@@ -275,11 +280,10 @@ function Nothing() {
   );
 }
 
-/** What the code shows: the input as it is, with the example where nothing is given yet. */
+/** What the code shows: the request as it is sent, with the example where something is missing. */
 function filled(model: ModelInfo, row: Row, example: Row | undefined): Row {
-  return Object.fromEntries(
-    model.fields.map((field) => [field.name, row[field.name] ?? example?.[field.name]]),
-  );
+  const isWhole = shown(model).every((field) => !isMissing(field, row));
+  return whole(model, isWhole ? row : { ...example, ...row });
 }
 
 function took(ms: number): string {

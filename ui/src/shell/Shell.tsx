@@ -12,11 +12,13 @@ import {
 import { IconLanguage, IconMoon, IconSun } from "@tabler/icons-react";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
-import { Link } from "react-router";
+import { Link, useLocation } from "react-router";
 import * as api from "../api/client";
 import { LANGUAGES, type Language, setLanguage } from "../i18n";
 import icon from "../icon.svg";
-import { useSession } from "../session";
+import { useLookTitle } from "../Look";
+import { ONLY_APP } from "../onlyApp";
+import { isStranger, useSession } from "../session";
 import classes from "./Shell.module.css";
 
 /** The head with its links and switches, around each page. */
@@ -30,22 +32,7 @@ export function Shell({ children }: { children: ReactNode }) {
       <AppShell.Header className={classes.header}>
         <Container size="xl" h="100%">
           <Group h="100%" justify="space-between" wrap="nowrap">
-            <Group gap="lg" wrap="nowrap">
-              <Link to="/" className={classes.brand} aria-label={t("shell.home")}>
-                <img src={icon} alt="" width={26} height={26} />
-                <Text fw={700} size="lg" visibleFrom="xs">
-                  Modelport
-                </Text>
-              </Link>
-              <Group component="nav" gap="md" wrap="nowrap">
-                <Anchor component={Link} to="/" size="sm" fw={500}>
-                  {t("shell.models")}
-                </Anchor>
-                <Anchor href="/docs" size="sm" fw={500}>
-                  {t("shell.api")}
-                </Anchor>
-              </Group>
-            </Group>
+            {ONLY_APP === null ? <Navigation /> : <OwnTitle />}
             <Group gap="xs" wrap="nowrap">
               <SignedIn />
               <LanguageSwitch />
@@ -63,10 +50,60 @@ export function Shell({ children }: { children: ReactNode }) {
   );
 }
 
-/** Who is signed in, where somebody is. */
+/** To all pages: those that somebody may see. */
+function Navigation() {
+  const { t } = useTranslation();
+  const { session } = useSession();
+  return (
+    <Group gap="lg" wrap="nowrap">
+      <Link to="/" className={classes.brand} aria-label={t("shell.home")}>
+        <img src={icon} alt="" width={26} height={26} />
+        <Text fw={700} size="lg" visibleFrom="xs">
+          Modelport
+        </Text>
+      </Link>
+      <Group component="nav" gap="md" wrap="nowrap">
+        <Anchor component={Link} to="/" size="sm" fw={500}>
+          {t("shell.models")}
+        </Anchor>
+        {!(session && isStranger(session)) && (
+          <Anchor href="/docs" size="sm" fw={500}>
+            {t("shell.api")}
+          </Anchor>
+        )}
+      </Group>
+    </Group>
+  );
+}
+
+/** The model's title, where its page is all that there is. */
+function OwnTitle() {
+  const title = useLookTitle();
+  const { pathname } = useLocation();
+  return (
+    <Text fw={700} lineClamp={2} className={classes.title ?? ""}>
+      {title || (pathname === "/sign-in" ? ONLY_APP : "")}
+    </Text>
+  );
+}
+
+/** Who is signed in, or how to do so where it makes a difference. */
 function SignedIn() {
   const { t } = useTranslation();
   const { session, set } = useSession();
+  const { pathname, hash } = useLocation();
+  if (session && isStranger(session) && pathname !== "/sign-in") {
+    return (
+      <Button
+        component={Link}
+        to={`/sign-in?next=${encodeURIComponent(pathname + hash)}`}
+        variant="default"
+        size="compact-sm"
+      >
+        {t("session.signIn")}
+      </Button>
+    );
+  }
   if (!session?.signed_in) return null;
   return (
     <Group gap="xs" wrap="nowrap">
