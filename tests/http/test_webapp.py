@@ -40,7 +40,9 @@ def get(built: Path, path: str, accept: str = "", **params: str) -> Response:
     return asyncio.run(route.endpoint(Request(scope)))  # type: ignore[arg-type]  # it is a coroutine
 
 
-@pytest.mark.parametrize("path", ["/", "/sign-in", "/apps/{name}", "/apps/{name}/{view}"])
+@pytest.mark.parametrize(
+    "path", ["/", "/sign-in", "/apps/{name}", "/apps/{name}/{view}", "/docs", "/docs/{group}"]
+)
 def test_each_address_has_the_page_with_a_nonce_of_its_own(built: Path, path: str) -> None:
     one, other = get(built, path), get(built, path)
     nonces = [
@@ -82,6 +84,7 @@ def test_no_other_file_is_to_be_had(built: Path, file: str) -> None:
         get(built, "/assets/{file}", file=file)
 
 
-def test_without_a_build_the_page_says_so(tmp_path: Path) -> None:
-    with pytest.raises(NotReady, match="has no web application"):
-        get(tmp_path, "/")
+@pytest.mark.parametrize("path", ["/", "/docs"])
+def test_without_a_build_the_page_says_so(tmp_path: Path, path: str) -> None:
+    with pytest.raises(NotReady, match=r"has no web application.*/openapi\.json"):
+        get(tmp_path, path)

@@ -5,6 +5,7 @@ import { Missing } from "./pages/Missing";
 import { useSession } from "./session";
 import { Shell } from "./shell/Shell";
 
+const Docs = lazy(() => import("./pages/Docs"));
 const Home = lazy(() => import("./pages/Home"));
 const ModelApp = lazy(() => import("./pages/ModelApp"));
 const SignIn = lazy(() => import("./pages/SignIn"));
@@ -19,6 +20,7 @@ export function App() {
           <Route path="/" element={<Allowed page={<Home />} />} />
           <Route path="/apps/:name" element={<Allowed page={<ModelApp />} />} />
           <Route path="/apps/:name/:view" element={<Allowed page={<ModelApp />} />} />
+          <Route path="/docs/:group?" element={<Allowed page={<Docs />} />} />
           <Route path="*" element={<Missing />} />
         </Routes>
       </Suspense>

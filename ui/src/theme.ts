@@ -25,6 +25,7 @@ export const variables: CSSVariablesResolver = (given) => ({
     "--mantine-color-placeholder": given.colors.gray[7],
     "--mantine-color-anchor": given.colors.cyan[9],
     "--mantine-color-error": given.colors.red[9],
+    "--mantine-color-success": "#1b6e2c",
     "--mantine-color-body": "#fbfcfd",
   },
   dark: {
@@ -32,5 +33,6 @@ export const variables: CSSVariablesResolver = (given) => ({
     "--mantine-color-placeholder": given.colors.dark[1],
     "--mantine-color-anchor": given.colors.cyan[3],
     "--mantine-color-error": given.colors.red[4],
+    "--mantine-color-success": given.colors.green[4],
   },
 });

@@ -13,7 +13,6 @@ from modelport.engine.facade import Engine
 from modelport.guard.policy import Permission
 from modelport.http.admin import AskControl, admin_routes
 from modelport.http.catalog import catalog_routes
-from modelport.http.docs import docs_routes
 from modelport.http.health import Gather, health_routes
 from modelport.http.oip import infer_routes
 from modelport.http.oip_metadata import metadata_routes
@@ -64,7 +63,6 @@ def api_routes(
         *session_routes(policy, redeem, clock),
         *admin_routes(ask),
         *repository_routes(engine, ask),
-        *docs_routes(),
         *webapp_routes(),
     ]
     return [*routes, _openapi(engine, routes, server_version)]

@@ -21,7 +21,7 @@ from modelport.http.routes import Route
 
 __all__ = ["webapp_routes"]
 
-_PAGES = ("/", "/sign-in", "/apps/{name}", "/apps/{name}/{view}")
+_PAGES = ("/", "/sign-in", "/apps/{name}", "/apps/{name}/{view}", "/docs", "/docs/{group}")
 _NONCE = b"%NONCE%"
 _CODINGS = {"br": ".br", "gzip": ".gz"}
 """What a browser may accept, the best first, and how the file's name ends then."""
@@ -60,7 +60,7 @@ def webapp_routes(built: Traversable | None = None) -> list[Route]:
         if html is None:
             raise NotReady(
                 "this installation has no web application, because it was installed from sources"
-                " without it; the API is described under /docs"
+                " without it; the API is described in /openapi.json"
             )
         nonce = secrets.token_urlsafe(16)
         return Response(

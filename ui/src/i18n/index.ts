@@ -1,6 +1,7 @@
 import i18next from "i18next";
 import { initReactI18next } from "react-i18next";
 import * as answers from "./answers";
+import * as docs from "./docs";
 import * as inputs from "./inputs";
 import * as pages from "./pages";
 
@@ -29,8 +30,8 @@ void i18next.use(initReactI18next).init({
   lng: first(),
   fallbackLng: "en",
   resources: {
-    en: { translation: { ...pages.en, ...inputs.en, ...answers.en } },
-    zh: { translation: { ...pages.zh, ...inputs.zh, ...answers.zh } },
+    en: { translation: { ...pages.en, ...inputs.en, ...answers.en, ...docs.en } },
+    zh: { translation: { ...pages.zh, ...inputs.zh, ...answers.zh, ...docs.zh } },
   },
   interpolation: { escapeValue: false }, // React escapes
 });

@@ -43,6 +43,11 @@ function Named({ name, view }: { name: string; view: string }) {
         <Group gap="sm" mt={4}>
           <Title order={1}>{model?.title ?? name}</Title>
           {model && <StateBadge state={model.state} />}
+          {model && (
+            <Anchor component={Link} to={`/docs/${encodeURIComponent(name)}`} size="sm" ms="auto">
+              {t("app.api")}
+            </Anchor>
+          )}
         </Group>
         {model?.description && (
           <Text c="dimmed" maw={760} mt={4}>

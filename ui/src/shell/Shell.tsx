@@ -41,7 +41,7 @@ export function Shell({ children }: { children: ReactNode }) {
                 <Anchor component={Link} to="/" size="sm" fw={500}>
                   {t("shell.models")}
                 </Anchor>
-                <Anchor href="/docs" size="sm" fw={500}>
+                <Anchor component={Link} to="/docs" size="sm" fw={500}>
                   {t("shell.api")}
                 </Anchor>
               </Group>
