@@ -1,14 +1,4 @@
-import {
-  Alert,
-  Button,
-  Group,
-  Modal,
-  NativeSelect,
-  Paper,
-  Stack,
-  Text,
-  TextInput,
-} from "@mantine/core";
+import { Button, Group, NativeSelect, Paper, Stack, TextInput } from "@mantine/core";
 import { IconSend } from "@tabler/icons-react";
 import { type FormEvent, useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -92,26 +82,14 @@ export function Console(props: {
   const parameters = settable(api, operation);
   const control = (parameter: Parameter) => {
     const name = keyOf(parameter);
-    const known = choices(api, parameter);
-    const isWrong = shown[name];
-    const shared = {
-      label: parameter.name,
-      required: Boolean(parameter.required),
-      error: isWrong ? t(isWrong) : undefined,
-      value: draft.values[name] ?? "",
-      onChange: (event: { currentTarget: { value: string } }) =>
-        change({ values: { ...draft.values, [name]: event.currentTarget.value } }),
-    };
-    const unset = parameter.required ? [] : [{ value: "", label: t("docs.try.unset") }];
-    return known.length > 0 ? (
-      <NativeSelect key={name} {...shared} data={[...unset, ...known]} />
-    ) : (
-      <TextInput
+    return (
+      <ParameterControl
         key={name}
-        {...shared}
-        placeholder={parameter.required ? undefined : t("docs.try.unset")}
-        autoComplete="off"
-        spellCheck={false}
+        parameter={parameter}
+        known={choices(api, parameter)}
+        value={draft.values[name] ?? ""}
+        problem={shown[name]}
+        onChange={(value) => change({ values: { ...draft.values, [name]: value } })}
       />
     );
   };
@@ -181,5 +159,34 @@ export function Console(props: {
         onYes={() => void go()}
       />
     </Paper>
+  );
+}
+
+function ParameterControl(props: {
+  parameter: Parameter;
+  /** The values that it may have; none where any. */
+  known: string[];
+  value: string;
+  problem: string | undefined;
+  onChange: (value: string) => void;
+}) {
+  const { parameter, known, value, problem, onChange } = props;
+  const { t } = useTranslation();
+  const shared = {
+    label: parameter.name,
+    required: Boolean(parameter.required),
+    error: problem && t(problem),
+    value,
+    onChange: (event: { currentTarget: { value: string } }) => onChange(event.currentTarget.value),
+  };
+  const unset = parameter.required ? [] : [{ value: "", label: t("docs.try.unset") }];
+  if (known.length > 0) return <NativeSelect {...shared} data={[...unset, ...known]} />;
+  return (
+    <TextInput
+      {...shared}
+      placeholder={parameter.required ? undefined : t("docs.try.unset")}
+      autoComplete="off"
+      spellCheck={false}
+    />
   );
 }

@@ -1,7 +1,8 @@
-import { Alert, Anchor, Group, Stack, Text, Title } from "@mantine/core";
+import { Alert, Anchor, Button, Group, Stack, Text, Title } from "@mantine/core";
 import { useEffect, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, useLocation, useNavigate, useNavigationType } from "react-router";
+import * as client from "../api/client";
 import { StateBadge } from "../pages/StateBadge";
 import { useTitle } from "../useTitle";
 import { useDocs } from "./context";
@@ -37,6 +38,7 @@ export function GroupPage({ group }: { group: DocGroup }) {
       ))}
     </Stack>
   );
+  const isWaiting = model?.state === "STANDBY";
   const isServed = !model || operations.length > 0;
   return (
     <Stack gap="md">
@@ -60,8 +62,12 @@ export function GroupPage({ group }: { group: DocGroup }) {
         {isServed && <Words text={group.description} c="dimmed" maw={760} mt={4} />}
       </div>
       {!isServed && (
-        <Alert color="yellow" title={t("docs.operation.notServed")}>
+        <Alert
+          color="yellow"
+          title={t(isWaiting ? "docs.operation.standby" : "docs.operation.notServed")}
+        >
           <Words text={group.description} size="sm" />
+          {isWaiting && <LoadNow name={group.name} />}
         </Alert>
       )}
       {list(own, 2)}
@@ -74,6 +80,25 @@ export function GroupPage({ group }: { group: DocGroup }) {
         </div>
       )}
     </Stack>
+  );
+}
+
+/** Has a model loaded that was never asked: what it takes is known from then on. */
+function LoadNow({ name }: { name: string }) {
+  const { t } = useTranslation();
+  const { reload } = useDocs();
+  const [isBusy, setBusy] = useState(false);
+  async function load() {
+    setBusy(true);
+    // Where that fails, the document says why.
+    await client.model(name).catch(() => {});
+    reload();
+    setBusy(false);
+  }
+  return (
+    <Button mt="xs" size="compact-sm" variant="default" loading={isBusy} onClick={load}>
+      {t("docs.operation.load")}
+    </Button>
   );
 }
 

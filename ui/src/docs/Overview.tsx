@@ -98,7 +98,7 @@ function Listing({ title, groups, empty }: { title: string; groups: DocGroup[]; 
           <Table.Tbody>
             {groups.map((group) => (
               <Table.Tr key={group.name}>
-                <Table.Td w="38%" style={{ overflowWrap: "anywhere" }}>
+                <Table.Td w={{ base: "44%", sm: "30%" }} style={{ overflowWrap: "anywhere" }}>
                   <Anchor component={Link} to={pageOf(group)} fw={600} size="sm">
                     {group.name}
                   </Anchor>

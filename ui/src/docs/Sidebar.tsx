@@ -80,7 +80,9 @@ function Results({ query, onGo }: { query: string; onGo: (() => void) | undefine
               <span className={classes.address}>
                 <Method of={operation.method} /> {operation.path}
               </span>
-              {operation.summary}
+              <Text size="xs" c="dimmed" component="span">
+                {operation.summary}
+              </Text>
             </Link>
           </li>
         ))}

@@ -6,6 +6,8 @@ interface Shared {
   /** A key that is typed for this page, and forgotten with it. */
   key: string;
   setKey: (key: string) => void;
+  /** Ask for the document anew. */
+  reload: () => void;
 }
 
 const Context = createContext<Shared | null>(null);

@@ -21,7 +21,7 @@ export default function Docs() {
   const api = useMemo(() => value && read(value), [value]);
   const [key, setKey] = useState("");
   const [isDrawn, setDrawn] = useState(false);
-  const shared = useMemo(() => api && { api, key, setKey }, [api, key]);
+  const shared = useMemo(() => api && { api, key, setKey, reload }, [api, key, reload]);
   if (error) return <Trouble error={error} retry={reload} />;
   if (!api || !shared) return <Waiting />;
   const group = slug === undefined ? undefined : groupOf(api, slug);
