@@ -63,7 +63,7 @@ async def _ignores(port: int, stalled: asyncio.Event) -> float:
     sock.setblocking(False)
     await loop.sock_connect(sock, ("127.0.0.1", port))
     began = time.monotonic()
-    asked = b"GET /docs/docs.js HTTP/1.1\r\nHost: localhost\r\n\r\n" * _ANSWERS
+    asked = b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * _ANSWERS
     try:
         await loop.sock_sendall(sock, asked)
         await asyncio.sleep(1.0)

@@ -31,6 +31,9 @@ PAGES = {
     "about": "/apps/digits/about",
     "compare": "/apps/digits/compare",
     "sign-in": "/sign-in",
+    "docs": "/docs",
+    "docs-model": "/docs/breast-cancer",
+    "docs-group": "/docs/access-keys#create_key",
 }
 
 
@@ -80,7 +83,7 @@ def violations(page: Any) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("path", ["/", "/apps/digits", "/apps/breast-cancer"])
+@pytest.mark.parametrize("path", ["/", "/apps/digits", "/apps/breast-cancer", "/docs/digits"])
 def test_the_first_load_is_light(page: Any, served: Served, path: str) -> None:
     sizes: dict[str, int] = {}
 

@@ -70,7 +70,9 @@ def address(route: Route) -> str:
 
 def answered(route: Route) -> tuple[int, ...]:
     """How an open address answers; the pages may not be built, and their files have other names."""
-    is_page = route.path == "/" or route.path.startswith(("/assets/", "/apps/", "/sign-in"))
+    is_page = route.path == "/" or route.path.startswith(
+        ("/assets/", "/apps/", "/docs", "/sign-in")
+    )
     return (*ANSWERED, 404, 503) if is_page else ANSWERED
 
 

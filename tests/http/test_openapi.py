@@ -720,6 +720,24 @@ def test_every_route_is_in_the_document_and_nothing_else(everything: Engine) -> 
     assert {(r.method, r.path) for r in routes} - found == {("POST", "/predict")}
 
 
+def test_what_somebody_may_miss_is_marked_so_that_a_page_asks_first(everything: Engine) -> None:
+    marked = {
+        (method, path)
+        for path, method, operation in operations(document_of(everything))
+        if operation.get("x-takes-away")
+    }
+    unload = ("POST", "/v2/repository/models/{name}/unload")
+    assert marked == {("DELETE", "/admin/keys/{id}"), ("DELETE", "/session"), unload}
+
+
+def test_where_no_model_is_served_any_name_may_be_tried(tmp_path: Path) -> None:
+    settings = opening.Settings(threads=1, trusted=frozenset(), cache_dir=tmp_path)
+    made = document_of(Engine((), settings))
+    (name,) = made["paths"]["/models/{name}"]["get"]["parameters"]
+    assert name["schema"] == {"type": "string"}
+    assert not [tag for tag in made["tags"] if "x-model" in tag]
+
+
 def test_a_single_model_needs_no_name(serve: Serve) -> None:
     engine = serve("single")
     paths = document_of(engine)["paths"]

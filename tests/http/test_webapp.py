@@ -45,7 +45,9 @@ def get(
     return asyncio.run(route.endpoint(Request(scope)))  # type: ignore[arg-type]  # it is a coroutine
 
 
-@pytest.mark.parametrize("path", ["/", "/sign-in", "/apps/{name}", "/apps/{name}/{view}"])
+@pytest.mark.parametrize(
+    "path", ["/", "/sign-in", "/apps/{name}", "/apps/{name}/{view}", "/docs", "/docs/{group}"]
+)
 def test_each_address_has_the_page_with_a_nonce_of_its_own(built: Path, path: str) -> None:
     one, other = get(built, path), get(built, path)
     nonces = [
@@ -87,11 +89,6 @@ def test_no_other_file_is_to_be_had(built: Path, file: str) -> None:
         get(built, "/assets/{file}", file=file)
 
 
-def test_without_a_build_the_page_says_so(tmp_path: Path) -> None:
-    with pytest.raises(NotReady, match="has no web application"):
-        get(tmp_path, "/")
-
-
 @pytest.mark.parametrize("path", ["/", "/sign-in", "/batch", "/compare", "/about"])
 def test_where_one_app_is_all_the_page_is_told_which(built: Path, path: str) -> None:
     page = bytes(get(built, path, app="price").body).decode()
@@ -114,3 +111,9 @@ def test_no_other_app_and_no_other_page_is_shown_then(built: Path) -> None:
     shown = {route.path for route in webapp_routes(built, "price")}
     others = {"/apps/{name}", "/apps/{name}/{view}", "/assets/{file}"}
     assert shown - others == {"/", "/sign-in", "/batch", "/compare", "/about"}
+
+
+@pytest.mark.parametrize("path", ["/", "/docs"])
+def test_without_a_build_the_page_says_so(tmp_path: Path, path: str) -> None:
+    with pytest.raises(NotReady, match=r"has no web application.*/openapi\.json"):
+        get(tmp_path, path)

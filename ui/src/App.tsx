@@ -7,6 +7,7 @@ import { Missing } from "./pages/Missing";
 import { isStranger, useSession } from "./session";
 import { Shell } from "./shell/Shell";
 
+const Docs = lazy(() => import("./pages/Docs"));
 const Home = lazy(() => import("./pages/Home"));
 const ModelApp = lazy(() => import("./pages/ModelApp"));
 const SignIn = lazy(() => import("./pages/SignIn"));
@@ -22,6 +23,7 @@ export function App() {
             <Route path="/" element={<Allowed page={<Home />} isOpen={hasOpen} />} />
             <Route path="/apps/:name" element={<One />} />
             <Route path="/apps/:name/:view" element={<One />} />
+            <Route path="/docs/:group?" element={<Allowed page={<Docs />} />} />
             <Route path="*" element={<Missing />} />
           </Routes>
         ) : (

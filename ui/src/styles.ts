@@ -32,6 +32,7 @@ import "@mantine/core/styles/Chip.css";
 import "@mantine/core/styles/Code.css";
 import "@mantine/core/styles/Combobox.css";
 import "@mantine/core/styles/Container.css";
+import "@mantine/core/styles/Drawer.css";
 import "@mantine/core/styles/List.css";
 import "@mantine/core/styles/Modal.css";
 import "@mantine/core/styles/NumberInput.css";

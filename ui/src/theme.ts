@@ -34,6 +34,7 @@ export const variables: CSSVariablesResolver = (given) => ({
     "--mantine-color-placeholder": given.colors.gray[7],
     "--mantine-color-anchor": "var(--mantine-primary-color-9)",
     "--mantine-color-error": given.colors.red[9],
+    "--mantine-color-success": "#1b6e2c",
     "--mantine-color-body": "#fbfcfd",
   },
   dark: {
@@ -41,5 +42,6 @@ export const variables: CSSVariablesResolver = (given) => ({
     "--mantine-color-placeholder": given.colors.dark[1],
     "--mantine-color-anchor": "var(--mantine-primary-color-3)",
     "--mantine-color-error": given.colors.red[4],
+    "--mantine-color-success": given.colors.green[4],
   },
 });

@@ -14,7 +14,6 @@ from modelport.guard.policy import Permission
 from modelport.http.admin import AskControl, admin_routes
 from modelport.http.callers import CurrentPolicy
 from modelport.http.catalog import catalog_routes
-from modelport.http.docs import docs_routes
 from modelport.http.health import Gather, health_routes
 from modelport.http.live import Live
 from modelport.http.oip import infer_routes
@@ -74,7 +73,6 @@ def api_routes(
         *repository_routes(engine, ask),
         *overview_routes(ask, live, engine),
         *owner_routes(ask, engine),
-        *(docs_routes() if app is None else ()),
         *webapp_routes(app=app),
     ]
     return [*routes, _openapi(engine, routes, server_version)]

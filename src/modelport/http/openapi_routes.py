@@ -39,7 +39,7 @@ TAGS = {
     _KEYS: "Who may call.",
     _APP: "The pages in which people use the models, and their files.",
     _SESSION: "For browsers: a key, or a link, is exchanged for a cookie.",
-    _DOCS: "The page for people, and the document that it is made from.",
+    _DOCS: "The pages for people, and the document that they are made from.",
 }
 """The groups of these addresses; names with a space, which no model's name has."""
 TERMS = [ref("parameters", TIME_ALLOWED), ref("parameters", PRIORITY)]
@@ -63,6 +63,8 @@ class _About:
     """With which errors, besides those that the permission may end in."""
     headers: tuple[str, ...] = ()
     """Of the components' parameters."""
+    takes_away: bool = False
+    """Whether it ends what somebody may miss, as each DELETE does: a page asks first."""
 
 
 def _fields(**types: str) -> Schema:
@@ -140,6 +142,7 @@ _ABOUT = {
         id="oip_repository_unload",
         tag=_REPOSITORY,
         summary="Serve a model no longer, until it is loaded again or the server starts anew",
+        takes_away=True,
     ),
     "POST /admin/models/reload": _About(
         id="models_reload",
@@ -323,21 +326,14 @@ _ABOUT = {
         headers=(CSRF,),
     ),
     "GET /docs": _About(
-        id="docs",
+        id="docs", tag=_DOCS, summary="The pages for people", media="text/html", answer=_TEXT
+    ),
+    "GET /docs/{group}": _About(
+        id="docs_group",
         tag=_DOCS,
-        summary="The page for people",
+        summary="The addresses of a model, or of a group",
         media="text/html",
-        answer={"type": "string"},
-    ),
-    "GET /docs/docs.css": _About(
-        id="docs_css", tag=_DOCS, summary="Its style", media="text/css", answer={"type": "string"}
-    ),
-    "GET /docs/docs.js": _About(
-        id="docs_js",
-        tag=_DOCS,
-        summary="Its program",
-        media="text/javascript",
-        answer={"type": "string"},
+        answer=_TEXT,
     ),
     "GET /": _About(id="app_home", tag=_APP, summary="All models", media="text/html", answer=_TEXT),
     "GET /sign-in": _About(
@@ -371,6 +367,7 @@ _PARAMETERS = {
     "alias": "Such as `production`.",
     "id": "The key's id.",
     "view": "What is shown of it.",
+    "group": "The model, or the group, as `access-keys`.",
     "file": "The file's name, which changes with its content.",
 }
 
@@ -395,6 +392,8 @@ def operation(route: Route, models: Iterable[str]) -> Schema:
         "summary": about.summary + (" (one version)" if base != route.path else ""),
         "security": security(route),
     }
+    if about.takes_away or route.method == "DELETE":
+        described["x-takes-away"] = True
     parameters = [_parameter(name, models) for name in _names(route.path)]
     parameters += TERMS if route.permission is Permission.INFER else []
     parameters += [ref("parameters", name) for name in about.headers]
@@ -446,8 +445,8 @@ def _names(path: str) -> list[str]:
 
 def _parameter(name: str, models: Iterable[str]) -> Schema:
     schema: Schema = {"type": "string"}
-    if name == "name":
-        schema["enum"] = list(models)
+    if name == "name" and (known := list(models)):
+        schema["enum"] = known
     return {
         "name": name,
         "in": "path",

@@ -22,7 +22,7 @@ from modelport.http.routes import Endpoint, Route
 
 __all__ = ["webapp_routes"]
 
-_PAGES = ("/", "/sign-in", "/apps/{name}", "/apps/{name}/{view}")
+_PAGES = ("/", "/sign-in", "/apps/{name}", "/apps/{name}/{view}", "/docs", "/docs/{group}")
 _APP_ONLY_PAGES = ("/", "/sign-in", "/batch", "/compare", "/about")
 """Where one model's app is all there is: it, and what else it shows of its model."""
 _NONCE, _APP, _TITLE = b"%NONCE%", b"%APP%", b"<title>Modelport</title>"
@@ -64,7 +64,7 @@ def webapp_routes(built: Traversable | None = None, app: str | None = None) -> l
         if document is None:
             raise NotReady(
                 "this installation has no web application, because it was installed from sources"
-                " without it; the API is described under /docs"
+                " without it; the API is described in /openapi.json"
             )
         nonce = secrets.token_urlsafe(16)
         return Response(

@@ -1,3 +1,4 @@
+import type { Doc } from "../docs/openapi";
 import type { Answer, Json, Listed, ModelInfo, Row } from "./types";
 
 /** An answer that is no success, in the server's own words. */
@@ -24,10 +25,16 @@ interface ErrorBody {
 /** What a change has to say of the session that it comes by; empty where there is none. */
 let csrf = "";
 
-async function call(path: string, init: RequestInit = {}): Promise<Response> {
+/** Ask for any address, as who is signed in or by a key; what answers is given back, whatever it is. */
+export function send(path: string, init: RequestInit = {}, key = ""): Promise<Response> {
   const headers = new Headers(init.headers);
-  if (csrf && init.method) headers.set("x-csrf-token", csrf);
-  const response = await fetch(path, { ...init, headers, credentials: "same-origin" });
+  if (key) headers.set("authorization", `Bearer ${key}`);
+  else if (csrf && init.method) headers.set("x-csrf-token", csrf);
+  return fetch(path, { ...init, headers, credentials: key ? "omit" : "same-origin" });
+}
+
+async function call(path: string, init: RequestInit = {}): Promise<Response> {
+  const response = await send(path, init);
   if (response.ok) return response;
   const body = (await response.json().catch(() => null)) as ErrorBody | null;
   throw new ApiError(
@@ -47,6 +54,8 @@ export const models = (signal?: AbortSignal) => json<Listed[]>("/models", signal
 
 export const model = (name: string, signal?: AbortSignal) =>
   json<ModelInfo>(`/models/${encodeURIComponent(name)}`, signal);
+
+export const openapi = (signal?: AbortSignal) => json<Doc>("/openapi.json", signal);
 
 /** Who the page calls for. */
 export interface Session {

@@ -1,11 +1,10 @@
-import { Button, Group, ScrollArea, Stack, Tabs, Text } from "@mantine/core";
+import { Button, Group, Stack, Tabs, Text } from "@mantine/core";
 import { IconDownload } from "@tabler/icons-react";
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
-import classes from "../answers/answers.module.css";
-import { Copy } from "../answers/Copy";
 import type { ModelInfo, Row } from "../api/types";
 import { save } from "../save";
+import { CodeBlock } from "./CodeBlock";
 import { requestFiles, type Snippets, snippets } from "./snippets";
 
 /** The request that the page sends, as code in several languages. */
@@ -44,7 +43,7 @@ export function CodePanel({
         </Tabs.List>
         {names.map((name) => (
           <Tabs.Panel key={name} value={name} pt="sm">
-            <Snippet name={name} title={titles[name]} text={texts[name]} />
+            <CodeBlock name={name} title={titles[name]} text={texts[name]} />
           </Tabs.Panel>
         ))}
       </Tabs>
@@ -67,24 +66,5 @@ export function CodePanel({
         </Group>
       )}
     </Stack>
-  );
-}
-
-function Snippet({ name, title, text }: { name: string; title: string; text: string }) {
-  const { t } = useTranslation();
-  return (
-    <div className={classes.block}>
-      <div className={classes.corner}>
-        <Copy value={text} label={t("answers.code.copy")} />
-      </div>
-      <ScrollArea.Autosize
-        mah="28rem"
-        viewportProps={{ tabIndex: 0, role: "region", "aria-label": title }}
-      >
-        <pre className={classes.code}>
-          <code data-testid={`snippet-${name}`}>{text}</code>
-        </pre>
-      </ScrollArea.Autosize>
-    </div>
   );
 }

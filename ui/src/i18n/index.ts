@@ -1,6 +1,7 @@
 import i18next from "i18next";
 import { initReactI18next } from "react-i18next";
 import * as answers from "./answers";
+import * as docs from "./docs";
 import * as inputs from "./inputs";
 import * as open from "./open";
 import * as pages from "./pages";
@@ -30,8 +31,12 @@ void i18next.use(initReactI18next).init({
   lng: first(),
   fallbackLng: "en",
   resources: {
-    en: { translation: { ...pages.en, ...inputs.en, ...answers.en, ...open.en } },
-    zh: { translation: { ...pages.zh, ...inputs.zh, ...answers.zh, ...open.zh } },
+    en: {
+      translation: { ...pages.en, ...inputs.en, ...answers.en, ...open.en, ...docs.en },
+    },
+    zh: {
+      translation: { ...pages.zh, ...inputs.zh, ...answers.zh, ...open.zh, ...docs.zh },
+    },
   },
   interpolation: { escapeValue: false }, // React escapes
 });

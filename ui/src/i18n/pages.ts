@@ -79,6 +79,7 @@ export const en = {
     incomplete: "Still missing: {{names}}",
     notServed: "This model is not served: {{reason}}",
     back: "All models",
+    api: "API of this model",
   },
   batch: {
     file: "A file",
@@ -209,6 +210,7 @@ export const zh: typeof en = {
     incomplete: "还缺少：{{names}}",
     notServed: "该模型没有提供服务：{{reason}}",
     back: "所有模型",
+    api: "该模型的接口",
   },
   batch: {
     file: "文件",

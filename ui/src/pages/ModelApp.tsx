@@ -17,6 +17,7 @@ import * as api from "../api/client";
 import type { ModelInfo } from "../api/types";
 import { useLook } from "../Look";
 import { appPath, ONLY_APP } from "../onlyApp";
+import { isStranger, useSession } from "../session";
 import { useLoaded } from "../useLoaded";
 import { useTitle } from "../useTitle";
 import { About } from "./About";
@@ -39,6 +40,7 @@ export default function ModelApp() {
 function Named({ name, view }: { name: string; view: string }) {
   const { t } = useTranslation();
   const navigate = useNavigate();
+  const { session } = useSession();
   const { value: model, error, reload } = useLoaded(name, (signal) => api.model(name, signal));
   const known = model && isServed(model) ? model.app : model;
   const title = known?.title ?? (model || error ? name : "");
@@ -59,6 +61,16 @@ function Named({ name, view }: { name: string; view: string }) {
             <Group gap="sm" mt={4}>
               <Title order={1}>{title || name}</Title>
               {model && <StateBadge state={model.state} />}
+              {model && session && !isStranger(session) && (
+                <Anchor
+                  component={Link}
+                  to={`/docs/${encodeURIComponent(name)}`}
+                  size="sm"
+                  ms="auto"
+                >
+                  {t("app.api")}
+                </Anchor>
+              )}
             </Group>
           </>
         ) : (

@@ -67,7 +67,7 @@ function Navigation() {
           {t("shell.models")}
         </Anchor>
         {!(session && isStranger(session)) && (
-          <Anchor href="/docs" size="sm" fw={500}>
+          <Anchor component={Link} to="/docs" size="sm" fw={500}>
             {t("shell.api")}
           </Anchor>
         )}
