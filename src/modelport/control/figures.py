@@ -29,8 +29,10 @@ from modelport.monitor.versions import VersionNow, add_versions
 
 __all__ = ["Figures", "HistoryWanted", "ModelMeant", "Workers"]
 
-_LEAST_S = 0.9
-"""Who watches asks once a second: two looks are so far apart at least."""
+_LEAST_S = 0.8
+"""Who watches asks once a second: two looks begin so far apart at least."""
+_WATCHED_S = 1.5
+"""Where the last look is less long ago, somebody watches, and there is no need to look besides."""
 _LATER_S = 0.005
 """After the end of a step: it is over for sure."""
 
@@ -90,6 +92,9 @@ class Figures:
         self._pending = Changes()
         """What happened since the last look."""
         self._at = clock()
+        """When the last look was taken, and so what it tells holds."""
+        self._began = self._at
+        """When it was begun: a worker that is busy takes its time."""
         self._recording = Recording()
         self._errors = MergedErrors()
         self._looking = asyncio.Lock()
@@ -131,12 +136,13 @@ class Figures:
         while True:
             now = self._clock()
             await asyncio.sleep((now // STEP_S + 1) * STEP_S - now + _LATER_S)
-            await self.overview()
+            if self._clock() - self._began >= _WATCHED_S:
+                await self.overview()
 
     async def overview(self, body: bytes = b"") -> bytes:
         """An `Overview`, made by the last look."""
         async with self._looking:
-            if not self._overview or self._clock() - self._at >= _LEAST_S:
+            if not self._overview or self._clock() - self._began >= _LEAST_S:
                 await self._look()
             return self._overview
 
@@ -157,6 +163,7 @@ class Figures:
         return msgspec.json.encode(self._errors.told(name))
 
     async def _look(self) -> None:
+        self._began = self._clock()
         await self.workers.refresh()
         look = partial(self._look_at, self.workers.indices)
         processes, cpus, limit = await asyncio.to_thread(
