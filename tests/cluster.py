@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import ssl
 import subprocess
 from collections.abc import Iterator
@@ -12,7 +14,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.app.servers import Served, command, environment, serving
+from tests.app.servers import Served, command, environment, eventually, serving
 from tests.nginx import nginx
 from tests.ports import free_port
 from tests.postgres import PostgresServer
@@ -81,6 +83,15 @@ class Cluster:
         self.servers[index:] = [served, *self.servers[index + 1 :]]
         self._stacks[index:] = [stack, *self._stacks[index + 1 :]]
 
+    def kill(self, index: int) -> None:
+        """Kill a server with all its processes, and wait until its sockets are closed."""
+        victim = self.servers[index]
+        pids = [pid for each in victim.children().values() for pid in each]
+        for pid in (victim.process.pid, *pids):
+            os.kill(pid, signal.SIGKILL)
+        victim.process.wait()
+        assert eventually(lambda: not any(map(_lives, pids)))
+
     def client(self) -> httpx.Client:
         """A client of the proxy that trusts its certificate."""
         trusting = ssl.create_default_context(cafile=str(self.certificate))
@@ -134,6 +145,14 @@ def _own(config: str, folder: Path, port: int, ports: list[int]) -> str:
     config = config.replace("/etc/ssl/models.example.key", str(folder / "proxy.key"))
     header = f"add_header {SERVED_BY} $upstream_addr always;\n    client_max_body_size"
     return config.replace("client_max_body_size", header)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in "ZX"
 
 
 def _certify(folder: Path) -> None:
