@@ -22,7 +22,7 @@ __all__ = ["PASSWORD", "PostgresServer", "missing", "postgres_server"]
 
 PASSWORD = "pa55/wörd@#?"
 """Of the user `modelport`, whose name and whose databases are for Modelport alone."""
-_PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+_PROGRAMS = sorted(path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb"))
 _HBA = """
 local all boss trust
 local all all scram-sha-256
@@ -35,6 +35,8 @@ def missing() -> str | None:
     """Why there can be none; None where there can."""
     if not _PROGRAMS:
         return "PostgreSQL is not installed (Debian: apt-get install postgresql)"
+    if shutil.which("openssl") is None:
+        return "openssl is not installed (Debian: apt-get install openssl)"
     return None
 
 
