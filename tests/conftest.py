@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from hypothesis import settings
 from modelport.core.semantics import Semantics
 from modelport.core.signature import Signature, TensorSpec
 from modelport.semantics.fields import PlainView, plain_view
+from tests.postgres import PostgresServer, missing, postgres_server
 
 # A busy machine makes an example slow, not wrong; each test has pytest's own timeout.
 settings.register_profile("modelport", deadline=None)
@@ -63,6 +64,16 @@ collect_ignore = list(MISSING)
 def pytest_report_header() -> list[str]:
     """Say which tests are left out, and why."""
     return [f"left out: {module} needs {library}" for module, library in MISSING.items()]
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL; each test takes a database of its own."""
+    pytest.importorskip("pg8000", reason="the extra 'postgresql' is not installed")
+    if (why := missing()) is not None:
+        pytest.skip(why)
+    with postgres_server() as server:
+        yield server
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,17 +67,22 @@ def environment(state: Path) -> dict[str, str]:
 
 @contextmanager
 def serving(
-    model: str | Path, *args: str, state: Path, workers: int = 2, log: Path | None = None
+    model: str | Path,
+    *args: str,
+    state: Path,
+    workers: int = 2,
+    log: Path | None = None,
+    env: Mapping[str, str] | None = None,
 ) -> Iterator[Served]:
     """A server that is ready, stopped afterwards; its log goes to a file where one is given."""
     line = command("serve", str(model), "--port", "0", "--workers", str(workers), "--json", *args)
-    with log.open("w") if log is not None else nullcontext() as errors:
+    with log.open("a") if log is not None else nullcontext() as errors:
         process = subprocess.Popen(
             line,
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
-            env=environment(state),
+            env={**environment(state), **(env or {})},
             start_new_session=True,
         )
     assert process.stdout is not None

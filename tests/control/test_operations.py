@@ -23,6 +23,7 @@ class Desk:
 
     def __init__(self, folder: Path) -> None:
         self.store = StateStore(folder)
+        self.store.prepare()
         self.told = 0
         self.missing: list[int] = []
         self.hidden: set[str] = set()

@@ -1,14 +1,14 @@
-"""The state store: keys, the admin token, and files for this user alone."""
+"""The state store in both databases: keys and links; and its files for this user alone."""
 
 from __future__ import annotations
 
-import contextlib
 import sqlite3
 import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,27 +18,67 @@ from modelport.core.errors import ConfigError, NotFound
 from modelport.guard.auth import new_key, recognise
 from modelport.guard.links import link_hash
 from modelport.kit.storage import private_folder
+from tests.postgres import PostgresServer
 
 PROGRAM = """
 import sys
 from pathlib import Path
 from modelport.control.state import StateStore, admin_token, session_secret
-folder = Path(sys.argv[1])
+folder, url = Path(sys.argv[1]), sys.argv[2]
 print("ready", flush=True)
 sys.stdin.readline()
-store = StateStore(folder)
+store = StateStore(folder, url)
+store.prepare()
 store.create_key("infer", "from a process")
-print(admin_token(folder).id, session_secret(folder), flush=True)
+print(store.read().admin.id, admin_token(folder).id, session_secret(folder), flush=True)
 """
 
 
+class Place:
+    """Where a state store lies, and what the database itself says of it."""
+
+    def __init__(self, folder: Path, server: PostgresServer | None) -> None:
+        self.folder = folder
+        self._server = server
+        self.url = "" if server is None else server.new_database()
+
+    def sql(self, statement: str) -> list[tuple[str, ...]]:
+        """The rows that a statement gives; its tables are `{keys}`, `{links}` and `{facts}`."""
+        schema = "modelport." if self._server is not None else ""
+        for table in ("keys", "links", "facts"):
+            statement = statement.replace(f"{{{table}}}", f"{schema}{table}")
+        if self._server is not None:
+            said = self._server.sql(statement, self.url.rpartition("/")[2])
+            return [tuple(line.split("|")) for line in said.splitlines()]
+        with closing(sqlite3.connect(self.folder / "state.db")) as opened, opened:
+            return [tuple(map(str, row)) for row in opened.execute(statement).fetchall()]
+
+    def content(self) -> bytes:
+        """All that the database holds, as it would be read by somebody who may only read."""
+        if self._server is not None:
+            rows = [self.sql(f"SELECT * FROM {{{table}}}") for table in ("keys", "links", "facts")]
+            return repr(rows).encode()
+        return b"".join(path.read_bytes() for path in self.folder.glob("state.db*"))
+
+
+@pytest.fixture(params=["SQLite", "PostgreSQL"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """A place for a store, with nothing in it."""
+    is_common = request.param == "PostgreSQL"
+    server = request.getfixturevalue("postgres") if is_common else None
+    folder = tmp_path / "state"
+    folder.mkdir()
+    return Place(folder, server)
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Callable[[], StateStore]]:
+def store(place: Place) -> Iterator[Callable[[], StateStore]]:
     """Open the store; all are closed in the end."""
     made: list[StateStore] = []
 
     def make() -> StateStore:
-        made.append(StateStore(tmp_path / "state"))
+        made.append(StateStore(place.folder, place.url))
+        made[-1].prepare()
         return made[-1]
 
     yield make
@@ -59,25 +99,21 @@ def test_a_key_outlives_the_store_that_made_it(store: Callable[[], StateStore]) 
     assert record.created.endswith("+00:00")
 
 
-def test_the_database_holds_no_secret(store: Callable[[], StateStore], tmp_path: Path) -> None:
+def test_the_database_holds_no_secret(store: Callable[[], StateStore], place: Place) -> None:
     one = store()
-    key, _ = one.create_key("admin", "x")
+    key, record = one.create_key("admin", "x")
     one.close()
-    secret = key.split("_", 2)[2].encode()
-    files = [path for path in (tmp_path / "state").iterdir() if path.is_file()]
-    assert files
-    assert all(secret not in path.read_bytes() for path in files)
+    assert record.hash.encode() in place.content()
+    assert key.split("_", 2)[2].encode() not in place.content()
 
 
 def test_the_database_holds_a_link_s_hash_alone_and_not_for_long(
-    store: Callable[[], StateStore], tmp_path: Path
+    store: Callable[[], StateStore], place: Place
 ) -> None:
     one = store()
     link, _ = one.create_link(0.0), one.create_link(1e9)
-    path = tmp_path / "state" / "state.db"
-    assert link.encode() not in path.read_bytes()
-    with contextlib.closing(sqlite3.connect(path)) as opened:
-        assert opened.execute("SELECT ends FROM links").fetchall() == [(1e9 + 900,)]
+    assert link.encode() not in place.content()
+    assert [float(ends) for (ends,) in place.sql("SELECT ends FROM {links}")] == [1e9 + 900]
 
 
 def test_of_processes_that_show_a_link_at_once_one_is_let_in(
@@ -97,21 +133,25 @@ def test_a_key_keeps_its_priority(store: Callable[[], StateStore]) -> None:
     assert store().keys()[record.id].priority == "low"
 
 
+OLDER = (
+    "CREATE TABLE {keys} (id VARCHAR NOT NULL PRIMARY KEY, role VARCHAR NOT NULL,"
+    " hash VARCHAR NOT NULL, name VARCHAR NOT NULL, created VARCHAR NOT NULL)"
+)
+
+
 def test_a_store_of_an_older_version_is_taken_over_with_its_keys(
-    store: Callable[[], StateStore], tmp_path: Path
+    store: Callable[[], StateStore], place: Place
 ) -> None:
-    (tmp_path / "state").mkdir()
     key, record = new_key("infer", "old", "2026-01-01")
-    with contextlib.closing(sqlite3.connect(tmp_path / "state" / "state.db")) as old:
-        old.execute(
-            "CREATE TABLE keys (id VARCHAR NOT NULL PRIMARY KEY, role VARCHAR NOT NULL,"
-            " hash VARCHAR NOT NULL, name VARCHAR NOT NULL, created VARCHAR NOT NULL)"
-        )
-        old.execute(
-            "INSERT INTO keys VALUES (?, ?, ?, ?, ?)",
-            (record.id, record.role, record.hash, record.name, record.created),
-        )
-        old.commit()
+    if place.url:
+        place.sql("CREATE SCHEMA modelport AUTHORIZATION modelport")
+    place.sql(OLDER)
+    if place.url:
+        place.sql("ALTER TABLE {keys} OWNER TO modelport")
+    place.sql(
+        f"INSERT INTO {{keys}} VALUES ('{record.id}', '{record.role}', '{record.hash}',"
+        f" '{record.name}', '{record.created}')"
+    )
     found = store().keys()
     assert found == {record.id: record}
     assert recognise(key, found) == record
@@ -124,14 +164,56 @@ def test_a_store_of_an_older_version_is_taken_over_with_its_keys(
     }
 
 
-def test_processes_that_take_over_an_older_store_at_once_agree(tmp_path: Path) -> None:
-    with contextlib.closing(sqlite3.connect(tmp_path / "state.db")) as old:
-        old.execute("CREATE TABLE keys (id VARCHAR PRIMARY KEY, role, hash, name, created)")
-    with ThreadPoolExecutor(8) as pool:
-        stores = list(pool.map(StateStore, [tmp_path] * 8))
-    for one in stores:
-        one.create_key("infer", "x", "low")
-        one.close()
+@pytest.mark.parametrize("older", [OLDER, None])
+def test_processes_that_make_or_take_over_a_store_at_once_agree(
+    place: Place, older: str | None
+) -> None:
+    if older is not None:
+        if place.url:
+            place.sql("CREATE SCHEMA modelport AUTHORIZATION modelport")
+        place.sql(older)
+        if place.url:
+            place.sql("ALTER TABLE {keys} OWNER TO modelport")
+    stores = [StateStore(place.folder, place.url) for _ in range(8)]
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(StateStore.prepare, stores))
+        assert len({one.read().admin.id for one in stores}) == 1
+        for one in stores:
+            one.create_key("infer", "x", "low")
+        assert len(stores[0].keys()) == 8
+    finally:
+        for one in stores:
+            one.close()
+
+
+def test_what_changes_the_keys_changes_the_mark(store: Callable[[], StateStore]) -> None:
+    one, other = store(), store()
+    marks = [one.mark()]
+    _, record = one.create_key("infer", "x")
+    marks.append(other.mark())
+    one.create_link(0.0)
+    assert other.read().mark == other.mark() == marks[1]
+    with pytest.raises(NotFound):
+        other.revoke_key("000000000000")
+    assert one.mark() == marks[1]
+    other.revoke_key(record.id)
+    marks.append(one.mark())
+    assert len(set(marks)) == 3
+
+
+def test_the_admin_is_none_of_the_keys(store: Callable[[], StateStore], place: Place) -> None:
+    known = store().read()
+    assert known.keys == store().keys() == {}
+    assert store().read() == known
+    assert known.admin.role == "admin"
+    files = {path.name for path in place.folder.iterdir()}
+    if place.url:
+        assert "admin-token" not in files
+        assert known.admin.name == "admin"
+    else:
+        token = (place.folder / "admin-token").read_text().strip()
+        assert recognise(token, {known.admin.id: known.admin}) == known.admin
 
 
 def test_a_revoked_key_is_gone_and_cannot_be_revoked_again(
@@ -151,20 +233,29 @@ def test_a_name_is_data_and_not_sql(store: Callable[[], StateStore]) -> None:
     name = "x'); DROP TABLE keys; --"
     _, record = one.create_key("infer", name)
     assert one.keys()[record.id].name == name
-    with pytest.raises(NotFound):
-        one.revoke_key("' OR '1'='1")
+    for no_id in ("' OR '1'='1", "\0", "", "é" * 1000):
+        with pytest.raises(NotFound):
+            one.revoke_key(no_id)
     assert len(one.keys()) == 1
 
 
+def test_a_name_that_no_list_could_show_is_refused(store: Callable[[], StateStore]) -> None:
+    one = store()
+    for name, told in [("x" * 201, "at most 200"), ("a\0b", "no character of the code 0")]:
+        with pytest.raises(ConfigError, match=told):
+            one.create_key("infer", name)
+    _, record = one.create_key("infer", "数据 é 🎉\n")
+    assert one.keys() == {record.id: record}
+
+
 def test_everything_in_the_state_folder_is_for_this_user_alone(
-    store: Callable[[], StateStore], tmp_path: Path
+    store: Callable[[], StateStore], place: Place
 ) -> None:
-    folder = tmp_path / "state"
     store().create_key("infer", "x")
-    admin_token(folder)
-    assert mode(folder) == 0o700
-    files = {path.name: mode(path) for path in folder.iterdir()}
-    assert {"state.db", "admin-token"} <= set(files)
+    admin_token(place.folder)
+    assert mode(place.folder) == 0o700
+    files = {path.name: mode(path) for path in place.folder.iterdir()}
+    assert set(files) == {"admin-token"} | (set() if place.url else {"state.db"})
     assert set(files.values()) == {0o600}
 
 
@@ -191,8 +282,10 @@ def test_a_file_in_the_folders_place_is_told(tmp_path: Path) -> None:
 
 def test_a_database_that_is_none_is_told(tmp_path: Path) -> None:
     (tmp_path / "state.db").write_bytes(b"this is no database" * 100)
+    store = StateStore(tmp_path)
     with pytest.raises(ConfigError, match=r"state\.db' cannot be used: file is not a database"):
-        StateStore(tmp_path)
+        store.prepare()
+    store.close()
 
 
 def test_the_admin_token_is_made_once(tmp_path: Path) -> None:
@@ -238,11 +331,10 @@ def test_a_damaged_secret_is_replaced(tmp_path: Path, content: bytes) -> None:
     assert mode(path) == 0o600
 
 
-def test_processes_that_start_at_once_agree_on_one_token_and_lose_no_key(tmp_path: Path) -> None:
-    folder = tmp_path / "state"
+def test_processes_that_start_at_once_agree_on_one_token_and_lose_no_key(place: Place) -> None:
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, str(folder)],
+            [sys.executable, "-c", PROGRAM, str(place.folder), place.url],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -262,7 +354,9 @@ def test_processes_that_start_at_once_agree_on_one_token_and_lose_no_key(tmp_pat
         for process in processes:
             process.kill()
     assert [process.returncode for process in processes] == [0] * 4
-    assert set(said) == {f"{admin_token(folder).id} {session_secret(folder)}\n"}
-    store = StateStore(folder)
+    store = StateStore(place.folder, place.url)
+    admin = store.read().admin
+    own = f"{admin_token(place.folder).id} {session_secret(place.folder)}"
+    assert set(said) == {f"{admin.id} {own}\n"}
     assert len(store.keys()) == 4
     store.close()

@@ -18,6 +18,7 @@ from tests.app.servers import Served, serving
 from tests.e2e.kinds import write_kinds
 
 CHROMIUM = shutil.which("chromium")
+_OURS = ("http://127.0.0.1:", "https://127.0.0.1:", "data:", "blob:")
 ROOT = Path(__file__).parents[2]
 BUILT = ROOT / "src/modelport/http/static/app/index.html"
 
@@ -93,7 +94,7 @@ def page(context: sync_api.BrowserContext, expected_errors: list[str]) -> Iterat
             errors.append(message.text)
 
     def asked(request: sync_api.Request) -> None:
-        if not request.url.startswith(("http://127.0.0.1:", "data:", "blob:")):
+        if not request.url.startswith(_OURS):
             strangers.append(request.url)
 
     page.on("console", log)

@@ -6,7 +6,8 @@ from modelport.core.settings import Caching
 from modelport.engine.cache.cache import Cache
 from modelport.engine.cache.far import FarStore
 from modelport.engine.cache.near import NearStore
-from modelport.engine.cache.redis_link import RedisLink, shown
+from modelport.engine.cache.redis_link import RedisLink
+from modelport.kit.addresses import shown
 from modelport.monitor.caching import CacheCounts, CacheReport, CacheState
 
 __all__ = ["cache_of", "cache_report"]

@@ -22,14 +22,16 @@ from modelport.app.servers import announced
 from modelport.app.spec import Spec, receive_spec
 from modelport.app.trial import Trial, try_out
 from modelport.control.figures import Figures
+from modelport.control.following import Following
 from modelport.control.hub import Hub, Past
 from modelport.control.messages import Snapshot
 from modelport.control.operations import ModelStates, Operations
 from modelport.control.ownership import Home, Ownership
 from modelport.control.processes import Processes
 from modelport.control.reconcile import Plan, Reconciler, common_states
-from modelport.control.state import StateStore, admin_token, session_secret
+from modelport.control.state import StateStore, session_secret
 from modelport.control.watching import watch
+from modelport.core.errors import ConfigError, NotReady
 from modelport.guard.sessions import Sessions
 from modelport.kit.storage import write_whole
 from modelport.monitor.logs import configure_logging
@@ -53,13 +55,18 @@ def main() -> None:
 
 async def _run(spec: Spec, life: socket.socket, listener: socket.socket) -> None:
     with announced(spec):
-        await _serve(spec, life, listener)
+        try:
+            await _serve(spec, life, listener)
+        except (ConfigError, NotReady) as error:  # of the store, at the start
+            _log.error("%s", error)
+            sys.exit(1)
 
 
 async def _serve(spec: Spec, life: socket.socket, listener: socket.socket) -> None:
     # Announced before this reads the store: a change that is made in between is told.
-    store = StateStore(Path(spec.state))
-    token = admin_token(Path(spec.state))
+    store = StateStore(Path(spec.state), spec.settings.state.state_url)
+    following = Following(store, Path(spec.control).with_name("known.json"))
+    await following.start()
     sessions = _sessions(spec)
 
     hidden: set[str] = set()
@@ -68,13 +75,14 @@ async def _serve(spec: Spec, life: socket.socket, listener: socket.socket) -> No
     served = _plan_of(origin, hidden, told)
 
     def snapshot(plan: Plan, changes: int = 0) -> Snapshot:
+        known = following.known
         return Snapshot(
             sources=plan.sources,
             aliases=plan.aliases,
             public_apps=public_apps(plan.sources, spec.settings.security.public_apps, told),
             trusted=spec.trusted,
-            keys={**store.keys(), token.id: token},
-            admin_key_id=token.id,
+            keys={**known.keys, known.admin.id: known.admin},
+            admin_key_id=known.admin.id,
             sessions=sessions,
             changes=changes,
         )
@@ -107,9 +115,16 @@ async def _serve(spec: Spec, life: socket.socket, listener: socket.socket) -> No
         problems = await asyncio.to_thread(origin.refresh)
         return [*problems, *await reconciler.reload()]
 
+    async def publish() -> list[int]:
+        return await hub.publish(snapshot(reconciler.served, reconciler.changes))
+
+    async def changed() -> list[int]:
+        await following.read()
+        return await publish()
+
     operations = Operations(
         store,
-        lambda: hub.publish(snapshot(reconciler.served, reconciler.changes)),
+        changed,
         reload,
         lambda: ModelStates(spec.repository, tuple(common_states(hub.states).values())),
         hidden,
@@ -129,11 +144,11 @@ async def _serve(spec: Spec, life: socket.socket, listener: socket.socket) -> No
     )
     hub.operations |= operations.table() | ownership.table() | figures.table()
     server = await asyncio.start_unix_server(hub.serve, sock=listener)
-    watching = asyncio.create_task(_watch(spec, reconciler))
-    looking = asyncio.create_task(figures.keep())
+    works = (_watch(spec, reconciler), figures.keep(), following.follow(publish))
+    tasks = [asyncio.create_task(work) for work in works]
     is_orphan = await _end(life)
-    watching.cancel()
-    looking.cancel()
+    for task in tasks:
+        task.cancel()
     server.close()
     await hub.close()
     store.close()

@@ -12,7 +12,7 @@ from modelport.app.spec import state_folder
 from modelport.app.supervisor import Serving, serve
 from modelport.app.trust import trusted_before
 from modelport.core.errors import ConfigError
-from modelport.core.settings import Caching, Settings
+from modelport.core.settings import Caching, Settings, State
 from modelport.engine.cache.redis_link import RedisLink
 from modelport.kit.storage import private_folder
 from modelport.repository import integrity
@@ -40,13 +40,15 @@ def launch(
 
     Raises:
         ConfigError: nothing to serve, several models where one app is wanted, an unsafe address,
-            a port that is taken, a cache that is none.
-        MissingLibrary: a cache on a Redis needs its client; names the extra.
+            a port that is taken, a cache that is none, a state store that cannot be used.
+        MissingLibrary: a cache on a Redis or a state store on a PostgreSQL needs its client; names
+            the extra.
     """
     sources = find_sources(argument, is_model, name)
     if settings.server.app_only:
         _check_only(argument, sources)
     state = private_folder(state_folder())
+    _check_state(settings, state)
     _check_exposure(settings, state)
     _check_cache(settings.caching)
     given = integrity.trusted_digests(settings.security.trust)
@@ -93,6 +95,30 @@ def _check_cache(settings: Caching) -> None:
         RedisLink(settings.cache)
 
 
+def _check_state(settings: Settings, state: Path) -> None:
+    """Refuse a common state store that does not answer, or servers that share it by half."""
+    if not settings.state.state_url:
+        return
+    if not settings.security.session_secret:
+        raise ConfigError(
+            "servers with a common state store ('state_url') need a common 'session_secret', or"
+            " browsers that signed in at one are unknown to the next: set it to the same text on"
+            " all, of which 'openssl rand -base64 32' prints a good one"
+        )
+    _has_keys(settings.state, state)
+
+
+def _has_keys(settings: State, folder: Path) -> bool:
+    from modelport.control.state import StateStore  # costs 0.1 s that loopback need not pay
+
+    store = StateStore(folder, settings.state_url)
+    try:
+        store.prepare()
+        return bool(store.keys())
+    finally:
+        store.close()
+
+
 def _check_exposure(settings: Settings, state: Path) -> None:
     host = settings.server.host
     if settings.security.insecure or host == "localhost":
@@ -103,12 +129,7 @@ def _check_exposure(settings: Settings, state: Path) -> None:
         loopback = False
     if loopback:
         return
-    from modelport.control.state import StateStore  # costs 0.1 s that loopback need not pay
-
-    store = StateStore(state)
-    has_keys = bool(store.keys())
-    store.close()
-    if not has_keys:
+    if not _has_keys(settings.state, state):
         raise ConfigError(
             f"listening on {host} would let anyone who reaches this machine use the models, and no"
             " key exists: make one with 'modelport keys create --role infer', or say --insecure"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -12,9 +13,10 @@ import msgspec
 from modelport.app.link import ask_control
 from modelport.app.spec import Spec, state_folder
 from modelport.core.errors import NotReady
+from modelport.kit.addresses import shown
 from modelport.kit.storage import private_folder, write_whole
 
-__all__ = ["Running", "announced", "ask_servers", "tell_servers"]
+__all__ = ["Running", "announced", "ask_servers", "running_servers", "tell_servers"]
 
 _FOLDER = "servers"
 
@@ -25,6 +27,8 @@ class Running(msgspec.Struct):
     pid: int
     url: str
     control: str
+    store: str = ""
+    """Where its keys are, if that is not in the state folder."""
 
 
 def announced(spec: Spec) -> contextlib.ExitStack:
@@ -32,10 +36,19 @@ def announced(spec: Spec) -> contextlib.ExitStack:
     folder = private_folder(Path(spec.state) / _FOLDER)
     _forget_the_dead(folder)
     path = folder / f"{os.getpid()}.json"
-    write_whole(path, msgspec.json.encode(Running(os.getpid(), spec.url, spec.control)))
+    store = spec.settings.state.state_url
+    running = Running(os.getpid(), spec.url, spec.control, shown(store) if store else "")
+    write_whole(path, msgspec.json.encode(running))
     stack = contextlib.ExitStack()
     stack.callback(path.unlink, missing_ok=True)
     return stack
+
+
+def running_servers() -> Iterator[Running]:
+    """What the servers of this user say of themselves."""
+    for path in (state_folder() / _FOLDER).glob("*.json"):
+        with contextlib.suppress(FileNotFoundError):  # it ends just now
+            yield msgspec.json.decode(path.read_bytes(), type=Running)
 
 
 def tell_servers(operation: str = "refresh") -> list[bytes]:
@@ -56,12 +69,12 @@ def tell_servers(operation: str = "refresh") -> list[bytes]:
 def ask_servers(operation: str, body: bytes = b"") -> list[tuple[Running, bytes]]:
     """The same with the operation's JSON, and with who answered."""
     answers = []
-    for path in (state_folder() / _FOLDER).glob("*.json"):
-        running = msgspec.json.decode(path.read_bytes(), type=Running)
+    for running in running_servers():
         try:
             answers.append((running, asyncio.run(ask_control(running.control, operation, body))))
         except (ConnectionRefusedError, FileNotFoundError):
-            path.unlink(missing_ok=True)  # it was killed, and could not do so itself
+            # It was killed, and could not do so itself.
+            (state_folder() / _FOLDER / f"{running.pid}.json").unlink(missing_ok=True)
         except NotReady as error:
             raise NotReady(
                 f"the server on {running.url} (process {running.pid}): {error.message}"

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from modelport.cli.options import ConfigFile, settings_here
 from modelport.cli.output import out, print_table
 
 __all__ = ["PriorityName", "RoleName", "app"]
@@ -44,12 +45,14 @@ def create(
         typer.Option(help="That of its requests, and the highest that they may ask for."),
     ] = PriorityName.normal,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    config: ConfigFile = None,
 ) -> None:
     """Make a key and print it, for the only time; from then on callers need one."""
     from modelport.app.keys import create_key
     from modelport.app.servers import tell_servers
 
-    key, record = create_key(role.value, name, priority.value)
+    state = settings_here(config).state
+    key, record = create_key(state, role.value, name, priority.value)
     if as_json:
         facts = {name: getattr(record, name) for name in _FACTS}
         out(json.dumps({"key": key, **facts}))
@@ -64,12 +67,14 @@ def create(
 @app.command(name="list")
 def list_keys(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    config: ConfigFile = None,
 ) -> None:
     """List the keys, without their secrets."""
     from modelport.app.keys import all_keys
 
     columns = (*_FACTS, "created")
-    rows = [[getattr(record, column) for column in columns] for record in all_keys()]
+    records = all_keys(settings_here(config).state)
+    rows = [[getattr(record, column) for column in columns] for record in records]
     if as_json:
         out(json.dumps([dict(zip(columns, row, strict=True)) for row in rows]))
         return
@@ -82,20 +87,25 @@ def link(
         str, typer.Option(help="Where browsers reach the server, if not at its own address.")
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    config: ConfigFile = None,
 ) -> None:
     """Make a link with which a browser signs in as the admin, once and within 15 minutes."""
     from modelport.app.signing_in import new_links
 
-    links = new_links(url)
+    links = new_links(settings_here(config).state, url)
     out(json.dumps(links) if as_json else "\n".join(links))
 
 
 @app.command()
-def revoke(key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id.")]) -> None:
-    """Make a key stop working, at once."""
+def revoke(
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id.")],
+    config: ConfigFile = None,
+) -> None:
+    """Make a key stop working: here at once, and within two seconds at servers elsewhere."""
     from modelport.app.keys import all_keys, revoke_key
 
-    revoke_key(key_id)
+    state = settings_here(config).state
+    revoke_key(state, key_id)
     sys.stderr.write(f"key {key_id} is revoked\n")
-    if not all_keys():
+    if not all_keys(state):
         sys.stderr.write("warning: no key is left: callers on this machine now need none\n")

@@ -7,18 +7,22 @@ import os
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin
 
 import typer
 
 from modelport.core.settings import Settings
 from modelport.kit.config import build, read_file, types_of
 
-__all__ = ["settings_here", "with_settings"]
+__all__ = ["ConfigFile", "settings_here", "with_settings"]
 
 _FILE = Path("modelport.toml")
 _PREFIX = "MODELPORT_"
 _NO_SETTINGS = ("MODELPORT_STATE_DIR", "MODELPORT_API_KEY", "MODELPORT_REPOSITORY")
+
+ConfigFile: TypeAlias = Annotated[
+    Path | None, typer.Option(help="Settings file; default: ./modelport.toml, if it is there.")
+]
 
 
 def with_settings(command: Callable[..., None]) -> Callable[..., None]:
@@ -30,10 +34,7 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
         "config",
         inspect.Parameter.KEYWORD_ONLY,
         default=None,
-        annotation=Annotated[
-            Path | None,
-            typer.Option(help="Settings file; default: ./modelport.toml, if it is there."),
-        ],
+        annotation=ConfigFile,
     )
     names = [flag.name for flag in flags]
 
@@ -50,9 +51,9 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
     return wrapped
 
 
-def settings_here() -> Settings:
-    """The settings of a command that has no flags for them."""
-    return _settings(None, {})
+def settings_here(config: Path | None = None) -> Settings:
+    """The settings of a command that has no flags for them, but at most one for their file."""
+    return _settings(config, {})
 
 
 def _flag_fields() -> list[tuple[Any, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -143,7 +144,10 @@ class Operations:
         key, made = await asyncio.to_thread(
             self._store.create_key, wanted.role, wanted.name, wanted.priority
         )
-        await self._changed()
+        with contextlib.suppress(
+            NotReady
+        ):  # it is stored, and shown this once: it must not be lost
+            await self._changed()
         return msgspec.json.encode(KeyCreated(key, made.id, made.role, made.name, made.priority))
 
     async def revoke_key(self, body: bytes) -> bytes:

@@ -1,5 +1,5 @@
-"""The state store: SQLite by default, another database by URL; and what is kept in files of its
-own, the admin token and the secret of sessions.
+"""The state store: keys and links, in a database; and what is kept in files of its own, the admin
+token and the secret of sessions.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ import contextlib
 import os
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -16,21 +16,23 @@ from typing import TypeVar
 import msgspec
 import sqlalchemy as sa
 
+from modelport.control.database import Database
 from modelport.core.errors import ConfigError, NotFound
 from modelport.core.messages import Priority
 from modelport.guard.auth import KeyRecord, Role, new_key, record_of
 from modelport.guard.links import LINK_S, new_link
 from modelport.kit.storage import private_folder
 
-__all__ = ["StateStore", "admin_token", "session_secret"]
+__all__ = ["Known", "StateStore", "admin_token", "session_secret"]
 
 T = TypeVar("T")
 
 _SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 _LONGEST_NAME = 200
+_TABLES = sa.MetaData()
 _KEYS = sa.Table(
     "keys",
-    sa.MetaData(),
+    _TABLES,
     sa.Column("id", sa.String, primary_key=True),
     sa.Column("role", sa.String, nullable=False),
     sa.Column("hash", sa.String, nullable=False),
@@ -40,53 +42,84 @@ _KEYS = sa.Table(
 )
 _LINKS = sa.Table(
     "links",
-    sa.MetaData(),
+    _TABLES,
     sa.Column("hash", sa.String, primary_key=True),
     sa.Column("ends", sa.Float, nullable=False),
 )
+_FACTS = sa.Table(
+    "facts",
+    _TABLES,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("value", sa.String, nullable=False),
+)
+_MARK, _ADMIN = "mark", "admin"
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """What a store said when it was read."""
+
+    mark: str
+    """Another one after each change of the keys."""
+    keys: Mapping[str, KeyRecord]
+    """Every key that somebody made, by id, oldest first."""
+    admin: KeyRecord
+    """Whom a link signs in as; it is none of the keys."""
 
 
 class StateStore:
-    """What outlives the server."""
+    """What outlives the server, and what servers share that have it in common."""
 
-    def __init__(self, folder: Path) -> None:
-        """Open the store in a folder that is this user's alone, making both where needed."""
-        path = private_folder(folder) / "state.db"
-        with contextlib.suppress(FileExistsError):
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        self._engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 10})
-        try:
-            with self._engine.begin() as connection:
-                # In one statement: another process may be making the table at the same time. The
-                # journal stays SQLite's own: a change to WAL waits for nobody, and fails instead.
-                for table in (_KEYS, _LINKS):
-                    connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
-            self._take_over()
-        except sa.exc.DatabaseError as error:
-            self.close()
-            raise ConfigError(f"the state store '{path}' cannot be used: {error.orig}") from error
+    def __init__(self, folder: Path, url: str = "") -> None:
+        """Nothing is asked of the database yet.
 
-    def _take_over(self) -> None:
-        """Give a table of an older version the columns that it lacks."""
-        for column in _KEYS.columns:
-            if column.name in self._columns():
-                continue
-            try:
-                with self._engine.begin() as connection:
-                    said = sa.schema.CreateColumn(column).compile(connection)
-                    connection.execute(sa.text(f"ALTER TABLE {_KEYS.name} ADD COLUMN {said}"))
-            except sa.exc.OperationalError:
-                if column.name not in self._columns():  # else another process was first
-                    raise
+        Args:
+            folder: of this user alone; made where needed.
+            url: of a database that servers have in common; empty for one in the folder.
 
-    def _columns(self) -> set[str]:
-        return {column["name"] for column in sa.inspect(self._engine).get_columns(_KEYS.name)}
+        Raises:
+            ConfigError: the folder cannot be had, or the URL is none.
+            MissingLibrary: the database needs a library; names the extra.
+        """
+        self._folder = folder
+        self._is_common = bool(url)
+        self._database = Database(folder, url)
+
+    def prepare(self) -> None:
+        """Make what is not there, and give tables of an older version the columns that they lack.
+
+        Raises:
+            ConfigError: the database cannot be used.
+        """
+        with self._database.prepared(_TABLES) as connection:
+            known = _facts(connection)
+            if _MARK not in known:
+                connection.execute(sa.insert(_FACTS).values(name=_MARK, value=_new_mark()))
+            if _ADMIN not in known and self._is_common:
+                # Nobody has the token of this one: no server's folder opens the others.
+                admin = msgspec.structs.replace(new_key("admin")[1], name="admin")
+                told = msgspec.json.encode(admin).decode()
+                connection.execute(sa.insert(_FACTS).values(name=_ADMIN, value=told))
+
+    def read(self) -> Known:
+        """What servers act on."""
+        with self._database.begin() as connection:
+            # The mark first: what is written meanwhile has another, and is read the next time.
+            facts, keys = _facts(connection), _keys(connection)
+        if self._is_common:
+            admin = msgspec.json.decode(facts[_ADMIN], type=KeyRecord)
+        else:
+            admin = admin_token(self._folder)
+        return Known(mark=facts[_MARK], keys=keys, admin=admin)
+
+    def mark(self) -> str:
+        """That of what `read` would give now."""
+        with self._database.begin() as connection:
+            return _facts(connection)[_MARK]
 
     def keys(self) -> dict[str, KeyRecord]:
         """Every key, by id, oldest first."""
-        with self._engine.connect() as connection:
-            rows = connection.execute(sa.select(_KEYS).order_by(_KEYS.c.created)).mappings()
-            return {row["id"]: KeyRecord(**row) for row in rows}
+        with self._database.begin() as connection:
+            return _keys(connection)
 
     def create_key(
         self, role: Role, name: str, priority: Priority = "normal"
@@ -94,15 +127,17 @@ class StateStore:
         """A new key, shown once, and its record.
 
         Raises:
-            ConfigError: the name is too long.
+            ConfigError: the name is too long, or none.
         """
         if len(name) > _LONGEST_NAME:
             raise ConfigError(
                 f"a key's name has at most {_LONGEST_NAME} characters, and this one {len(name)}"
             )
+        if "\0" in name:
+            raise ConfigError("a key's name has no character of the code 0")
         created = datetime.now(UTC).isoformat(timespec="seconds")
         key, record = new_key(role, name, created, priority)
-        with self._engine.begin() as connection:
+        with self._changing() as connection:
             connection.execute(sa.insert(_KEYS).values(msgspec.structs.asdict(record)))
         return key, record
 
@@ -112,15 +147,15 @@ class StateStore:
         Raises:
             NotFound: there is none of that id.
         """
-        with self._engine.begin() as connection:
-            found = connection.execute(sa.delete(_KEYS).where(_KEYS.c.id == key_id))
-        if not found.rowcount:
-            raise NotFound(f"there is no key with the id {key_id[:40]!r}")
+        with self._changing() as connection:
+            wanted = key_id.replace("\0", "?")  # which a PostgreSQL refuses to look for
+            if not connection.execute(sa.delete(_KEYS).where(_KEYS.c.id == wanted)).rowcount:
+                raise NotFound(f"there is no key with the id {key_id[:40]!r}")
 
     def create_link(self, now: float) -> str:
         """A new link to sign in with, shown once, and good for a time from now on."""
         link, kept = new_link()
-        with self._engine.begin() as connection:
+        with self._database.begin() as connection:
             connection.execute(sa.delete(_LINKS).where(_LINKS.c.ends <= now))
             connection.execute(sa.insert(_LINKS).values(hash=kept, ends=now + LINK_S))
         return link
@@ -128,12 +163,33 @@ class StateStore:
     def redeem_link(self, link_hash: str, now: float) -> bool:
         """Whether the link of that hash is good; it is so for one call, of any process."""
         wanted = sa.delete(_LINKS).where(_LINKS.c.hash == link_hash, _LINKS.c.ends > now)
-        with self._engine.begin() as connection:
+        with self._database.begin() as connection:
             return bool(connection.execute(wanted).rowcount)
 
     def close(self) -> None:
         """Close the connections."""
-        self._engine.dispose()
+        self._database.close()
+
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[sa.Connection]:
+        """A transaction that changes the keys."""
+        with self._database.begin() as connection:
+            marked = sa.update(_FACTS).where(_FACTS.c.name == _MARK)
+            connection.execute(marked.values(value=_new_mark()))
+            yield connection
+
+
+def _facts(connection: sa.Connection) -> dict[str, str]:
+    return {row.name: row.value for row in connection.execute(sa.select(_FACTS))}
+
+
+def _keys(connection: sa.Connection) -> dict[str, KeyRecord]:
+    order = sa.select(_KEYS).order_by(_KEYS.c.created, _KEYS.c.id)
+    return {row["id"]: KeyRecord(**row) for row in connection.execute(order).mappings()}
+
+
+def _new_mark() -> str:
+    return secrets.token_hex(8)
 
 
 def admin_token(folder: Path) -> KeyRecord:

@@ -19,6 +19,7 @@ __all__ = [
     "Security",
     "Server",
     "Settings",
+    "State",
     "option",
 ]
 
@@ -107,6 +108,20 @@ class Security:
     )
     trust: tuple[str, ...] = option(
         (), "The digest (sha256:...) of a file that may run code when it is loaded; repeatable."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """Where keys and links to sign in with are kept."""
+
+    state_url: str = option(
+        "",
+        "The address of a PostgreSQL that several servers have in common,"
+        " postgresql://USER:PASSWORD@HOST:5432/DATABASE; they need one session_secret, too. By"
+        " itself a file in the state folder.",
+        file_only=True,
+        secret=True,
     )
 
 
@@ -243,6 +258,7 @@ class Settings:
 
     server: Server = Server()
     security: Security = Security()
+    state: State = State()
     inference: Inference = Inference()
     memory: Memory = Memory()
     caching: Caching = Caching()

@@ -217,8 +217,10 @@ def permit(principal: Principal, permission: Permission) -> None:
         return
     if principal.name in _WITHOUT_KEY:
         raise Unauthenticated(
-            "admin operations need the admin token: send 'Authorization: Bearer TOKEN', or sign in"
-            " with it (the first start wrote it to the file 'admin-token' in its state folder)"
+            "admin operations need the admin token or a key of the role 'admin': send"
+            " 'Authorization: Bearer KEY', or sign in with it (the first start wrote the token to"
+            " the file 'admin-token' in its state folder, unless servers share a store; 'modelport"
+            " keys create --role admin' makes a key)"
         )
     raise Forbidden(
         f"a key of role '{principal.role}' may not do this: it needs '{permission.value}'",

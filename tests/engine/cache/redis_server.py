@@ -15,18 +15,12 @@ from typing import Literal, TypeAlias
 
 import pytest
 
-__all__ = ["Fault", "Proxy", "RedisServer", "free_port", "redis_server"]
+from tests.ports import free_port
+
+__all__ = ["Fault", "Proxy", "RedisServer", "redis_server"]
 
 Fault: TypeAlias = Literal["none", "refuses", "deaf", "swallows", "delays", "resets", "truncates"]
 DELAY_S = 5.0
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 class RedisServer:

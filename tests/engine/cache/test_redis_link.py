@@ -19,7 +19,6 @@ from modelport.engine.cache.redis_link import (
     LinkBusy,
     LinkFailed,
     RedisLink,
-    shown,
 )
 from tests.engine.cache.redis_server import Fault, Proxy, RedisServer, redis_server
 
@@ -242,12 +241,6 @@ def test_what_is_no_address_is_refused_without_showing_its_password(url: str) ->
     told = f"{caught.value} {caught.value.__cause__} {caught.value.__suppress_context__}"
     assert "redis://HOST:PORT/0" in told
     assert "pw1" not in told
-
-
-def test_an_address_is_shown_without_name_password_and_options() -> None:
-    assert shown("redis://me:pw@host:1/2?ssl_password=x") == "redis://host:1/2"
-    assert shown("unix://:pw@/run/redis.sock?db=1") == "unix:///run/redis.sock"
-    assert shown("redis://:pw@[host/0") == "the given address"
 
 
 def test_one_module_imports_the_client() -> None:

@@ -12,11 +12,11 @@ import math
 import time
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 from modelport.core.errors import ConfigError, MissingLibrary
+from modelport.kit.addresses import shown
 
-__all__ = ["CALL_S", "CONNECT_S", "LinkBusy", "LinkFailed", "RedisLink", "shown"]
+__all__ = ["CALL_S", "CONNECT_S", "LinkBusy", "LinkFailed", "RedisLink"]
 
 CALL_S = 0.05
 """Seconds that a call may take."""
@@ -116,16 +116,6 @@ def _is_ours(began: float, limit: asyncio.Timeout) -> bool:
     was too busy to look at the reply."""
     late_s = asyncio.get_running_loop().time() - (limit.when() or 0.0)
     return time.monotonic() - began < CALL_S / 2 or late_s > CALL_S / 10
-
-
-def shown(url: str) -> str:
-    """An address as logs and errors may have it: without name, password and options."""
-    try:
-        parts = urlsplit(url)
-        host = f"{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}"
-    except ValueError:
-        return "the given address"
-    return f"{parts.scheme}://{host}{parts.path}"
 
 
 def _connector(url: str) -> Callable[[], Any]:

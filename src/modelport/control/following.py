@@ -1,0 +1,110 @@
+"""What the state store says, as it was read last, and how its changes are noticed.
+
+Other servers and commands write to the store as well. It is looked at every second rather than
+asked to tell of changes: that needs nothing of a database but a row, goes through any proxy of
+connections, and notices by itself when the database is gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+
+from modelport.control.state import Known, StateStore
+from modelport.core.errors import ConfigError, NotReady
+from modelport.kit.storage import write_whole
+
+__all__ = ["LOOK_S", "Following"]
+
+_log = logging.getLogger(__name__)
+
+LOOK_S = 1.0
+"""Seconds between two looks at the store."""
+
+
+class Following:
+    """What is known of a store; it holds for as long as the store does not answer."""
+
+    known: Known
+    """The latest; there once `start` has returned."""
+
+    def __init__(self, store: StateStore, kept: Path) -> None:
+        """
+        Args:
+            store: what is read.
+            kept: the file that the control process after this one of the same server finds this
+                in, where the store does not answer then.
+        """
+        self._store = store
+        self._kept = kept
+        self._reading = asyncio.Lock()
+        self._is_prepared = False
+        self._is_away = False
+
+    async def start(self) -> None:
+        """Read the store, or take what the control process before this one knew.
+
+        Raises:
+            ConfigError: there is neither.
+            NotReady: the same.
+        """
+        try:
+            await self.read()
+        except (ConfigError, NotReady) as error:
+            try:
+                self.known = msgspec.json.decode(self._kept.read_bytes(), type=Known)
+            except FileNotFoundError:
+                raise error from None
+            self._goes(error)
+
+    async def read(self) -> None:
+        """Read the store anew.
+
+        Raises:
+            ConfigError: it cannot be used; it was not before, either.
+            NotReady: it does not answer.
+        """
+        async with self._reading:  # or an older answer might come after a newer one
+            if not self._is_prepared:
+                await asyncio.to_thread(self._store.prepare)
+                self._is_prepared = True
+            self.known = await asyncio.to_thread(self._store.read)
+            await asyncio.to_thread(self._keep, self.known)
+
+    async def follow(self, changed: Callable[[], Awaitable[object]]) -> None:
+        """Call `changed` after each change by somebody else; ends when cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            try:
+                if not self._is_prepared or await self._mark() != self.known.mark:
+                    await self.read()
+                    await changed()
+            except (ConfigError, NotReady) as error:
+                self._goes(error)
+            except Exception:
+                _log.exception("a look at the state store failed")
+            else:
+                self._comes()
+
+    async def _mark(self) -> str:
+        return await asyncio.to_thread(self._store.mark)
+
+    def _goes(self, error: Exception) -> None:
+        if not self._is_away:
+            _log.warning("%s: the keys hold that were read last, until it answers", error)
+        self._is_away = True
+
+    def _comes(self) -> None:
+        if self._is_away:
+            _log.warning("the state store answers again")
+        self._is_away = False
+
+    def _keep(self, known: Known) -> None:
+        try:
+            write_whole(self._kept, msgspec.json.encode(known))
+        except OSError as error:  # nothing is served worse without it
+            _log.warning("what the state store said is not kept: %s", error.strerror)

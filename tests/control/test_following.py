@@ -1,0 +1,150 @@
+"""What is known of a store: its changes are noticed, and it holds while the store is away."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from modelport.control.following import LOOK_S, Following
+from modelport.control.state import StateStore
+from modelport.core.errors import ConfigError, NotReady
+from tests.postgres import PostgresServer
+
+SOON_S = 2.0
+
+
+class Follower:
+    """A `Following` at work, and how often it told of a change."""
+
+    def __init__(self, folder: Path, url: str = "") -> None:
+        self.store = StateStore(folder, url)
+        self.following = Following(self.store, folder / "known.json")
+        self.told = 0
+
+    async def changed(self) -> None:
+        self.told += 1
+
+    def names(self) -> set[str]:
+        return {key.name for key in self.following.known.keys.values()}
+
+    async def follows(self, then: Callable[[], Awaitable[None]]) -> None:
+        """Follow for as long as something else goes on."""
+        await self.following.start()
+        task = asyncio.create_task(self.following.follow(self.changed))
+        try:
+            await then()
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            self.store.close()
+
+
+async def eventually(true: Callable[[], bool], within_s: float = SOON_S) -> bool:
+    until = time.monotonic() + within_s
+    while not true() and time.monotonic() < until:  # noqa: ASYNC110  # nobody tells of it
+        await asyncio.sleep(0.02)
+    return true()
+
+
+def write(folder: Path, url: str, name: str) -> str:
+    """Make a key as another process does; its id."""
+    store = StateStore(folder, url)
+    store.prepare()
+    _, record = store.create_key("infer", name)
+    store.close()
+    return record.id
+
+
+@pytest.fixture(params=["SQLite", "PostgreSQL"])
+def url(request: pytest.FixtureRequest) -> str:
+    if request.param == "SQLite":
+        return ""
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.new_database()
+
+
+def test_a_change_by_another_process_is_noticed_soon_and_told_once(
+    url: str, tmp_path: Path
+) -> None:
+    one = Follower(tmp_path, url)
+
+    async def main() -> None:
+        assert one.names() == set()
+        key_id = await asyncio.to_thread(write, tmp_path, url, "a")
+        assert await eventually(lambda: one.told == 1)
+        assert one.names() == {"a"}
+        await asyncio.sleep(1.5 * LOOK_S)
+        assert one.told == 1
+        await asyncio.to_thread(one.store.revoke_key, key_id)
+        assert await eventually(lambda: one.told == 2)
+        assert one.names() == set()
+
+    asyncio.run(one.follows(main))
+
+
+def test_what_was_read_holds_while_the_store_is_away_and_is_read_again(
+    postgres: PostgresServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = postgres.new_database()
+    write(tmp_path, url, "a")
+    one = Follower(tmp_path, url)
+
+    def logged() -> list[str]:
+        return [record.getMessage() for record in caplog.records if record.name != "asyncio"]
+
+    async def main() -> None:
+        await asyncio.to_thread(postgres.stop)
+        try:
+            assert await eventually(lambda: len(logged()) == 1)
+            await asyncio.sleep(2 * LOOK_S)
+            assert one.names() == {"a"}
+        finally:
+            await asyncio.to_thread(postgres.start)
+        await asyncio.to_thread(write, tmp_path, url, "b")
+        assert await eventually(lambda: one.names() == {"a", "b"})
+        assert await eventually(lambda: len(logged()) == 2)
+
+    with caplog.at_level(logging.WARNING):
+        asyncio.run(one.follows(main))
+    went, came = logged()
+    assert went.startswith("the state store cannot be used now: ")
+    assert went.endswith("the keys hold that were read last, until it answers")
+    assert came == "the state store answers again"
+
+
+def test_a_control_process_that_starts_while_the_store_is_away_knows_what_the_last_one_did(
+    postgres: PostgresServer, tmp_path: Path
+) -> None:
+    url = postgres.new_database()
+    write(tmp_path, url, "a")
+
+    async def nothing() -> None:
+        pass
+
+    asyncio.run(Follower(tmp_path, url).follows(nothing))
+    assert (tmp_path / "known.json").stat().st_mode & 0o777 == 0o600
+    postgres.stop()
+    one = Follower(tmp_path, url)
+
+    async def main() -> None:
+        assert one.names() == {"a"}
+        with pytest.raises(NotReady):
+            await asyncio.to_thread(one.store.keys)
+        await asyncio.to_thread(postgres.start)
+        await asyncio.to_thread(write, tmp_path, url, "b")
+        assert await eventually(lambda: one.names() == {"a", "b"})
+
+    asyncio.run(one.follows(main))
+
+
+def test_a_store_that_was_never_there_is_told(tmp_path: Path) -> None:
+    (tmp_path / "state.db").write_bytes(b"this is no database" * 100)
+    one = Follower(tmp_path)
+    with pytest.raises(ConfigError, match="cannot be used: file is not a database"):
+        asyncio.run(one.following.start())
+    one.store.close()
