@@ -120,6 +120,7 @@ def test_many_who_watch_are_one_look() -> None:
         assert await workers.overview(0.3) == first
         assert workers.looks == 1
         assert (await workers.overview(0.4)).at > first.at
+        assert (await workers.overview(-100.0)).at < first.at, "the clock was set back"
 
     asyncio.run(run())
 

@@ -111,13 +111,38 @@ class Control:
         return msgspec.json.decode(answer.body, type=Gathered)
 
 
+class Seen:
+    """Who follows the reports of the workers."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, int]] = []
+        self.gone = asyncio.Event()
+
+    def joined(self, pid: int) -> None:
+        self.heard.append(("joined", pid))
+
+    def reported(self, pid: int, message: Reported) -> None:
+        self.heard.append((f"reported {message.report.connections}", pid))
+
+    def left(self, pid: int) -> None:
+        self.heard.append(("left", pid))
+        self.gone.set()
+
+
 @pytest.fixture
-def conversation(tmp_path: Path) -> Callable[[Callable[[Control], Awaitable[None]]], None]:
+def seen() -> Seen:
+    return Seen()
+
+
+@pytest.fixture
+def conversation(
+    tmp_path: Path, seen: Seen
+) -> Callable[[Callable[[Control], Awaitable[None]]], None]:
     """Run a conversation with a hub; it must end within seconds."""
 
     @asynccontextmanager
     async def served() -> AsyncIterator[Control]:
-        hub = Hub(snapshot())
+        hub = Hub(snapshot(), observer=seen)
         path = tmp_path / "s"
         server = await asyncio.start_unix_server(hub.serve, path)
         try:
@@ -192,6 +217,24 @@ def test_a_worker_that_comes_back_is_no_restart_and_counts_once(conversation: Co
             assert gathered.report.models[0].requests == requests
             assert gathered.restarts == 0
             await peer.close()
+        await tool.close()
+
+    conversation(talk)
+
+
+def test_who_follows_hears_of_each_worker_and_of_no_tool(
+    conversation: Conversation, seen: Seen
+) -> None:
+    async def talk(control: Control) -> None:
+        tool = await control.join(-1)
+        worker = await control.join(0, report(3, connections=7))
+        (pid,) = control.hub.indices
+        await control.hub.refresh()
+        assert [each.connections for each in control.hub.reports] == [7]
+        await worker.close()
+        await seen.gone.wait()
+        assert seen.heard == [("joined", pid), ("reported 7", pid), ("left", pid)]
+        assert control.hub.restarts == 0
         await tool.close()
 
     conversation(talk)

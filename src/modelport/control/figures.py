@@ -7,6 +7,7 @@ end of each step of the history. Nothing is counted for it while requests run.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -29,6 +30,7 @@ from modelport.monitor.versions import VersionNow, add_versions
 
 __all__ = ["Figures", "HistoryWanted", "ModelMeant", "Workers"]
 
+_log = logging.getLogger(__name__)
 _LEAST_S = 0.8
 """Who watches asks once a second: two looks begin so far apart at least."""
 _WATCHED_S = 1.5
@@ -136,15 +138,22 @@ class Figures:
         while True:
             now = self._clock()
             await asyncio.sleep((now // STEP_S + 1) * STEP_S - now + _LATER_S)
-            if self._clock() - self._began >= _WATCHED_S:
-                await self.overview()
+            try:
+                if not self._looked_within(_WATCHED_S):
+                    await self.overview()
+            except Exception:  # the next step may go better, and what is shown harms no request
+                _log.exception("the server's own figures were not taken")
 
     async def overview(self, body: bytes = b"") -> bytes:
         """An `Overview`, made by the last look."""
         async with self._looking:
-            if not self._overview or self._clock() - self._began >= _LEAST_S:
+            if not (self._overview and self._looked_within(_LEAST_S)):
                 await self._look()
             return self._overview
+
+    def _looked_within(self, seconds: float) -> bool:
+        """Whether the last look was begun so recently; not where the clock was set back."""
+        return 0 <= self._clock() - self._began < seconds
 
     async def history(self, body: bytes) -> bytes:
         """A `History`, up to the last look."""
@@ -182,7 +191,7 @@ class Figures:
             resident={version.key: version.resident_bytes for version in versions},
         )
         self._recording.add(since, self._at, changes, standing)
-        lasted_s = max(self._at - since, 1e-3)
+        lasted_s = self._at - since if self._at > since else _LEAST_S  # the clock was set back
         total = changes.total()
         overview = Overview(
             at=self._at,

@@ -227,7 +227,7 @@ class Recording:
             server=[
                 ServerPoint(
                     at=step * STEP_S,
-                    cpu=row[0],
+                    cpu=round(row[0], 4),
                     memory_bytes=int(row[1]),
                     connections=int(row[2]),
                     waiting=int(row[3]),
