@@ -38,7 +38,9 @@ export function Sidebar({ current, onGo }: { current: Group | undefined; onGo?: 
             event.stopPropagation();
             setQuery("");
           }
-          if (event.key === "Enter") root.current?.querySelector("a")?.click();
+          if (event.key === "Enter") {
+            root.current?.querySelector<HTMLElement>("[data-found]")?.click();
+          }
         }}
         mb="sm"
       />
@@ -76,7 +78,7 @@ function Results({ query, onGo }: { query: string; onGo: (() => void) | undefine
       <ul className={classes.links}>
         {operations.map((operation) => (
           <li key={operation.id}>
-            <Link className={classes.link} to={linkTo(api, operation)} onClick={onGo}>
+            <Link className={classes.link} to={linkTo(api, operation)} onClick={onGo} data-found>
               <span className={classes.address}>
                 <Method of={operation.method} /> {operation.path}
               </span>

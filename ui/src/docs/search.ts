@@ -1,5 +1,4 @@
-import { type Api, bodiesOf, type Operation } from "./openapi";
-import { childrenOf, shapeOf } from "./schema";
+import { type Api, bodiesOf, type Operation, type Schema } from "./openapi";
 
 /** What a search found; `total` counts those that are left out, too. */
 export interface Found {
@@ -8,7 +7,7 @@ export interface Found {
 }
 
 const MOST = 40;
-const DEEPEST = 3;
+const DEEPEST = 8;
 
 /** What is searched, made at the first search of a document. */
 const indexes = new WeakMap<Api, { operation: Operation; told: string; fields: string }[]>();
@@ -42,15 +41,25 @@ export function search(api: Api, query: string): Found {
   };
 }
 
-/** The names of what a request holds. */
+/** The names of what a request holds; read as they are written, because there may be a million. */
 function fieldsOf(api: Api, operation: Operation): string[] {
   const found = new Set<string>();
-  const visit = (schema: object, depth: number) => {
-    for (const child of childrenOf(shapeOf(schema, api.resolve))) {
-      if (child.kind === "property") found.add(child.name);
-      if (depth < DEEPEST) visit(child.schema, depth + 1);
+  const seen = new Set<Schema>();
+  const visit = (given: boolean | Schema | undefined, depth: number) => {
+    if (typeof given !== "object" || depth > DEEPEST) return;
+    const schema = api.resolve<Schema>(given as Schema);
+    if (seen.has(schema)) return;
+    seen.add(schema);
+    for (const [name, inner] of Object.entries(schema.properties ?? {})) {
+      found.add(name);
+      visit(inner, depth + 1);
+    }
+    visit(schema.items, depth + 1);
+    visit(schema.additionalProperties, depth + 1);
+    for (const word of ["prefixItems", "anyOf", "oneOf", "allOf"] as const) {
+      for (const inner of schema[word] ?? []) visit(inner, depth + 1);
     }
   };
-  for (const [, media] of bodiesOf(api, operation)) if (media.schema) visit(media.schema, 0);
+  for (const [, media] of bodiesOf(api, operation)) visit(media.schema, 0);
   return [...found];
 }
