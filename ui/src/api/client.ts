@@ -24,7 +24,8 @@ interface ErrorBody {
 /** What a change has to say of the session that it comes by; empty where there is none. */
 let csrf = "";
 
-async function call(path: string, init: RequestInit = {}): Promise<Response> {
+/** A request of this page; an answer that is no success is raised. */
+export async function call(path: string, init: RequestInit = {}): Promise<Response> {
   const headers = new Headers(init.headers);
   if (csrf && init.method) headers.set("x-csrf-token", csrf);
   const response = await fetch(path, { ...init, headers, credentials: "same-origin" });
@@ -39,7 +40,7 @@ async function call(path: string, init: RequestInit = {}): Promise<Response> {
   );
 }
 
-async function json<T>(path: string, signal?: AbortSignal): Promise<T> {
+export async function json<T>(path: string, signal?: AbortSignal): Promise<T> {
   return (await call(path, signal ? { signal } : {})).json() as Promise<T>;
 }
 

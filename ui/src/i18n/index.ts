@@ -2,6 +2,7 @@ import i18next from "i18next";
 import { initReactI18next } from "react-i18next";
 import * as answers from "./answers";
 import * as inputs from "./inputs";
+import * as operate from "./operate";
 import * as pages from "./pages";
 
 export const LANGUAGES = { en: "English", zh: "中文" } as const;
@@ -29,8 +30,8 @@ void i18next.use(initReactI18next).init({
   lng: first(),
   fallbackLng: "en",
   resources: {
-    en: { translation: { ...pages.en, ...inputs.en, ...answers.en } },
-    zh: { translation: { ...pages.zh, ...inputs.zh, ...answers.zh } },
+    en: { translation: { ...pages.en, ...inputs.en, ...answers.en, ...operate.en } },
+    zh: { translation: { ...pages.zh, ...inputs.zh, ...answers.zh, ...operate.zh } },
   },
   interpolation: { escapeValue: false }, // React escapes
 });
