@@ -7,6 +7,7 @@ import { Shell } from "./shell/Shell";
 
 const Home = lazy(() => import("./pages/Home"));
 const ModelApp = lazy(() => import("./pages/ModelApp"));
+const Overview = lazy(() => import("./pages/overview/Overview"));
 const SignIn = lazy(() => import("./pages/SignIn"));
 
 /** The pages by their addresses; each is a chunk of its own. */
@@ -17,6 +18,7 @@ export function App() {
         <Routes>
           <Route path="/sign-in" element={<SignIn />} />
           <Route path="/" element={<Allowed page={<Home />} />} />
+          <Route path="/overview" element={<Allowed page={<Overview />} />} />
           <Route path="/apps/:name" element={<Allowed page={<ModelApp />} />} />
           <Route path="/apps/:name/:view" element={<Allowed page={<ModelApp />} />} />
           <Route path="*" element={<Missing />} />

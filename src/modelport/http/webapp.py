@@ -21,7 +21,7 @@ from modelport.http.routes import Route
 
 __all__ = ["webapp_routes"]
 
-_PAGES = ("/", "/sign-in", "/apps/{name}", "/apps/{name}/{view}")
+_PAGES = ("/", "/sign-in", "/overview", "/apps/{name}", "/apps/{name}/{view}")
 _NONCE = b"%NONCE%"
 _CODINGS = {"br": ".br", "gzip": ".gz"}
 """What a browser may accept, the best first, and how the file's name ends then."""
