@@ -5,6 +5,7 @@ import { useTranslation } from "react-i18next";
 import { Link, useNavigate, useParams } from "react-router";
 import * as api from "../api/client";
 import type { ModelInfo } from "../api/types";
+import { useSession } from "../session";
 import { useLoaded } from "../useLoaded";
 import { useTitle } from "../useTitle";
 import { About } from "./About";
@@ -15,10 +16,12 @@ import { TryIt } from "./TryIt";
 
 const Batch = lazy(() => import("./Batch"));
 const Compare = lazy(() => import("./Compare"));
+const Operate = lazy(() => import("./operate/Operate"));
 
-const VIEWS = ["one", "batch", "compare", "about"] as const;
+/** The views of a model that is served; the last one is there for every model. */
+const VIEWS = ["one", "batch", "compare", "about", "operate"] as const;
 
-/** A model's page: try it, many rows, what it is. */
+/** A model's page: try it, many rows, what it is, how it does. */
 export default function ModelApp() {
   const { name = "", view = "one" } = useParams();
   return <Named key={name} name={name} view={view} />;
@@ -27,8 +30,11 @@ export default function ModelApp() {
 function Named({ name, view }: { name: string; view: string }) {
   const { t } = useTranslation();
   const navigate = useNavigate();
+  const { session } = useSession();
   const { value: model, error, reload } = useLoaded(name, (signal) => api.model(name, signal));
   useTitle(model?.title ?? name);
+  const whole = model && isServed(model) ? model : undefined;
+  const isAdmin = session?.permissions.includes("admin");
   if (!VIEWS.some((known) => known === view)) return <Missing />;
   const base = `/apps/${encodeURIComponent(name)}`;
   return (
@@ -52,37 +58,46 @@ function Named({ name, view }: { name: string; view: string }) {
       </div>
       {error && <Trouble error={error} retry={reload} />}
       {!model && !error && <Skeleton h={420} />}
-      {model && !isServed(model) && (
+      {model && !whole && (
         <Alert color="red">{t("app.notServed", { reason: model.reason ?? model.state })}</Alert>
       )}
-      {model && isServed(model) && (
+      {(model || (error && isAdmin)) && (
         <Tabs
-          value={view}
+          value={whole ? view : "operate"}
           onChange={(chosen) => navigate(chosen === "one" ? base : `${base}/${chosen}`)}
           keepMounted={false}
         >
           <Tabs.List mb="md">
-            {VIEWS.map((known) => (
+            {VIEWS.filter((known) => whole || known === "operate").map((known) => (
               <Tabs.Tab key={known} value={known}>
-                {t(`app.views.${known}`)}
+                {t(known === "operate" ? "operate.tab" : `app.views.${known}`)}
               </Tabs.Tab>
             ))}
           </Tabs.List>
-          <Tabs.Panel value="one">
-            <TryIt model={model} />
-          </Tabs.Panel>
-          <Tabs.Panel value="batch">
-            <Suspense fallback={<Skeleton h={300} />}>
-              <Batch model={model} />
+          {whole && (
+            <>
+              <Tabs.Panel value="one">
+                <TryIt model={whole} />
+              </Tabs.Panel>
+              <Tabs.Panel value="batch">
+                <Suspense fallback={<Skeleton h={300} />}>
+                  <Batch model={whole} />
+                </Suspense>
+              </Tabs.Panel>
+              <Tabs.Panel value="compare">
+                <Suspense fallback={<Skeleton h={300} />}>
+                  <Compare model={whole} />
+                </Suspense>
+              </Tabs.Panel>
+              <Tabs.Panel value="about">
+                <About model={whole} />
+              </Tabs.Panel>
+            </>
+          )}
+          <Tabs.Panel value="operate">
+            <Suspense fallback={<Skeleton h={420} />}>
+              <Operate name={name} model={whole} onChange={reload} />
             </Suspense>
-          </Tabs.Panel>
-          <Tabs.Panel value="compare">
-            <Suspense fallback={<Skeleton h={300} />}>
-              <Compare model={model} />
-            </Suspense>
-          </Tabs.Panel>
-          <Tabs.Panel value="about">
-            <About model={model} />
           </Tabs.Panel>
         </Tabs>
       )}

@@ -1,0 +1,45 @@
+import { Button, Group, Modal, Stack } from "@mantine/core";
+import type { ReactNode } from "react";
+import { useTranslation } from "react-i18next";
+
+/** Asks before something changes; what changes is its content. */
+export function Confirm(props: {
+  title: string;
+  action: string;
+  isDangerous?: boolean;
+  disabled?: boolean;
+  onConfirm: () => void;
+  onClose: () => void;
+  children: ReactNode;
+}) {
+  const { title, action, isDangerous = false, disabled = false } = props;
+  const { t } = useTranslation();
+  return (
+    <Modal
+      opened
+      onClose={props.onClose}
+      title={title}
+      centered
+      closeButtonProps={{ "aria-label": t("operate.manage.cancel") }}
+    >
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          props.onConfirm();
+        }}
+      >
+        <Stack gap="sm">
+          {props.children}
+          <Group justify="flex-end" mt="xs">
+            <Button variant="default" onClick={props.onClose}>
+              {t("operate.manage.cancel")}
+            </Button>
+            <Button type="submit" disabled={disabled} {...(isDangerous ? { color: "red.9" } : {})}>
+              {action}
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  );
+}
