@@ -40,7 +40,9 @@ def get(built: Path, path: str, accept: str = "", **params: str) -> Response:
     return asyncio.run(route.endpoint(Request(scope)))  # type: ignore[arg-type]  # it is a coroutine
 
 
-@pytest.mark.parametrize("path", ["/", "/sign-in", "/overview", "/apps/{name}", "/apps/{name}/{view}"])
+@pytest.mark.parametrize(
+    "path", ["/", "/sign-in", "/overview", "/apps/{name}", "/apps/{name}/{view}"]
+)
 def test_each_address_has_the_page_with_a_nonce_of_its_own(built: Path, path: str) -> None:
     one, other = get(built, path), get(built, path)
     nonces = [

@@ -70,6 +70,7 @@ async def _serve(spec: Spec, life: socket.socket, listener: socket.socket) -> No
         return Snapshot(
             sources=plan.sources,
             aliases=plan.aliases,
+            unloaded=plan.unloaded,
             trusted=spec.trusted,
             keys={**store.keys(), token.id: token},
             admin_key_id=token.id,
@@ -187,16 +188,19 @@ def _plan_of(origin: Origin, hidden: Set[str], told: set[str]) -> Plan:
 
     What files of other servers say and is not applied is logged, if it was not told before.
     """
-    sources = tuple(source for source in origin.sources() if source.name not in hidden)
+    found = tuple(origin.sources())
+    sources = tuple(source for source in found if source.name not in hidden)
+    unloaded = tuple((source.name, source.version) for source in found if source.name in hidden)
     configs = (source.config for source in sources if source.config)
     for sentence in not_applied(origin.root, configs):
         if sentence not in told:
             told.add(sentence)
             _log.warning("%s", sentence)
     if origin.root is None:
-        return Plan(sources, {})
+        return Plan(sources, {}, unloaded)
     names = {source.name for source in sources}
-    return Plan(sources, {name: read_aliases(origin.home(name)).current for name in names})
+    aliases = {name: read_aliases(origin.home(name)).current for name in names}
+    return Plan(sources, aliases, unloaded)
 
 
 if __name__ == "__main__":

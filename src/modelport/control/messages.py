@@ -42,6 +42,8 @@ class Snapshot(msgspec.Struct, tag=True, frozen=True, kw_only=True):
     sessions: Sessions
     aliases: Mapping[str, Mapping[str, str]] = {}
     """By model: from an alias to a version."""
+    unloaded: tuple[tuple[str, str], ...] = ()
+    """Models and their versions that are not served because an admin said so."""
     changes: int = 0
     """Rises when what is served is looked at anew: versions that failed are then tried again."""
     number: int = 0

@@ -14,18 +14,21 @@ from modelport.core.semantics import Boxes, OutputKind
 from modelport.core.signature import TensorSpec, sizes
 from modelport.core.tensors import DType
 from modelport.engine.facade import Engine
-from modelport.engine.lifecycle import Version
+from modelport.engine.lifecycle import State, Version
 from modelport.engine.opening import Described
 from modelport.guard.policy import Permission
 from modelport.http.routes import Route
+from modelport.repository.layout import latest
 from modelport.semantics.example import example_request
 from modelport.semantics.fields import InputField, OutputField
+from modelport.semantics.short import short_request
 
 __all__ = [
     "FieldInfo",
     "ListedModel",
     "ModelFacts",
     "OutputInfo",
+    "ShortExample",
     "TensorInfo",
     "catalog_routes",
     "describe",
@@ -90,6 +93,14 @@ class ModelFacts(Struct, frozen=True, kw_only=True):
     warnings: list[str]
 
 
+class ShortExample(Struct, frozen=True, kw_only=True):
+    """The owner's first example as people read it, cut to a line."""
+
+    takes: str
+    gives: str | None
+    """What the model answered to it when it was loaded; null where that is not known."""
+
+
 class ListedModel(Struct, frozen=True, kw_only=True):
     """A version of a model as it is served."""
 
@@ -106,16 +117,23 @@ class ListedModel(Struct, frozen=True, kw_only=True):
     """What is given: the kinds and types of its fields, each once."""
     gives: list[str] | UnsetType = UNSET
     """What is answered: the kinds of its outputs, each once."""
+    in_short: ShortExample | UnsetType = UNSET
+    """Left out where there is none, or where it is no text, as a picture."""
 
 
 def catalog_routes(engine: Engine, timeout_s: float) -> list[Route]:
     """The list of models, and one model, which is loaded for that where it never was."""
 
     async def models(request: Request) -> Response:
-        return _json([_listed(engine, version) for version in engine.versions])
+        served = [_listed(engine, version) for version in engine.versions]
+        return _json(served + [_unloaded(*each) for each in engine.unloaded])
 
     async def model(request: Request) -> Response:
-        version = engine.find(request.path_params["name"])
+        name = request.path_params["name"]
+        unloaded = [version for own, version in engine.unloaded if own == name]
+        if unloaded:
+            return _json(_unloaded(name, latest(unloaded)))
+        version = engine.find(name)
         if not version.is_served:
             return _json(_listed(engine, version))
         described = await engine.describe(version, time.monotonic() + timeout_s)
@@ -188,12 +206,24 @@ def _listed(engine: Engine, version: Version) -> ListedModel:
     if known is None:
         return listed
     takes = {field.kind or field.dtype.value: None for field in known.view.fields}
+    example = short_request(known.view, known.semantics.examples)
     return msgspec.structs.replace(
         listed,
         title=known.semantics.title,
         description=known.semantics.description,
         takes=list(takes),
         gives=list({output.meaning.kind: None for output in known.view.outputs}),
+        in_short=ShortExample(takes=example, gives=version.example_answer) if example else UNSET,
+    )
+
+
+def _unloaded(name: str, version: str) -> ListedModel:
+    return ListedModel(
+        name=name,
+        version=version,
+        state=State.UNLOADED.value,
+        reason="unloaded by an admin, until it is loaded again or the server starts anew",
+        aliases=[],
     )
 
 

@@ -124,8 +124,13 @@ test("looks of one step are its mean, and their answers its sum", () => {
   expect(hour.lines.requests).toEqual([1, 2, 6, 1]);
 });
 
-test("a look of a step that is told already changes nothing", () => {
-  expect(extended(bare, { at: 1006, values: { requests: 9 }, latency: null })).toBe(bare);
+test("the step that still ran when it was told has the rates of now, and all its answers", () => {
+  const hour = extended(bare, { at: 1006, values: { requests: 9 }, latency: [0, 2, 0] });
+  expect(hour.lines.requests).toEqual([1, 9]);
+  expect(hour.latency.at(-1)).toEqual([1, 2, 0]);
+});
+
+test("a look at what is long over changes nothing", () => {
   expect(extended(bare, { at: 900, values: { requests: 9 }, latency: null })).toBe(bare);
 });
 

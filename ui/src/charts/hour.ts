@@ -19,7 +19,7 @@ export interface Hour {
   /** Durations of answers: counts by bucket. */
   latency: (number[] | null)[];
   boundsS: number[];
-  /** Of how many looks the last step is the mean; 0 where it is over. */
+  /** Of how many looks the last step is the mean; 0 where it is as the server told it. */
   looks: number;
 }
 
@@ -171,12 +171,16 @@ export function modelLook(overview: Overview, name: string): Look {
   return { at: overview.at, values, latency: null };
 }
 
-/** An hour that goes on with one look more: the mean of those in its step, and never over an hour. */
+/**
+ * An hour that goes on with one look more, and never over an hour.
+ *
+ * A step has the mean of its looks, and all their answers. The last step that the server told may
+ * still be running: its rates are too low, and the first look stands in for them.
+ */
 export function extended(hour: Hour, look: Look): Hour {
   const last = hour.times.at(-1);
   const ahead = last === undefined ? 1 : Math.floor((look.at - last) / hour.stepS + 1e-6);
-  // A step that the server has closed already is not to be counted twice.
-  if (ahead < 0 || (ahead === 0 && hour.looks === 0)) return hour;
+  if (ahead < 0) return hour;
   const from = last === undefined ? look.at : last + hour.stepS;
   const more = Array.from({ length: ahead }, (_, at) => from + at * hour.stepS);
   const times = [...hour.times, ...more];

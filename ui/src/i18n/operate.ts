@@ -217,7 +217,8 @@ export const en = {
     traffic: "{{n}} requests/s",
     quiet: "no requests now",
     p95: "95 % within {{time}}",
-    example: "Example",
+    takes: "For",
+    gives: "gives",
   },
 };
 
@@ -436,6 +437,7 @@ export const zh: typeof en = {
     traffic: "每秒 {{n}} 次请求",
     quiet: "当前没有请求",
     p95: "95% 在 {{time}} 内",
-    example: "示例",
+    takes: "输入",
+    gives: "得到",
   },
 };

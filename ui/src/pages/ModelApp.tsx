@@ -2,7 +2,7 @@ import { Alert, Anchor, Group, Skeleton, Stack, Tabs, Text, Title } from "@manti
 import { IconArrowLeft } from "@tabler/icons-react";
 import { lazy, Suspense } from "react";
 import { useTranslation } from "react-i18next";
-import { Link, useNavigate, useParams } from "react-router";
+import { Link, Navigate, useNavigate, useParams } from "react-router";
 import * as api from "../api/client";
 import type { ModelInfo } from "../api/types";
 import { useSession } from "../session";
@@ -37,6 +37,8 @@ function Named({ name, view }: { name: string; view: string }) {
   const isAdmin = session?.permissions.includes("admin");
   if (!VIEWS.some((known) => known === view)) return <Missing />;
   const base = `/apps/${encodeURIComponent(name)}`;
+  // There is nothing to try; and once it is served, whoever loaded it stays where they are.
+  if (model && !whole && view !== "operate") return <Navigate to={`${base}/operate`} replace />;
   return (
     <Stack gap="md">
       <div>

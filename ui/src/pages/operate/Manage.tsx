@@ -7,7 +7,13 @@ import { Confirm } from "./Confirm";
 import type { Changes } from "./changes";
 
 /** Load, unload, and read the repository anew. */
-export function Manage({ name, changes }: { name: string; changes: Changes }) {
+export function Manage(props: {
+  name: string;
+  changes: Changes;
+  /** Whether there is anything to unload. */
+  isThere: boolean;
+}) {
+  const { name, changes, isThere } = props;
   const { t } = useTranslation();
   const [asks, setAsks] = useState(false);
   const done = (what: string) => () => t(`operate.manage.done.${what}`, { name });
@@ -31,7 +37,7 @@ export function Manage({ name, changes }: { name: string; changes: Changes }) {
             variant="default"
             title={t("operate.manage.unloadHow")}
             loading={changes.busy === "unload"}
-            disabled={changes.busy !== ""}
+            disabled={changes.busy !== "" || !isThere}
             onClick={() => setAsks(true)}
           >
             {t("operate.manage.unload")}

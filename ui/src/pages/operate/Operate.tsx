@@ -67,7 +67,15 @@ export default function Operate(props: {
   });
   return (
     <Stack gap="lg">
-      {isAdmin ? <Manage name={name} changes={changes} /> : <BecomeAdmin />}
+      {isAdmin ? (
+        <Manage
+          name={name}
+          changes={changes}
+          isThere={versions.some((version) => version.state !== "UNLOADED")}
+        />
+      ) : (
+        <BecomeAdmin />
+      )}
       {owned.error && <Trouble error={owned.error} retry={owned.reload} />}
       {listed.error && <Trouble error={listed.error} retry={listed.reload} />}
       {listed.value || owned.value ? <Versions versions={versions} /> : <Skeleton h={140} />}
