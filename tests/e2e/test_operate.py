@@ -18,6 +18,7 @@ from playwright import sync_api
 from tests.app.servers import Served, environment, eventually, serving
 from tests.e2e.conftest import BUILT
 from tests.e2e.kinds import write_kinds
+from tests.e2e.test_pages import SCREENSHOTS, SIZES, violations
 from tests.engine.cache.redis_server import free_port
 
 expect = sync_api.expect
@@ -265,7 +266,7 @@ def test_what_the_server_refuses_is_told_in_its_words(
 def test_nothing_happens_where_it_is_not_confirmed(as_admin: Signed, operated: Served) -> None:
     page = as_admin("/apps/forecast/operate")
     page.get_by_role("button", name="Unload").click()
-    page.get_by_role("dialog").get_by_role("button", name="Cancel").last.click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
     assert httpx.get(f"{operated.url}/models/forecast").json()["state"] == "READY"
 
@@ -350,6 +351,47 @@ def test_both_pages_are_in_chinese_too(page: sync_api.Page, operated: Served) ->
     page.goto(f"{operated.url}/apps/twins/operate")
     expect(page.get_by_role("tab", name="运维")).to_be_visible()
     expect(page.get_by_role("heading", name="运行成本")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+def test_what_an_admin_sees_passes_the_rules(
+    as_admin: Signed, page: sync_api.Page, operated: Served, size: str, scheme: str
+) -> None:
+    width, height = SIZES[size]
+    page.set_viewport_size({"width": width, "height": height})
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]  # one of its words
+    used(operated, 20)
+    used(operated, 2, body={"x": [1, 2]})
+    as_admin("/overview")
+    for name, path in PAGES.items():
+        page.goto(operated.url + path)
+        page.get_by_test_id("errors").or_(page.get_by_text("No request failed")).first.wait_for()
+        expect(page.get_by_test_id("link")).to_have_text("Live")
+        looked_at(page, f"{name}-admin-{size}-{scheme}", width)
+    page.goto(f"{operated.url}/apps/twins/operate")
+    page.get_by_role("button", name="New alias…").click()
+    page.get_by_role("dialog").wait_for()
+    looked_at(page, f"promote-{size}-{scheme}", width)
+    page.get_by_role("button", name="Cancel").click()
+    as_table(page, "chart-latency")
+    as_table(page, "cost-rows_per_s")
+    looked_at(page, f"tables-{size}-{scheme}", width)
+
+
+PAGES = {
+    "overview": "/overview",
+    "operate": "/apps/twins/operate",
+    "failed": "/apps/broken",
+}
+
+
+def looked_at(page: sync_api.Page, name: str, width: int) -> None:
+    """A picture of a page that is no wider than the window, and in which axe finds nothing."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert violations(page) == []
 
 
 def test_nothing_moves_while_figures_come(page: sync_api.Page, operated: Served) -> None:

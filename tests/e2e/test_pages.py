@@ -31,6 +31,8 @@ PAGES = {
     "about": "/apps/digits/about",
     "compare": "/apps/digits/compare",
     "sign-in": "/sign-in",
+    "overview": "/overview",
+    "operate": "/apps/digits/operate",
 }
 
 

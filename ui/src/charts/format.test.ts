@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { age, bytes, duration, short } from "./format";
+import { age, bytes, cores, duration, short } from "./format";
 import { byMinute, said } from "./table";
 
 test("durations are written in the unit that suits them", () => {
@@ -29,6 +29,15 @@ test("numbers stay short, however large or small", () => {
     "0.25",
     "1,230",
     "1.23M",
+  ]);
+});
+
+test("CPUs are written to the hundredth", () => {
+  expect([0, 0.0031, 0.128, 3.5].map((value) => cores(value, "en"))).toEqual([
+    "0",
+    "0",
+    "0.13",
+    "3.5",
   ]);
 });
 

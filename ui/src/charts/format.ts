@@ -9,6 +9,11 @@ export function short(value: number, language: string): string {
   }).format(value);
 }
 
+/** CPUs in use: a hundredth is the least that tells anything. */
+export function cores(value: number, language: string): string {
+  return new Intl.NumberFormat(language, { maximumFractionDigits: 2 }).format(value);
+}
+
 /** A duration in the unit that suits it. */
 export function duration(seconds: number, language: string): string {
   const size = Math.abs(seconds);

@@ -6,6 +6,9 @@ import { useLoaded } from "../useLoaded";
 import { WideTable } from "../WideTable";
 import { Trouble } from "./Trouble";
 
+/** White on it is read easily; on the orange of the theme it is not. */
+const CALLERS = "#a64b00";
+
 /** The last requests that failed, as their callers were told. */
 export function Errors(props: {
   load: (signal: AbortSignal) => Promise<RecentError[]>;
@@ -17,7 +20,7 @@ export function Errors(props: {
   const { t } = useTranslation();
   const { value, error, reload } = useLoaded(of, load);
   return (
-    <Paper withBorder p="md" component="section" aria-label={t("errors.title")}>
+    <Paper withBorder p="md">
       <Group justify="space-between" mb="xs">
         <Title order={2} size="h4">
           {t("errors.title")}
@@ -66,7 +69,7 @@ function Rows({ errors, withModel }: { errors: RecentError[]; withModel: boolean
               )}
               <Table.Td>
                 <Badge
-                  color={error.status >= 500 ? "red.9" : "orange.9"}
+                  color={error.status >= 500 ? "red.9" : CALLERS}
                   miw="max-content"
                   title={error.code}
                 >

@@ -17,7 +17,7 @@ export function Aliases({ owned, changes }: { owned: OwnedModel; changes: Change
   const close = () => setAsked(undefined);
   const shared = { owned, changes, onClose: close };
   return (
-    <Paper withBorder p="md" component="section" aria-label={t("operate.aliases.title")}>
+    <Paper withBorder p="md">
       <Group justify="space-between" mb={4}>
         <Title order={2} size="h4">
           {t("operate.aliases.title")}

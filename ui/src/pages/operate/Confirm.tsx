@@ -15,31 +15,38 @@ export function Confirm(props: {
   const { title, action, isDangerous = false, disabled = false } = props;
   const { t } = useTranslation();
   return (
-    <Modal
-      opened
-      onClose={props.onClose}
-      title={title}
-      centered
-      closeButtonProps={{ "aria-label": t("operate.manage.cancel") }}
-    >
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          props.onConfirm();
-        }}
-      >
-        <Stack gap="sm">
-          {props.children}
-          <Group justify="flex-end" mt="xs">
-            <Button variant="default" onClick={props.onClose}>
-              {t("operate.manage.cancel")}
-            </Button>
-            <Button type="submit" disabled={disabled} {...(isDangerous ? { color: "red.9" } : {})}>
-              {action}
-            </Button>
-          </Group>
-        </Stack>
-      </form>
-    </Modal>
+    // Without a `<header>`, which would be a second one of the page.
+    <Modal.Root opened onClose={props.onClose} centered>
+      <Modal.Overlay />
+      <Modal.Content>
+        <Modal.Body p="lg">
+          <form
+            onSubmit={(event) => {
+              event.preventDefault();
+              props.onConfirm();
+            }}
+          >
+            <Stack gap="sm">
+              <Modal.Title fz="lg" fw={650}>
+                {title}
+              </Modal.Title>
+              {props.children}
+              <Group justify="flex-end" mt="xs">
+                <Button variant="default" onClick={props.onClose}>
+                  {t("operate.manage.cancel")}
+                </Button>
+                <Button
+                  type="submit"
+                  disabled={disabled}
+                  {...(isDangerous ? { color: "red.9" } : {})}
+                >
+                  {action}
+                </Button>
+              </Group>
+            </Stack>
+          </form>
+        </Modal.Body>
+      </Modal.Content>
+    </Modal.Root>
   );
 }

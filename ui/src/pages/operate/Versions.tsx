@@ -12,7 +12,7 @@ const SHOWN = 19;
 export function Versions({ versions }: { versions: Known[] }) {
   const { t } = useTranslation();
   return (
-    <Paper withBorder p="md" component="section" aria-label={t("operate.versions.title")}>
+    <Paper withBorder p="md">
       <Title order={2} size="h4" mb="xs">
         {t("operate.versions.title")}
       </Title>

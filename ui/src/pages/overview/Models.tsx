@@ -22,7 +22,7 @@ export function Models({ models }: { models: ModelTraffic[] }) {
     t("figures.memory"),
   ];
   return (
-    <Paper withBorder p="md" component="section" aria-label={t("overview.models.title")}>
+    <Paper withBorder p="md">
       <Title order={2} size="h4" mb="xs">
         {t("overview.models.title")}
       </Title>

@@ -3,7 +3,7 @@ import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import * as figures from "../../api/figures";
 import type { Overview as Look } from "../../api/types";
-import { bytes, clock, duration, short } from "../../charts/format";
+import { bytes, clock, cores, duration, short } from "../../charts/format";
 import { HeatMap } from "../../charts/HeatMap";
 import { type Hour, latencyLines, serverHour, serverLook } from "../../charts/hour";
 import { TimeChart } from "../../charts/TimeChart";
@@ -88,7 +88,7 @@ function Charts({ hour, overview }: { hour: Hour; overview: Look | undefined }) 
           testId="chart-cpu"
           times={times}
           lines={[named("cpu")]}
-          written={short}
+          written={cores}
           least={overview?.cpus ?? 1}
         />
         <TimeChart

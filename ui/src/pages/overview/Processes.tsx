@@ -1,7 +1,7 @@
 import { Paper, Table, Title } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import type { Process } from "../../api/types";
-import { age, bytes, short } from "../../charts/format";
+import { age, bytes, cores } from "../../charts/format";
 import { WideTable } from "../../WideTable";
 
 const ORDER = ["supervisor", "control", "worker", "engine"];
@@ -18,7 +18,7 @@ export function Processes({ processes }: { processes: Process[] }) {
       a.pid - b.pid,
   );
   return (
-    <Paper withBorder p="md" component="section" aria-label={t("overview.processes.title")}>
+    <Paper withBorder p="md">
       <Title order={2} size="h4" mb="xs">
         {t("overview.processes.title")}
       </Title>
@@ -40,7 +40,7 @@ export function Processes({ processes }: { processes: Process[] }) {
                   {t(`overview.processes.${process.kind}`, { index: process.index ?? "" })}
                 </Table.Td>
                 <Table.Td ta="right">{process.pid}</Table.Td>
-                <Table.Td ta="right">{short(process.cpu, language)}</Table.Td>
+                <Table.Td ta="right">{cores(process.cpu, language)}</Table.Td>
                 <Table.Td ta="right">{bytes(process.memory_bytes, language)}</Table.Td>
                 <Table.Td ta="right">{age(process.uptime_s, words)}</Table.Td>
               </Table.Tr>

@@ -3,7 +3,7 @@ import { useTranslation } from "react-i18next";
 import { percent } from "../../answers/numbers";
 import type { Overview } from "../../api/types";
 import { added, quantile } from "../../charts/buckets";
-import { bytes, duration, short } from "../../charts/format";
+import { bytes, cores, duration, short } from "../../charts/format";
 import { type Hour, MINUTE_S, processSum } from "../../charts/hour";
 import classes from "./overview.module.css";
 
@@ -45,8 +45,8 @@ export function Tiles(props: { overview: Overview | undefined; hour: Hour | unde
         t(hits === null ? "overview.tiles.noCache" : "overview.tiles.minute"),
       ],
       cpu: [
-        number(processSum(look, "cpu")),
-        t("overview.tiles.cpuOf", { cpus: number(look.cpus) }),
+        cores(processSum(look, "cpu"), language),
+        t("overview.tiles.cpuOf", { cpus: cores(look.cpus, language) }),
       ],
       memory: [
         bytes(processSum(look, "memory_bytes"), language),
