@@ -202,8 +202,7 @@ export const en = {
       changes: "“{{alias}}” points to version {{from}} now, and to version {{to}} from then on.",
       makes: "“{{alias}}” is a new alias, and points to version {{to}}.",
       default: "Requests that name no version are answered by version {{to}} then.",
-      noOneWaits:
-        "Version {{to}} is loaded before anything changes; no request fails. It can be rolled back.",
+      noOneWaits: "Version {{to}} is loaded before anything changes; no request fails.",
       rollBackTitle: "Roll “{{alias}}” back to version {{to}}?",
       removeTitle: "Remove the alias “{{alias}}”?",
       removeWhat: "Requests to “{{alias}}” are refused from then on. Version {{from}} stays.",
@@ -423,7 +422,7 @@ export const zh: typeof en = {
       changes: "“{{alias}}”现在指向版本 {{from}}，之后指向版本 {{to}}。",
       makes: "“{{alias}}”是新的别名，指向版本 {{to}}。",
       default: "没有指定版本的请求此后由版本 {{to}} 应答。",
-      noOneWaits: "版本 {{to}} 加载好之后才会切换，不会有请求失败。可以回退。",
+      noOneWaits: "版本 {{to}} 加载好之后才会切换，不会有请求失败。",
       rollBackTitle: "把“{{alias}}”回退到版本 {{to}}？",
       removeTitle: "删除别名“{{alias}}”？",
       removeWhat: "此后发往“{{alias}}”的请求会被拒绝。版本 {{from}} 保留。",

@@ -3,12 +3,15 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { CostCurves, VersionCost } from "../../api/types";
 import { CostChart } from "../../charts/CostChart";
+import { newest } from "./versions";
 
 /** What runs take, by their size, of one version in one place at a time. */
 export function Cost({ cost }: { cost: CostCurves }) {
   const { t } = useTranslation();
   const [chosen, setChosen] = useState(0);
-  const known = cost.versions.filter((own) => own.curves.some((curve) => curve.points.length));
+  const known = cost.versions
+    .filter((own) => own.curves.some((curve) => curve.points.length))
+    .sort(newest);
   const own = known[chosen] ?? known[0];
   const named = (each: VersionCost) =>
     [
