@@ -128,7 +128,8 @@ def test_while_the_store_is_away_all_is_served_and_what_writes_is_refused(
 ) -> None:
     key, token = three.new_key(), three.new_key("admin")
     ops = {"authorization": f"Bearer {token}"}
-    assert three.soon(200, token) and three.soon(200, key)
+    assert three.soon(200, token)
+    assert three.soon(200, key)
     link = three.run("keys", "link", "--url", three.url).stdout.strip().partition("=")[2]
     pid = three.servers[0].children()["control"][0]
     three.database.stop()

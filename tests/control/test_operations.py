@@ -13,7 +13,14 @@ import pytest
 from modelport.control.messages import VersionState
 from modelport.control.operations import ModelStates, Operations
 from modelport.control.state import StateStore
-from modelport.core.errors import ConfigError, InvalidInput, LoadError, NotFound, NotReady
+from modelport.core.errors import (
+    ConfigError,
+    InvalidInput,
+    LoadError,
+    ModelNotFound,
+    NotFound,
+    NotReady,
+)
 from modelport.guard.auth import recognise
 from modelport.guard.links import link_hash, new_link
 
@@ -45,7 +52,9 @@ class Desk:
         return ["version 2 of 'm' could not be loaded"]
 
     def _states(self) -> ModelStates:
-        return ModelStates("/models", (VersionState("m", "1", "FAILED", "it is damaged"),))
+        failed = VersionState("m", "1", "FAILED", "it is damaged")
+        old = VersionState("old", "1", "FAILED", "it is damaged")
+        return ModelStates("/models", (failed, old, VersionState("x", "1", "READY")))
 
     def do(self, operation: str, body: object = None) -> Any:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -164,6 +173,13 @@ def test_a_model_is_hidden_until_it_is_loaded_again(desk: Callable[[], Desk]) ->
 def test_a_model_that_cannot_be_loaded_is_an_error(desk: Callable[[], Desk]) -> None:
     with pytest.raises(LoadError, match="version 2 of 'm' could not be loaded"):
         desk().do("models.load", {"name": "m"})
+    with pytest.raises(LoadError, match="version 1 of 'old' could not be loaded: it is damaged"):
+        desk().do("models.load", {"name": "old"})
+
+
+def test_a_model_that_is_not_there_is_not_loaded(desk: Callable[[], Desk]) -> None:
+    with pytest.raises(ModelNotFound, match="no model 'nix'"):
+        desk().do("models.load", {"name": "nix"})
 
 
 def redeemed(desk: Desk, link: str) -> bool:

@@ -184,3 +184,10 @@ def test_a_version_that_one_worker_still_loads_gets_no_requests() -> None:
     problems = workers.reload(plan("1", "2", production="2"))
     assert "'production' of 'm' stays at version 1: version 2 is loading" in problems
     assert workers.aliases == {"production": "1", "latest": "1"}
+
+
+def test_what_is_unloaded_is_told_to_the_workers() -> None:
+    workers = Workers(plan("1"))
+    assert workers.reload(Plan((), {}, unloaded=(("m", "1"),))) == []
+    assert workers.published[-1].sources == ()
+    assert workers.published[-1].unloaded == (("m", "1"),)

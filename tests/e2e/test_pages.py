@@ -34,6 +34,8 @@ PAGES = {
     "docs": "/docs",
     "docs-model": "/docs/breast-cancer",
     "docs-group": "/docs/access-keys#create_key",
+    "overview": "/overview",
+    "operate": "/apps/digits/operate",
 }
 
 

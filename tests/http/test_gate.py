@@ -70,9 +70,8 @@ def address(route: Route) -> str:
 
 def answered(route: Route) -> tuple[int, ...]:
     """How an open address answers; the pages may not be built, and their files have other names."""
-    is_page = route.path == "/" or route.path.startswith(
-        ("/assets/", "/apps/", "/docs", "/sign-in")
-    )
+    pages = "/assets/", "/apps/", "/docs", "/sign-in", "/overview"
+    is_page = route.path == "/" or route.path.startswith(pages)
     return (*ANSWERED, 404, 503) if is_page else ANSWERED
 
 
@@ -86,7 +85,7 @@ def call(server: Served, route: Route, headers: dict[str, str] | None = None) ->
 
 def test_every_route_declares_its_permission(server: Served) -> None:
     by_permission = {p: {r.path for r in server.routes if r.permission is p} for p in Permission}
-    pages = "/docs", "/assets/", "/apps/", "/sign-in"
+    pages = "/docs", "/assets/", "/apps/", "/sign-in", "/overview"
     shell = {path for path in by_permission[Permission.PUBLIC] if path.startswith(pages)} | {"/"}
     open_to_all = {"/v2/health/live", "/v2/health/ready", "/session"}
     assert by_permission[Permission.PUBLIC] - shell == open_to_all

@@ -46,7 +46,11 @@ def get(
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/sign-in", "/apps/{name}", "/apps/{name}/{view}", "/docs", "/docs/{group}"]
+    "path",
+    [
+        *("/", "/sign-in", "/overview", "/apps/{name}", "/apps/{name}/{view}"),
+        *("/docs", "/docs/{group}"),
+    ],
 )
 def test_each_address_has_the_page_with_a_nonce_of_its_own(built: Path, path: str) -> None:
     one, other = get(built, path), get(built, path)

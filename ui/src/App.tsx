@@ -10,6 +10,7 @@ import { Shell } from "./shell/Shell";
 const Docs = lazy(() => import("./pages/Docs"));
 const Home = lazy(() => import("./pages/Home"));
 const ModelApp = lazy(() => import("./pages/ModelApp"));
+const Overview = lazy(() => import("./pages/overview/Overview"));
 const SignIn = lazy(() => import("./pages/SignIn"));
 
 /** The pages by their addresses; each is a chunk of its own. */
@@ -21,6 +22,7 @@ export function App() {
           <Routes>
             <Route path="/sign-in" element={<SignIn />} />
             <Route path="/" element={<Allowed page={<Home />} isOpen={hasOpen} />} />
+            <Route path="/overview" element={<Allowed page={<Overview />} />} />
             <Route path="/apps/:name" element={<One />} />
             <Route path="/apps/:name/:view" element={<One />} />
             <Route path="/docs/:group?" element={<Allowed page={<Docs />} />} />

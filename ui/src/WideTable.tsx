@@ -1,5 +1,6 @@
 import { Table } from "@mantine/core";
 import type { ReactNode } from "react";
+import classes from "./WideTable.module.css";
 
 /** Room for a table that is wider than the page: it moves under a finger, or by the keyboard. */
 export function WideTable(props: { label: string; minWidth: number; children: ReactNode }) {
@@ -7,6 +8,7 @@ export function WideTable(props: { label: string; minWidth: number; children: Re
   return (
     <Table.ScrollContainer
       minWidth={minWidth}
+      className={classes.wide ?? ""}
       scrollAreaProps={{ viewportProps: { tabIndex: 0, role: "region", "aria-label": label } }}
     >
       {children}

@@ -80,6 +80,7 @@ async def _serve(spec: Spec, life: socket.socket, listener: socket.socket) -> No
             sources=plan.sources,
             aliases=plan.aliases,
             public_apps=public_apps(plan.sources, spec.settings.security.public_apps, told),
+            unloaded=plan.unloaded,
             trusted=spec.trusted,
             keys={**known.keys, known.admin.id: known.admin},
             admin_key_id=known.admin.id,
@@ -204,16 +205,19 @@ def _plan_of(origin: Origin, hidden: Set[str], told: set[str]) -> Plan:
 
     What files of other servers say and is not applied is logged, if it was not told before.
     """
-    sources = tuple(source for source in origin.sources() if source.name not in hidden)
+    found = tuple(origin.sources())
+    sources = tuple(source for source in found if source.name not in hidden)
+    unloaded = tuple((source.name, source.version) for source in found if source.name in hidden)
     configs = (source.config for source in sources if source.config)
     for sentence in not_applied(origin.root, configs):
         if sentence not in told:
             told.add(sentence)
             _log.warning("%s", sentence)
     if origin.root is None:
-        return Plan(sources, {})
+        return Plan(sources, {}, unloaded)
     names = {source.name for source in sources}
-    return Plan(sources, {name: read_aliases(origin.home(name)).current for name in names})
+    aliases = {name: read_aliases(origin.home(name)).current for name in names}
+    return Plan(sources, aliases, unloaded)
 
 
 if __name__ == "__main__":

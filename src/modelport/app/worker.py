@@ -230,7 +230,7 @@ class _Worker:
     def _route(self, snapshot: Snapshot) -> None:
         fatal = {(source.name, source.version): source for source in self._spec.fatal}
         sources = [fatal.get((s.name, s.version), s) for s in snapshot.sources]
-        self._engine.route(sources, snapshot.aliases)
+        self._engine.route(sources, snapshot.aliases, snapshot.unloaded)
 
     def _tell_loading(self, version: Version | None) -> None:
         tell(self._life, Loaded() if version is None else Loading(version.source))

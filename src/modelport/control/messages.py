@@ -44,6 +44,8 @@ class Snapshot(msgspec.Struct, tag=True, frozen=True, kw_only=True):
     """By model: from an alias to a version."""
     public_apps: frozenset[str] = frozenset()
     """The models whose apps need no key: their owners and the operator say so."""
+    unloaded: tuple[tuple[str, str], ...] = ()
+    """Models and their versions that are not served because an admin said so."""
     changes: int = 0
     """Rises when what is served is looked at anew: versions that failed are then tried again."""
     number: int = 0

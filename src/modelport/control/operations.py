@@ -19,7 +19,7 @@ from modelport.control.messages import (
     VersionState,
 )
 from modelport.control.state import StateStore
-from modelport.core.errors import InvalidInput, LoadError, NotReady
+from modelport.core.errors import InvalidInput, LoadError, ModelNotFound, NotReady
 from modelport.core.messages import Priority
 from modelport.guard.auth import KeyRecord, Role
 
@@ -188,6 +188,14 @@ class Operations:
         problems = [problem for problem in await self._reload() if f"'{name}'" in problem]
         if problems:
             raise LoadError(problems[0])
+        states = [state for state in self._states().versions if state.name == name]
+        if not states:
+            raise ModelNotFound(f"there is no model {name[:128]!r} here")
+        for state in states:  # of what failed before and fails again, a reload says nothing
+            if state.state == "FAILED":
+                raise LoadError(
+                    f"version {state.version} of '{name}' could not be loaded: {state.reason}"
+                )
         return b"{}"
 
     async def unload_model(self, body: bytes) -> bytes:

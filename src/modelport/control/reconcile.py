@@ -27,6 +27,8 @@ class Plan(msgspec.Struct, frozen=True):
     sources: tuple[Source, ...]
     aliases: Mapping[str, Mapping[str, str]]
     """By model: from an alias to a version."""
+    unloaded: tuple[tuple[str, str], ...] = ()
+    """Models and their versions that could be served, and are not because an admin said so."""
 
 
 class Reconciler:
@@ -140,7 +142,7 @@ def _turned_over(
     needed = {(name, target) for name, targets in aliases.items() for target in targets.values()}
     wanted_keys = {_key(source) for source in wanted.sources}
     kept_sources = [s for s in before.sources if _key(s) in needed - wanted_keys]
-    plan = Plan((*wanted.sources, *kept_sources), aliases)
+    plan = Plan((*wanted.sources, *kept_sources), aliases, wanted.unloaded)
     return _with_latest(plan, states), problems
 
 

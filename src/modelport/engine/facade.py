@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import NamedTuple, TypeVar
@@ -71,6 +71,8 @@ class Engine:
         self._settings = settings
         self._models: dict[str, dict[str, Version]] = {}
         self._aliases: Mapping[str, Mapping[str, str]] = {}
+        self.unloaded: Sequence[tuple[str, str]] = ()
+        """Models and their versions that are not served because an admin said so."""
         # A picture that takes long is not to keep the models of others waiting.
         self._preparing = Threads(settings.threads, self._limits.queue_jobs, "prepare")
         self._lanes = Lanes(settings.threads, self._limits)
@@ -91,12 +93,21 @@ class Engine:
         """Those of one model; none where there is no such model."""
         return list(self._models.get(name, {}).values())
 
+    def is_known(self, name: str) -> bool:
+        """Whether there is such a model, served or unloaded."""
+        return name in self._models or any(own == name for own, _ in self.unloaded)
+
     @property
     def is_ready(self) -> bool:
         """Whether each version answered its warm-up, stands by, or failed for good."""
         return all(v.is_served or v.state is State.FAILED for v in self.versions)
 
-    def route(self, sources: Iterable[Source], aliases: Mapping[str, Mapping[str, str]]) -> None:
+    def route(
+        self,
+        sources: Iterable[Source],
+        aliases: Mapping[str, Mapping[str, str]],
+        unloaded: Sequence[tuple[str, str]] = (),
+    ) -> None:
         """From now on, serve these versions under these aliases.
 
         A version that is new waits to be loaded; one that is no longer named takes no further
@@ -105,9 +116,10 @@ class Engine:
         Args:
             sources: every version that is to be served.
             aliases: by model: from an alias to a version.
+            unloaded: models and their versions that are to be told of as such.
         """
         present = {version.source: version for version in self.versions}
-        self._models, self._aliases = {}, aliases
+        self._models, self._aliases, self.unloaded = {}, aliases, unloaded
         for source in sources:
             version = present.pop(source, None) or Version(source)
             self._models.setdefault(source.name, {})[source.version] = version

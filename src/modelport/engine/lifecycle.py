@@ -84,6 +84,8 @@ class Version:
         """The model, while it is in memory and takes requests."""
         self.described: Described | None = None
         """What is known of it since it was first loaded."""
+        self.example_answer: str | None = None
+        """What it answered to its owner's example, in short."""
         self.size_bytes = 0
         """What it takes in memory, as measured; its files' size before that; 0 before either."""
         self.last_used = 0.0
@@ -207,6 +209,7 @@ class Version:
             place, threads = settings.place, settings.threads
             self.cost = known(settings.cost_dir, loaded.digest, place, threads)
         warmed = warm_up(loaded, self.size_of)
+        self.example_answer = warmed.answer
         self._take_in(loaded, warmed)
         seconds = warmed.runs[0][2] if warmed.runs else None
         return placed(loaded, self.source, seconds, settings)

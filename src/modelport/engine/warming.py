@@ -11,14 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from modelport.core.errors import ConfigError, InvalidInput
+from modelport.core.errors import ConfigError, InvalidInput, ModelFailed
 from modelport.core.signature import Signature
 from modelport.core.tensors import Array, Batch
 from modelport.engine.merging import join, part
 from modelport.engine.opening import LoadedModel
 from modelport.runtimes.base import Model
 from modelport.semantics.example import example_request, generated_row
+from modelport.semantics.labels import Frames
 from modelport.semantics.plain import read
+from modelport.semantics.preparation import Prepared
+from modelport.semantics.short import short_answer
 
 __all__ = ["Warmed", "by_elements", "by_rows", "size_measure", "warm_up"]
 
@@ -57,6 +60,8 @@ class Warmed:
     """Whether requests may share a batch: each row of one is answered as if it were alone."""
     pads: bool = False
     """Whether that holds for rows of different lengths, padded as the owner says."""
+    answer: str | None = None
+    """What it answered to its owner's example, in short; None where it has none."""
 
 
 def warm_up(loaded: LoadedModel, size_of: Callable[[Batch, int], int]) -> Warmed:
@@ -69,16 +74,13 @@ def warm_up(loaded: LoadedModel, size_of: Callable[[Batch, int], int]) -> Warmed
     """
     generated = not loaded.semantics.examples
     try:
-        batch = (
-            generated_row(loaded.view.signature)
-            if generated
-            else loaded.prepared(read(loaded.view, example_request(loaded.view)).inputs).inputs
-        )
+        single, prepared = _first(loaded)
+        batch = prepared.inputs
         rows = loaded.view.signature.check(batch)
         if loaded.model.description.execution == "async":
             # It would need an event loop; asynchronous models never run in place anyway.
             return Warmed(1.0)
-        seconds = _timed(loaded.model, batch)
+        seconds, outputs = _timed(loaded.model, batch)
     except Exception as error:
         if generated:
             _log.warning("the model did not take a generated row to warm up with: %s", error)
@@ -91,17 +93,35 @@ def warm_up(loaded: LoadedModel, size_of: Callable[[Batch, int], int]) -> Warmed
         row = {name: tensor[:1] for name, tensor in batch.items()}
         merges = _is_by_rows(loaded.model, row)
         pads = merges and bool(loaded.batching.padding.values) and _can_pad(loaded, row)
-    return Warmed(seconds / size_of(batch, rows), ((batch, rows, seconds),), merges, pads)
+    answer = None if generated else _told(loaded, outputs, single, prepared.frames)
+    return Warmed(seconds / size_of(batch, rows), ((batch, rows, seconds),), merges, pads, answer)
 
 
-def _timed(model: Model, batch: Batch) -> float:
+def _first(loaded: LoadedModel) -> tuple[bool, Prepared]:
+    """Whether the first request is a single row, and its tensors."""
+    if not loaded.semantics.examples:
+        return True, Prepared(generated_row(loaded.view.signature))
+    request = read(loaded.view, example_request(loaded.view))
+    return request.single, loaded.prepared(request.inputs)
+
+
+def _told(loaded: LoadedModel, outputs: Batch, single: bool, frames: Frames) -> str | None:
+    try:
+        return short_answer(loaded.view, loaded.answer(outputs, single, frames))
+    except ModelFailed as error:  # as a request for it would be told
+        _log.warning("the model's answer to its own example cannot be read: %s", error)
+        return None
+
+
+def _timed(model: Model, batch: Batch) -> tuple[float, Batch]:
     times: list[float] = []
+    outputs: Batch = {}
     until = time.perf_counter() + _WARM_UP_BUDGET_S
     while len(times) < _WARM_UP_RUNS and time.perf_counter() < until:
         started = time.perf_counter()
-        _run(model, batch)
+        outputs = _run(model, batch)
         times.append(time.perf_counter() - started)
-    return min(times)  # the rest of a longer run was something else
+    return min(times), outputs  # the rest of a longer run was something else
 
 
 def _run(model: Model, batch: Batch) -> Batch:

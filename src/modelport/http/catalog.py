@@ -14,14 +14,16 @@ from modelport.core.semantics import Boxes, OutputKind
 from modelport.core.signature import TensorSpec, sizes
 from modelport.core.tensors import DType
 from modelport.engine.facade import Engine
-from modelport.engine.lifecycle import Version
+from modelport.engine.lifecycle import State, Version
 from modelport.engine.opening import Described
 from modelport.guard.policy import Permission, is_public
 from modelport.http.callers import CurrentPolicy
 from modelport.http.routes import Route
+from modelport.repository.layout import latest
 from modelport.semantics.app import shown_inputs
 from modelport.semantics.example import example_request
 from modelport.semantics.fields import InputField, OutputField, PlainView
+from modelport.semantics.short import short_request
 
 __all__ = [
     "AppInfo",
@@ -29,6 +31,7 @@ __all__ = [
     "ListedModel",
     "ModelFacts",
     "OutputInfo",
+    "ShortExample",
     "TensorInfo",
     "catalog_routes",
     "describe",
@@ -113,6 +116,14 @@ class ModelFacts(Struct, frozen=True, kw_only=True):
     warnings: list[str]
 
 
+class ShortExample(Struct, frozen=True, kw_only=True):
+    """The owner's first example as people read it, cut to a line."""
+
+    takes: str
+    gives: str | None
+    """What the model answered to it when it was loaded; null where that is not known."""
+
+
 class ListedModel(Struct, frozen=True, kw_only=True):
     """A version of a model as it is served."""
 
@@ -129,6 +140,8 @@ class ListedModel(Struct, frozen=True, kw_only=True):
     """What its app asks for: the kinds and types of the fields, each once."""
     gives: list[str] | UnsetType = UNSET
     """What is answered: the kinds of its outputs, each once."""
+    in_short: ShortExample | UnsetType = UNSET
+    """Left out where there is none, or where it is no text, as a picture."""
 
 
 def catalog_routes(engine: Engine, timeout_s: float, policy: CurrentPolicy) -> list[Route]:
@@ -143,10 +156,18 @@ def catalog_routes(engine: Engine, timeout_s: float, policy: CurrentPolicy) -> l
     async def models(request: Request) -> Response:
         now, anybody = policy(), request.state.principal.role == "public"
         shown = (v for v in engine.versions if not anybody or is_public(now, v.name))
-        return _json([_listed(engine, version) for version in shown])
+        unloaded = () if anybody else engine.unloaded
+        return _json(
+            [_listed(engine, version) for version in shown]
+            + [_unloaded(*each) for each in unloaded]
+        )
 
     async def model(request: Request) -> Response:
-        version = engine.find(request.path_params["name"])
+        name = request.path_params["name"]
+        unloaded = [version for own, version in engine.unloaded if own == name]
+        if unloaded:
+            return _json(_unloaded(name, latest(unloaded)))
+        version = engine.find(name)
         if not version.is_served:
             return _json(_listed(engine, version))
         described = await engine.describe(version, time.monotonic() + timeout_s)
@@ -235,12 +256,24 @@ def _listed(engine: Engine, version: Version) -> ListedModel:
     app = _app(known.view)
     shown = set(app.inputs)
     takes = {f.kind or f.dtype.value: None for f in known.view.fields if f.name in shown}
+    example = short_request(known.view, known.semantics.examples)
     return msgspec.structs.replace(
         listed,
         title=app.title,
         description=app.description,
         takes=list(takes),
         gives=list({output.meaning.kind: None for output in known.view.outputs}),
+        in_short=ShortExample(takes=example, gives=version.example_answer) if example else UNSET,
+    )
+
+
+def _unloaded(name: str, version: str) -> ListedModel:
+    return ListedModel(
+        name=name,
+        version=version,
+        state=State.UNLOADED.value,
+        reason="unloaded by an admin, until it is loaded again or the server starts anew",
+        aliases=[],
     )
 
 

@@ -339,6 +339,9 @@ _ABOUT = {
     "GET /sign-in": _About(
         id="app_sign_in", tag=_APP, summary="To sign in", media="text/html", answer=_TEXT
     ),
+    "GET /overview": _About(
+        id="app_overview", tag=_APP, summary="The server", media="text/html", answer=_TEXT
+    ),
     "GET /apps/{name}": _About(
         id="app_model", tag=_APP, summary="A model to try", media="text/html", answer=_TEXT
     ),

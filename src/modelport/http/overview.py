@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Sequence
 
 import msgspec
 from starlette.requests import Request
@@ -31,14 +30,14 @@ def overview_routes(ask: AskControl, live: Live, engine: Engine) -> list[Route]:
         name = request.path_params.get("name")
         wanted = {"name": name, "since": _since(request)}
         answer = await ask("figures.history", msgspec.json.encode(wanted))
-        if name is not None and name not in engine.names:  # it may have been unloaded since
-            told = msgspec.json.decode(answer, type=History)
-            _check_known(name, told.versions)
+        if name is not None and not engine.is_known(name) and not _has_any(answer):
+            raise _no_model(name)
         return _json(answer)
 
     async def cost(request: Request) -> Response:
         name = request.path_params["name"]
-        _check_known(name, engine.versions_of(name))
+        if not engine.is_known(name):
+            raise _no_model(name)
         curves = await asyncio.to_thread(engine.cost_curves, name)
         return _json(msgspec.json.encode(curves))
 
@@ -52,9 +51,13 @@ def overview_routes(ask: AskControl, live: Live, engine: Engine) -> list[Route]:
     ]
 
 
-def _check_known(name: str, what: Sequence[object]) -> None:
-    if not what:
-        raise ModelNotFound(f"there is no model {name[:128]!r} here")
+def _has_any(history: bytes) -> bool:
+    """Whether it tells of a model, which may have been removed since."""
+    return bool(msgspec.json.decode(history, type=History).versions)
+
+
+def _no_model(name: str) -> ModelNotFound:
+    return ModelNotFound(f"there is no model {name[:128]!r} here")
 
 
 def _since(request: Request) -> float:

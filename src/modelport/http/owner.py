@@ -35,7 +35,7 @@ def owner_routes(ask: AskControl, engine: Engine) -> list[Route]:
     async def errors(request: Request) -> Response:
         answer = await ask("errors.recent", msgspec.json.encode(request.path_params))
         name = request.path_params.get("name")
-        if name is not None and name not in engine.names:  # it may have been unloaded since
+        if name is not None and not engine.is_known(name):  # it may have been removed since
             told = msgspec.json.decode(answer, type=RecentErrors)
             if not told.errors:
                 raise ModelNotFound(f"there is no model {name[:128]!r} here")

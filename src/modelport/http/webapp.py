@@ -22,7 +22,10 @@ from modelport.http.routes import Endpoint, Route
 
 __all__ = ["webapp_routes"]
 
-_PAGES = ("/", "/sign-in", "/apps/{name}", "/apps/{name}/{view}", "/docs", "/docs/{group}")
+_PAGES = (
+    *("/", "/sign-in", "/overview", "/apps/{name}", "/apps/{name}/{view}"),
+    *("/docs", "/docs/{group}"),
+)
 _APP_ONLY_PAGES = ("/", "/sign-in", "/batch", "/compare", "/about")
 """Where one model's app is all there is: it, and what else it shows of its model."""
 _NONCE, _APP, _TITLE = b"%NONCE%", b"%APP%", b"<title>Modelport</title>"

@@ -33,7 +33,8 @@ export function send(path: string, init: RequestInit = {}, key = ""): Promise<Re
   return fetch(path, { ...init, headers, credentials: key ? "omit" : "same-origin" });
 }
 
-async function call(path: string, init: RequestInit = {}): Promise<Response> {
+/** A request of this page; an answer that is no success is raised. */
+export async function call(path: string, init: RequestInit = {}): Promise<Response> {
   const response = await send(path, init);
   if (response.ok) return response;
   const body = (await response.json().catch(() => null)) as ErrorBody | null;
@@ -46,7 +47,7 @@ async function call(path: string, init: RequestInit = {}): Promise<Response> {
   );
 }
 
-async function json<T>(path: string, signal?: AbortSignal): Promise<T> {
+export async function json<T>(path: string, signal?: AbortSignal): Promise<T> {
   return (await call(path, signal ? { signal } : {})).json() as Promise<T>;
 }
 

@@ -36,3 +36,25 @@ export type Row = Record<string, Json | undefined>;
 
 /** A plain answer for one row. */
 export type Answer = Record<string, Json>;
+
+/** What the server does at one moment. */
+export type Overview = Schemas["Overview"];
+export type Process = Schemas["Process"];
+export type ModelTraffic = Schemas["ModelTraffic"];
+
+/** What happened within the last hour. */
+export type History = Schemas["History"];
+export type TrafficPoint = Schemas["TrafficPoint"];
+export type MemoryPoint = Schemas["MemoryPoint"];
+
+/** What runs of a model take. */
+export type CostCurves = Schemas["CostCurves"];
+export type VersionCost = Schemas["VersionCost"];
+export type CostCurve = Schemas["CostCurve"];
+
+export type RecentError = Schemas["RecentError"];
+
+/** A model as its owner sees it. */
+export type OwnedModel = Schemas["OwnedModel"];
+export type OwnedVersion = Schemas["OwnedVersion"];
+export type AliasMoved = Schemas["AliasMoved"];

@@ -4,6 +4,7 @@ import * as answers from "./answers";
 import * as docs from "./docs";
 import * as inputs from "./inputs";
 import * as open from "./open";
+import * as operate from "./operate";
 import * as pages from "./pages";
 
 export const LANGUAGES = { en: "English", zh: "中文" } as const;
@@ -32,10 +33,24 @@ void i18next.use(initReactI18next).init({
   fallbackLng: "en",
   resources: {
     en: {
-      translation: { ...pages.en, ...inputs.en, ...answers.en, ...open.en, ...docs.en },
+      translation: {
+        ...pages.en,
+        ...inputs.en,
+        ...answers.en,
+        ...open.en,
+        ...docs.en,
+        ...operate.en,
+      },
     },
     zh: {
-      translation: { ...pages.zh, ...inputs.zh, ...answers.zh, ...open.zh, ...docs.zh },
+      translation: {
+        ...pages.zh,
+        ...inputs.zh,
+        ...answers.zh,
+        ...open.zh,
+        ...docs.zh,
+        ...operate.zh,
+      },
     },
   },
   interpolation: { escapeValue: false }, // React escapes

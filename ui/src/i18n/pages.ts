@@ -29,8 +29,6 @@ export const en = {
       STANDBY: "loads when asked",
       UNLOADED: "unloaded",
     },
-    takes: "Takes",
-    gives: "Gives",
   },
   kind: {
     image: "a picture",
@@ -160,8 +158,6 @@ export const zh: typeof en = {
       STANDBY: "请求时加载",
       UNLOADED: "已卸载",
     },
-    takes: "输入",
-    gives: "输出",
   },
   kind: {
     image: "图片",

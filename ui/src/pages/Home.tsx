@@ -15,7 +15,8 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import * as api from "../api/client";
-import type { Listed } from "../api/types";
+import type { Listed, ModelTraffic } from "../api/types";
+import { duration, short } from "../charts/format";
 import { isStranger, useSession } from "../session";
 import { useLoaded } from "../useLoaded";
 import { useTitle } from "../useTitle";
@@ -23,12 +24,14 @@ import classes from "./Home.module.css";
 import { StateBadge } from "./StateBadge";
 import { served } from "./served";
 import { Trouble } from "./Trouble";
+import { useTraffic } from "./useTraffic";
 
 /** All models as cards, with a search. */
 export default function Home() {
   const { t } = useTranslation();
   const { value, error, reload } = useLoaded("models", api.models);
   const { session } = useSession();
+  const traffic = useTraffic();
   const [query, setQuery] = useState("");
   useTitle("");
   if (error) return <Trouble error={error} retry={reload} />;
@@ -66,8 +69,14 @@ export default function Home() {
       )}
       <SimpleGrid cols={{ base: 1, sm: 2, lg: 3 }} spacing="md">
         {found
-          ? found.map((model) => <ModelCard key={model.name} model={model} />)
-          : [1, 2, 3].map((n) => <Skeleton key={n} h={190} />)}
+          ? found.map((model) => (
+              <ModelCard
+                key={model.name}
+                model={model}
+                traffic={traffic?.filter((each) => each.name === model.name)}
+              />
+            ))
+          : [1, 2, 3].map((n) => <Skeleton key={n} h={230} />)}
       </SimpleGrid>
     </Stack>
   );
@@ -81,7 +90,14 @@ function matches(model: Listed, query: string): boolean {
     .every((word) => text.includes(word));
 }
 
-function ModelCard({ model }: { model: Listed }) {
+function ModelCard({
+  model,
+  traffic,
+}: {
+  model: Listed;
+  /** Of each of its versions; undefined while it is not known. */
+  traffic: ModelTraffic[] | undefined;
+}) {
   const { t } = useTranslation();
   const takes = kinds(model.takes ?? [], t);
   const gives = kinds(model.gives ?? [], t);
@@ -111,12 +127,49 @@ function ModelCard({ model }: { model: Listed }) {
             <Text size="sm">{gives}</Text>
           </Group>
         )}
-        <Text size="xs" c="dimmed" ff="monospace">
-          {model.name} · {t("home.version", { version: model.version })}
-        </Text>
+        {model.in_short && <Example example={model.in_short} />}
+        <Group gap="xs" justify="space-between" className={classes.foot}>
+          <Text size="xs" c="dimmed" ff="monospace">
+            {model.name} · {t("home.version", { version: model.version })}
+          </Text>
+          <Text size="xs" c="dimmed" mih={19} data-testid="traffic">
+            {traffic && isServed(model) && <Traffic traffic={traffic} />}
+          </Text>
+        </Group>
       </Stack>
     </Card>
   );
+}
+
+const isServed = (model: Listed) => model.state === "READY" || model.state === "STANDBY";
+
+/** What somebody gave and got, in a line each. */
+function Example({ example }: { example: NonNullable<Listed["in_short"]> }) {
+  const { t } = useTranslation();
+  return (
+    <dl className={classes.example}>
+      <dt>{t("card.takes")}</dt>
+      <dd>{example.takes}</dd>
+      {example.gives && (
+        <>
+          <dt>{t("card.gives")}</dt>
+          <dd>{example.gives}</dd>
+        </>
+      )}
+    </dl>
+  );
+}
+
+/** How much it is used now, and how quickly it answers. */
+function Traffic({ traffic }: { traffic: ModelTraffic[] }) {
+  const { t, i18n } = useTranslation();
+  const rate = traffic.reduce((sum, each) => sum + each.requests_per_s, 0);
+  const slowest = Math.max(0, ...traffic.map((each) => each.p95_s ?? 0));
+  const parts = [
+    rate > 0 ? t("card.traffic", { n: short(rate, i18n.language) }) : t("card.quiet"),
+    slowest > 0 ? t("card.p95", { time: duration(slowest, i18n.language) }) : "",
+  ];
+  return parts.filter(Boolean).join(" · ");
 }
 
 /** What a model takes or gives, in words, each once. */

@@ -12,12 +12,12 @@ import {
 import { IconArrowLeft } from "@tabler/icons-react";
 import { lazy, Suspense } from "react";
 import { useTranslation } from "react-i18next";
-import { Link, useNavigate, useParams } from "react-router";
+import { Link, Navigate, useNavigate, useParams } from "react-router";
 import * as api from "../api/client";
 import type { ModelInfo } from "../api/types";
 import { useLook } from "../Look";
 import { appPath, ONLY_APP } from "../onlyApp";
-import { isStranger, useSession } from "../session";
+import { useSession } from "../session";
 import { useLoaded } from "../useLoaded";
 import { useTitle } from "../useTitle";
 import { About } from "./About";
@@ -28,10 +28,12 @@ import { TryIt } from "./TryIt";
 
 const Batch = lazy(() => import("./Batch"));
 const Compare = lazy(() => import("./Compare"));
+const Operate = lazy(() => import("./operate/Operate"));
 
-const VIEWS = ["one", "batch", "compare", "about"] as const;
+/** The views of a model that is served; the last one is there for every model. */
+const VIEWS = ["one", "batch", "compare", "about", "operate"] as const;
 
-/** A model's page: try it, many rows, what it is. */
+/** A model's page: try it, many rows, what it is, how it does. */
 export default function ModelApp() {
   const { name = ONLY_APP ?? "", view = "one" } = useParams();
   return <Named key={name} name={name} view={view} />;
@@ -42,11 +44,18 @@ function Named({ name, view }: { name: string; view: string }) {
   const navigate = useNavigate();
   const { session } = useSession();
   const { value: model, error, reload } = useLoaded(name, (signal) => api.model(name, signal));
-  const known = model && isServed(model) ? model.app : model;
+  const whole = model && isServed(model) ? model : undefined;
+  const known = whole ? whole.app : model;
   const title = known?.title ?? (model || error ? name : "");
   useTitle(title);
-  useLook(model && isServed(model) ? model.app.colour : null, title);
+  useLook(whole?.app.colour ?? null, title);
+  const mayRead = ONLY_APP === null && session?.permissions.includes("read");
+  const isAdmin = session?.permissions.includes("admin");
   if (!VIEWS.some((known) => known === view)) return <Missing />;
+  // There is nothing to try; and once it is served, whoever loaded it stays where they are.
+  if (model && !whole && mayRead && view !== "operate") {
+    return <Navigate to={appPath(name, "operate")} replace />;
+  }
   return (
     <Stack gap="md">
       <div>
@@ -61,7 +70,7 @@ function Named({ name, view }: { name: string; view: string }) {
             <Group gap="sm" mt={4}>
               <Title order={1}>{title || name}</Title>
               {model && <StateBadge state={model.state} />}
-              {model && session && !isStranger(session) && (
+              {model && mayRead && (
                 <Anchor
                   component={Link}
                   to={`/docs/${encodeURIComponent(name)}`}
@@ -85,38 +94,49 @@ function Named({ name, view }: { name: string; view: string }) {
       </div>
       {error && <Trouble error={error} retry={reload} />}
       {!model && !error && <Skeleton h={420} />}
-      {model && !isServed(model) && (
+      {model && !whole && (
         <Alert color="red">{t("app.notServed", { reason: model.reason ?? model.state })}</Alert>
       )}
-      {model && isServed(model) && (
+      {(whole || (model && mayRead) || (error && mayRead && isAdmin)) && (
         <Tabs
-          value={view}
+          value={whole ? view : "operate"}
           onChange={(chosen) => navigate(appPath(name, chosen === "one" ? "" : (chosen ?? "")))}
           keepMounted={false}
         >
           <Tabs.List mb="md">
-            {VIEWS.map((known) => (
+            {VIEWS.filter((each) => (each === "operate" ? mayRead : whole)).map((known) => (
               <Tabs.Tab key={known} value={known}>
-                {t(`app.views.${known}`)}
+                {t(known === "operate" ? "operate.tab" : `app.views.${known}`)}
               </Tabs.Tab>
             ))}
           </Tabs.List>
-          <Tabs.Panel value="one">
-            <TryIt model={model} />
-          </Tabs.Panel>
-          <Tabs.Panel value="batch">
-            <Suspense fallback={<Skeleton h={300} />}>
-              <Batch model={model} />
-            </Suspense>
-          </Tabs.Panel>
-          <Tabs.Panel value="compare">
-            <Suspense fallback={<Skeleton h={300} />}>
-              <Compare model={model} />
-            </Suspense>
-          </Tabs.Panel>
-          <Tabs.Panel value="about">
-            <About model={model} />
-          </Tabs.Panel>
+          {whole && (
+            <>
+              <Tabs.Panel value="one">
+                <TryIt model={whole} />
+              </Tabs.Panel>
+              <Tabs.Panel value="batch">
+                <Suspense fallback={<Skeleton h={300} />}>
+                  <Batch model={whole} />
+                </Suspense>
+              </Tabs.Panel>
+              <Tabs.Panel value="compare">
+                <Suspense fallback={<Skeleton h={300} />}>
+                  <Compare model={whole} />
+                </Suspense>
+              </Tabs.Panel>
+              <Tabs.Panel value="about">
+                <About model={whole} />
+              </Tabs.Panel>
+            </>
+          )}
+          {mayRead && (
+            <Tabs.Panel value="operate">
+              <Suspense fallback={<Skeleton h={420} />}>
+                <Operate name={name} model={whole} onChange={reload} />
+              </Suspense>
+            </Tabs.Panel>
+          )}
         </Tabs>
       )}
     </Stack>

@@ -9,7 +9,7 @@ import {
   useComputedColorScheme,
   useMantineColorScheme,
 } from "@mantine/core";
-import { IconLanguage, IconMoon, IconSun } from "@tabler/icons-react";
+import { IconLanguage, IconLogout, IconMoon, IconSun } from "@tabler/icons-react";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, useLocation } from "react-router";
@@ -33,7 +33,7 @@ export function Shell({ children }: { children: ReactNode }) {
         <Container size="xl" h="100%">
           <Group h="100%" justify="space-between" wrap="nowrap">
             {ONLY_APP === null ? <Navigation /> : <OwnTitle />}
-            <Group gap="xs" wrap="nowrap">
+            <Group wrap="nowrap" className={classes.tools ?? ""}>
               <SignedIn />
               <LanguageSwitch />
               <SchemeSwitch />
@@ -55,21 +55,26 @@ function Navigation() {
   const { t } = useTranslation();
   const { session } = useSession();
   return (
-    <Group gap="lg" wrap="nowrap">
+    <Group wrap="nowrap" className={classes.nav ?? ""}>
       <Link to="/" className={classes.brand} aria-label={t("shell.home")}>
         <img src={icon} alt="" width={26} height={26} />
         <Text fw={700} size="lg" visibleFrom="xs">
           Modelport
         </Text>
       </Link>
-      <Group component="nav" gap="md" wrap="nowrap">
+      <Group component="nav" wrap="nowrap" className={classes.nav ?? ""}>
         <Anchor component={Link} to="/" size="sm" fw={500}>
           {t("shell.models")}
         </Anchor>
-        {!(session && isStranger(session)) && (
-          <Anchor component={Link} to="/docs" size="sm" fw={500}>
-            {t("shell.api")}
-          </Anchor>
+        {session?.permissions.includes("read") && (
+          <>
+            <Anchor component={Link} to="/overview" size="sm" fw={500}>
+              {t("overview.link")}
+            </Anchor>
+            <Anchor component={Link} to="/docs" size="sm" fw={500}>
+              {t("shell.api")}
+            </Anchor>
+          </>
         )}
       </Group>
     </Group>
@@ -114,10 +119,21 @@ function SignedIn() {
         variant="subtle"
         color="gray"
         size="compact-md"
+        visibleFrom="xs"
         onClick={() => void api.signOut().then(set)}
       >
         {t("session.signOut")}
       </Button>
+      <ActionIcon
+        variant="subtle"
+        color="gray"
+        size="lg"
+        hiddenFrom="xs"
+        aria-label={t("session.signOut")}
+        onClick={() => void api.signOut().then(set)}
+      >
+        <IconLogout size={20} />
+      </ActionIcon>
     </Group>
   );
 }
@@ -132,6 +148,7 @@ function LanguageSwitch() {
       size="compact-md"
       lang={other}
       leftSection={<IconLanguage size={18} aria-hidden />}
+      classNames={{ section: classes.wideOnly ?? "" }}
       onClick={() => setLanguage(other)}
     >
       {LANGUAGES[other]}

@@ -1,0 +1,86 @@
+import { useEffect, useRef, useState } from "react";
+
+/** How a page stands with the server: `lost` after it was live, until it is so again. */
+export type Link = "connecting" | "live" | "paused" | "lost";
+
+/** Events come every second: after so many without one, the connection is as good as lost. */
+const SILENT_S = 6;
+const FIRST_WAIT_S = 1;
+const LONGEST_WAIT_S = 20;
+
+interface Heard<T> {
+  /** A connection stands, for the first time or anew. */
+  opened: () => void;
+  took: (value: T) => void;
+  /** The server answered with something else than events: it may not let the caller in any more. */
+  refused: () => void;
+}
+
+/** The events of an address while the tab is shown; each is JSON. Nothing is asked for meanwhile. */
+export function useEvents<T>(path: string, name: string, heard: Heard<T>): Link {
+  const [link, setLink] = useState<Link>("connecting");
+  const latest = useRef(heard);
+  latest.current = heard;
+  useEffect(() => {
+    let source: EventSource | undefined;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let waitS = FIRST_WAIT_S;
+    let wasLive = false;
+
+    function close() {
+      clearTimeout(timer);
+      source?.close();
+      source = undefined;
+    }
+    function lost() {
+      close();
+      setLink(wasLive ? "lost" : "connecting");
+      timer = setTimeout(open, waitS * 1000);
+      waitS = Math.min(2 * waitS, LONGEST_WAIT_S);
+    }
+    function watch() {
+      clearTimeout(timer);
+      timer = setTimeout(lost, SILENT_S * 1000);
+    }
+    function open() {
+      close();
+      const own = new EventSource(path);
+      source = own;
+      watch();
+      own.addEventListener("open", () => {
+        watch();
+        latest.current.opened();
+      });
+      own.addEventListener(name, (event) => {
+        waitS = FIRST_WAIT_S;
+        wasLive = true;
+        watch();
+        setLink("live");
+        latest.current.took(JSON.parse((event as MessageEvent<string>).data) as T);
+      });
+      own.addEventListener("error", () => {
+        const isRefused = own.readyState === EventSource.CLOSED;
+        lost();
+        if (isRefused) latest.current.refused();
+      });
+    }
+    function turn() {
+      if (document.hidden) {
+        close();
+        setLink("paused");
+      } else {
+        waitS = FIRST_WAIT_S;
+        setLink("connecting");
+        open();
+      }
+    }
+    if (document.hidden) setLink("paused");
+    else open();
+    document.addEventListener("visibilitychange", turn);
+    return () => {
+      document.removeEventListener("visibilitychange", turn);
+      close();
+    };
+  }, [path, name]);
+  return link;
+}

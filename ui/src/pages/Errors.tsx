@@ -1,0 +1,92 @@
+import { Badge, Button, Code, Group, Paper, Skeleton, Table, Text, Title } from "@mantine/core";
+import { useTranslation } from "react-i18next";
+import { Copy } from "../answers/Copy";
+import type { RecentError } from "../api/types";
+import { useLoaded } from "../useLoaded";
+import { WideTable } from "../WideTable";
+import { Trouble } from "./Trouble";
+
+/** White on it is read easily; on the orange of the theme it is not. */
+const CALLERS = "#a64b00";
+
+/** The last requests that failed, as their callers were told. */
+export function Errors(props: {
+  load: (signal: AbortSignal) => Promise<RecentError[]>;
+  /** What `load` depends on: it is loaded anew where this changes. */
+  of: string;
+  withModel?: boolean;
+}) {
+  const { load, of, withModel = false } = props;
+  const { t } = useTranslation();
+  const { value, error, reload } = useLoaded(of, load);
+  return (
+    <Paper withBorder p="md">
+      <Group justify="space-between" mb="xs">
+        <Title order={2} size="h4">
+          {t("errors.title")}
+        </Title>
+        <Button variant="default" size="compact-sm" onClick={reload}>
+          {t("errors.refresh")}
+        </Button>
+      </Group>
+      {error && <Trouble error={error} retry={reload} />}
+      {!value && !error && <Skeleton h={80} />}
+      {value?.length === 0 && (
+        <Text c="dimmed" size="sm">
+          {t("errors.none")}
+        </Text>
+      )}
+      {value && value.length > 0 && <Rows errors={value} withModel={withModel} />}
+    </Paper>
+  );
+}
+
+function Rows({ errors, withModel }: { errors: RecentError[]; withModel: boolean }) {
+  const { t, i18n } = useTranslation();
+  const time = new Intl.DateTimeFormat(i18n.language, {
+    dateStyle: "short",
+    timeStyle: "medium",
+    hourCycle: "h23",
+  });
+  return (
+    <WideTable label={t("errors.title")} minWidth={760}>
+      <Table tabularNums data-testid="errors">
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th>{t("errors.when")}</Table.Th>
+            {withModel && <Table.Th>{t("errors.model")}</Table.Th>}
+            <Table.Th>{t("errors.status")}</Table.Th>
+            <Table.Th>{t("errors.message")}</Table.Th>
+            <Table.Th>{t("errors.request")}</Table.Th>
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {errors.map((error) => (
+            <Table.Tr key={`${error.at} ${error.request_id}`}>
+              <Table.Td style={{ whiteSpace: "nowrap" }}>{time.format(error.at * 1000)}</Table.Td>
+              {withModel && (
+                <Table.Td>{error.model ? `${error.model} ${error.version ?? ""}` : "–"}</Table.Td>
+              )}
+              <Table.Td>
+                <Badge
+                  color={error.status >= 500 ? "red.9" : CALLERS}
+                  miw="max-content"
+                  title={error.code}
+                >
+                  {error.status}
+                </Badge>
+              </Table.Td>
+              <Table.Td style={{ overflowWrap: "anywhere" }}>{error.message}</Table.Td>
+              <Table.Td>
+                <Group gap={2} wrap="nowrap">
+                  <Code fz="xs">{error.request_id}</Code>
+                  <Copy value={error.request_id} label={t("errors.copy")} />
+                </Group>
+              </Table.Td>
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+    </WideTable>
+  );
+}

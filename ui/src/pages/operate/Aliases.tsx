@@ -1,0 +1,93 @@
+import { Alert, Button, Group, Paper, Table, Text, Title } from "@mantine/core";
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import type { OwnedModel } from "../../api/types";
+import { WideTable } from "../../WideTable";
+import type { Changes } from "./changes";
+import { Promote } from "./Promote";
+import { Remove, RollBack } from "./TakeBack";
+
+type Asked = { what: "promote" | "rollBack" | "remove"; alias: string };
+
+/** Where the aliases of a model point, and a way to move each. */
+export function Aliases({ owned, changes }: { owned: OwnedModel; changes: Changes }) {
+  const { t } = useTranslation();
+  const [asked, setAsked] = useState<Asked>();
+  const names = Object.keys(owned.aliases).sort();
+  const close = () => setAsked(undefined);
+  const shared = { owned, changes, onClose: close };
+  return (
+    <Paper withBorder p="md">
+      <Group justify="space-between" mb={4}>
+        <Title order={2} size="h4">
+          {t("operate.aliases.title")}
+        </Title>
+        {owned.can_promote && (
+          <Button
+            variant="default"
+            size="compact-sm"
+            disabled={changes.busy !== "" || owned.versions.length === 0}
+            onClick={() => setAsked({ what: "promote", alias: "" })}
+          >
+            {t("operate.aliases.add")}
+          </Button>
+        )}
+      </Group>
+      <Text size="sm" c="dimmed" mb="sm">
+        {owned.default_alias === "latest"
+          ? t("operate.aliases.howLatest")
+          : t("operate.aliases.how", { alias: owned.default_alias })}
+      </Text>
+      {!owned.can_promote && owned.why_not && <Alert color="gray">{owned.why_not}</Alert>}
+      {owned.can_promote && names.length === 0 && (
+        <Text size="sm">{t("operate.aliases.none")}</Text>
+      )}
+      {names.length > 0 && (
+        <WideTable label={t("operate.aliases.title")} minWidth={560}>
+          <Table tabularNums data-testid="aliases">
+            <Table.Thead>
+              <Table.Tr>
+                <Table.Th>{t("operate.aliases.alias")}</Table.Th>
+                <Table.Th>{t("operate.aliases.pointsTo")}</Table.Th>
+                <Table.Th>{t("operate.aliases.before")}</Table.Th>
+                <Table.Th>{t("operate.aliases.actions")}</Table.Th>
+              </Table.Tr>
+            </Table.Thead>
+            <Table.Tbody>
+              {names.map((alias) => (
+                <Table.Tr key={alias}>
+                  <Table.Td fw={600}>{alias}</Table.Td>
+                  <Table.Td>{owned.aliases[alias]?.version}</Table.Td>
+                  <Table.Td c="dimmed">{owned.aliases[alias]?.before.join(", ") || "–"}</Table.Td>
+                  <Table.Td>
+                    <Group gap="xs" wrap="nowrap">
+                      {(["promote", "rollBack", "remove"] as const).map((what) => (
+                        <Button
+                          key={what}
+                          variant="default"
+                          size="compact-sm"
+                          aria-label={t(`operate.aliases.${what}Of`, { alias })}
+                          disabled={
+                            changes.busy !== "" ||
+                            !owned.can_promote ||
+                            (what === "rollBack" && !owned.aliases[alias]?.before.length)
+                          }
+                          onClick={() => setAsked({ what, alias })}
+                        >
+                          {t(`operate.aliases.${what}`)}
+                        </Button>
+                      ))}
+                    </Group>
+                  </Table.Td>
+                </Table.Tr>
+              ))}
+            </Table.Tbody>
+          </Table>
+        </WideTable>
+      )}
+      {asked?.what === "promote" && <Promote {...shared} alias={asked.alias} />}
+      {asked?.what === "rollBack" && <RollBack {...shared} alias={asked.alias} />}
+      {asked?.what === "remove" && <Remove {...shared} alias={asked.alias} />}
+    </Paper>
+  );
+}

@@ -1,0 +1,103 @@
+import { Alert, Code, Skeleton, Stack, Text } from "@mantine/core";
+import { useCallback, useEffect, useRef } from "react";
+import { useTranslation } from "react-i18next";
+import * as api from "../../api/client";
+import * as figures from "../../api/figures";
+import type { ModelInfo } from "../../api/types";
+import { modelHour, modelLook } from "../../charts/hour";
+import { useSession } from "../../session";
+import { useFigures } from "../../useFigures";
+import { useLoaded } from "../../useLoaded";
+import { Errors } from "../Errors";
+import { Trouble } from "../Trouble";
+import { Aliases } from "./Aliases";
+import { Charts } from "./Charts";
+import { Cost } from "./Cost";
+import { useChanges } from "./changes";
+import { Manage } from "./Manage";
+import { Versions } from "./Versions";
+import { stateKey, versionsOf } from "./versions";
+
+const noErrors = async () => undefined;
+
+/** A model for its owner: versions, traffic, cost and errors; and for an admin, how to change them. */
+export default function Operate(props: {
+  name: string;
+  /** What is known of it; undefined where it is not served. */
+  model: ModelInfo | undefined;
+  /** Something else is served than before. */
+  onChange: () => void;
+}) {
+  const { name, model, onChange } = props;
+  const { session } = useSession();
+  const isAdmin = session?.permissions.includes("admin") ?? false;
+  const listed = useLoaded("models", api.models);
+  const cost = useLoaded(`cost ${name}`, (signal) => figures.cost(name, signal));
+  const owned = useLoaded(`${isAdmin} ${name}`, (signal) =>
+    isAdmin ? figures.ownedModel(name, signal) : noErrors(),
+  );
+  const { overview, hour, error, link } = useFigures(
+    async () => modelHour(await figures.modelHistory(name), name),
+    (seen) => modelLook(seen, name),
+  );
+  const again = useCallback(() => {
+    listed.reload();
+    cost.reload();
+    owned.reload();
+    onChange();
+  }, [listed.reload, cost.reload, owned.reload, onChange]);
+  const changes = useChanges(again);
+
+  const traffic = overview?.models.filter((each) => each.name === name) ?? [];
+  const state = overview && stateKey(traffic);
+  const known = useRef<string>(undefined);
+  useEffect(() => {
+    // Somebody else may change what is served, and a load may take its time.
+    if (state === undefined || state === known.current) return;
+    if (known.current !== undefined) again();
+    known.current = state;
+  }, [state, again]);
+
+  const versions = versionsOf({
+    listed: listed.value?.filter((each) => each.name === name) ?? [],
+    model,
+    cost: cost.value,
+    traffic,
+    owned: owned.value,
+  });
+  return (
+    <Stack gap="lg">
+      {isAdmin ? (
+        <Manage
+          name={name}
+          changes={changes}
+          isThere={versions.some((version) => version.state !== "UNLOADED")}
+        />
+      ) : (
+        <BecomeAdmin />
+      )}
+      {owned.error && <Trouble error={owned.error} retry={owned.reload} />}
+      {listed.error && <Trouble error={listed.error} retry={listed.reload} />}
+      {listed.value || owned.value ? <Versions versions={versions} /> : <Skeleton h={140} />}
+      {owned.value && <Aliases owned={owned.value} changes={changes} />}
+      {error && !hour && <Trouble error={error} />}
+      {hour && <Charts hour={hour} link={link} />}
+      {!hour && !error && <Skeleton h={620} />}
+      {cost.value && <Cost cost={cost.value} />}
+      {isAdmin && <Errors load={(signal) => figures.modelErrors(name, signal)} of={name} />}
+    </Stack>
+  );
+}
+
+/** What whoever may only use the models has to do, to change them. */
+function BecomeAdmin() {
+  const { t } = useTranslation();
+  return (
+    <Alert color="gray" data-testid="needs-admin">
+      <Text size="sm" mb={6}>
+        {t("operate.manage.needsAdmin")}
+      </Text>
+      <Code>modelport keys link</Code>
+    </Alert>
+  );
+}

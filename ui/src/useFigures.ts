@@ -1,0 +1,51 @@
+import { useRef, useState } from "react";
+import * as api from "./api/client";
+import * as figures from "./api/figures";
+import type { Overview } from "./api/types";
+import { extended, type Hour, type Look } from "./charts/hour";
+import { type Link, useEvents } from "./live";
+import { useSession } from "./session";
+
+export interface Figures {
+  /** The last look; undefined until the first. */
+  overview: Overview | undefined;
+  /** The last hour, which each look carries on; undefined until it was loaded. */
+  hour: Hour | undefined;
+  /** Why it could not be. */
+  error: Error | undefined;
+  link: Link;
+}
+
+/** The last hour, and what happens now. */
+export function useFigures(load: () => Promise<Hour>, look: (overview: Overview) => Look): Figures {
+  const { set } = useSession();
+  const [overview, setOverview] = useState<Overview>();
+  const [hour, setHour] = useState<Hour>();
+  const [error, setError] = useState<Error>();
+  const turn = useRef(0);
+
+  const link = useEvents<Overview>(figures.EVENTS.path, figures.EVENTS.name, {
+    // What happened while nobody listened is in the history, too.
+    opened: () => {
+      turn.current += 1;
+      const own = turn.current;
+      load().then(
+        (loaded) => {
+          if (own !== turn.current) return;
+          setHour(loaded);
+          setError(undefined);
+        },
+        (failure: Error) => {
+          if (own === turn.current) setError(failure);
+        },
+      );
+    },
+    took: (seen) => {
+      setOverview(seen);
+      setHour((known) => known && extended(known, look(seen)));
+    },
+    // A session that has ended leads to the page to sign in.
+    refused: () => void api.whoAmI().then(set, () => {}),
+  });
+  return { overview, hour, error, link };
+}
