@@ -38,7 +38,8 @@ export function Sender(props: { permission: string | null; session: Session | un
           mt="xs"
           autoComplete="off"
           value={key}
-          onChange={(event) => setKey(event.currentTarget.value.trim())}
+          // A header takes no other letters, and no key has them.
+          onChange={(event) => setKey(event.currentTarget.value.replace(/[^!-~]/g, ""))}
         />
       )}
       {lacks && (
