@@ -24,6 +24,9 @@ __all__ = ["SERVED_BY", "Cluster", "cluster"]
 SERVED_BY = "x-served-by"
 """The header in which the proxy says who answered, for the tests."""
 _PAGE = Path(__file__).parents[1] / "docs" / "how-to" / "several-servers.md"
+_SOON_S = 2.0
+_SLACK_S = 2.0
+"""For a machine that does other things as well."""
 _SECRET = "a secret of thirty-two characters"
 
 
@@ -65,6 +68,17 @@ class Cluster:
         made = self.run("keys", "create", "--role", role, "--name", name)
         assert made.returncode == 0, made.stderr
         return made.stdout.strip()
+
+    def soon(self, status: int, key: str) -> bool:
+        """Whether each server answers so to a key within the time that is promised."""
+        headers = {"authorization": f"Bearer {key}"}
+
+        def is_so() -> bool:
+            urls = [f"{server.url}/models" for server in self.servers]
+            found = {httpx.get(url, headers=headers, timeout=10).status_code for url in urls}
+            return found == {status}
+
+        return eventually(is_so, _SOON_S + _SLACK_S)
 
     def start(self, index: int) -> None:
         """Start a server in the place of one that ended, or for the first time."""

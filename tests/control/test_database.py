@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import socket
 import sys
 import threading
@@ -19,6 +18,11 @@ from modelport.core.errors import MissingLibrary, ModelportError, NotReady
 from tests.ports import free_port
 from tests.postgres import PASSWORD, PostgresServer
 
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),  # the driver's
+    pytest.mark.usefixtures("closed"),
+]
+
 FORM = "postgresql://USER:PASSWORD@HOST:5432/DATABASE"
 
 
@@ -31,10 +35,7 @@ def refusal(folder: Path, url: str) -> str:
         for secret in ("pa55", "s3cret", PASSWORD):
             assert secret not in f"{error} {error!r}"
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    told = str(caught.value)
-    del error, caught
-    gc.collect()  # sockets that the driver left open, in the test that lets it
-    return told
+    return str(caught.value)
 
 
 def prepared(folder: Path, url: str) -> None:
@@ -146,14 +147,12 @@ def stranger(says: bytes) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("says", [b"HTTP/1.1 400 Bad Request\r\n\r\n" * 9, b"\x00" * 64, b"S" * 9])
-@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # the driver's
 def test_a_stranger_in_its_place_is_told(tmp_path: Path, says: bytes) -> None:
     pytest.importorskip("pg8000")
     with stranger(says) as url:
         assert "cannot be used: " in refusal(tmp_path, url)
 
 
-@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # the driver's
 def test_one_that_says_nothing_is_given_up_in_time(tmp_path: Path) -> None:
     pytest.importorskip("pg8000")
     began = time.monotonic()
@@ -179,7 +178,6 @@ def test_the_connection_is_as_safe_as_sslmode_asks(
     prepared(tmp_path, f"{url}?sslmode=require&{roots}")
 
 
-@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # the driver's
 def test_a_certificate_that_does_not_hold_is_told(postgres: PostgresServer, tmp_path: Path) -> None:
     url = postgres.new_database()
     roots = f"sslrootcert={postgres.certificate}"

@@ -15,7 +15,12 @@ from modelport.control.state import StateStore
 from modelport.core.errors import ConfigError, NotReady
 from tests.postgres import PostgresServer
 
-SOON_S = 2.0
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),  # the driver's
+    pytest.mark.usefixtures("closed"),
+]
+SOON_S = 2.0 + 2.0
+"""As is promised, and for a machine that does other things as well."""
 
 
 class Follower:

@@ -16,7 +16,6 @@ from tests.postgres import PostgresServer
 
 expect = sync_api.expect
 pytestmark = pytest.mark.e2e
-SOON_S = 2.0
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +65,7 @@ def test_one_session_is_served_by_three_servers_until_it_is_signed_out(
     page: sync_api.Page, three: Cluster, answers: list[tuple[str, int, str]]
 ) -> None:
     key = three.new_key(name="a clerk")
-    page.wait_for_timeout(SOON_S * 1000)
+    assert three.soon(200, key)
     page.goto(f"{three.url}/")
     expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
     page.get_by_label("Key").fill(key)
@@ -104,7 +103,7 @@ def test_a_server_and_the_store_go_and_come_while_the_page_is_open(
     page: sync_api.Page, three: Cluster, answers: list[tuple[str, int, str]]
 ) -> None:
     key = three.new_key(name="a clerk")
-    page.wait_for_timeout(SOON_S * 1000)
+    assert three.soon(200, key)
     page.goto(f"{three.url}/sign-in")
     page.get_by_label("Key").fill(key)
     page.get_by_role("button", name="Sign in").click()
@@ -133,13 +132,13 @@ def test_a_key_that_is_revoked_ends_the_session_at_all_of_them(
 ) -> None:
     expected_errors.append("401")
     key = three.new_key(name="gone soon")
-    page.wait_for_timeout(SOON_S * 1000)
+    assert three.soon(200, key)
     page.goto(f"{three.url}/sign-in")
     page.get_by_label("Key").fill(key)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_text("gone soon")).to_be_visible()
     assert three.run("keys", "revoke", key.split("_")[1]).returncode == 0
-    page.wait_for_timeout(SOON_S * 1000)
+    assert three.soon(401, key)
     told = [page.request.get(f"{three.url}/models") for _ in range(9)]
     assert {answer.status for answer in told} == {401}
     page.goto(f"{three.url}/apps/linear")

@@ -197,7 +197,6 @@ def _postgresql(url: str) -> sa.Engine:
         engine = sa.create_engine(
             "postgresql+pg8000://",
             connect_args=arguments,
-            pool_pre_ping=True,
             pool_size=2,
             pool_timeout=CALL_S,
             hide_parameters=True,
@@ -206,9 +205,23 @@ def _postgresql(url: str) -> sa.Engine:
         raise MissingLibrary(
             f"the state store {shown(url)} needs a library: pip install 'modelport[postgresql]'"
         ) from error
+    sa.event.listen(engine, "checkout", _check)
     # That a connection broke is told by who needed it: once, and without its traces.
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
     return engine.execution_options(schema_translate_map={None: _SCHEMA})
+
+
+def _check(connection: Any, *_: object) -> None:
+    """Have a connection replaced that is not what it was when it was last used.
+
+    The pool's own check knows the driver's errors alone, and a lost connection can be the system's.
+    """
+    try:
+        cursor = connection.cursor()
+        cursor.execute("SELECT 1")
+        cursor.close()
+    except Exception as error:
+        raise sa.exc.InvalidatePoolError from error
 
 
 def _arguments(url: str) -> dict[str, Any]:
