@@ -37,7 +37,7 @@ export default defineConfig({
   server: {
     // `npx vite` beside a running `modelport serve`: pages from here, answers from there.
     proxy: Object.fromEntries(
-      ["/models", "/v2", "/openapi.json", "/admin", "/session"].map((path) => [
+      ["/models", "/v2", "/openapi.json", "/admin", "/session", "/server"].map((path) => [
         path,
         { target: "http://127.0.0.1:8080", changeOrigin: true },
       ]),

@@ -1,4 +1,4 @@
-import { added, total } from "./buckets";
+import { added } from "./buckets";
 
 /** How many answers took how long when. */
 export interface Heat {
@@ -61,6 +61,3 @@ export function whole(latency: readonly (number[] | null)[]): number[] {
     return all.length ? (added(all, counts) ?? all) : [...counts];
   }, []);
 }
-
-export const isEmpty = (latency: readonly (number[] | null)[]) =>
-  latency.every((counts) => !counts || total(counts) === 0);
