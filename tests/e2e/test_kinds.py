@@ -18,6 +18,7 @@ from PIL import Image
 from playwright import sync_api
 
 from tests.app.servers import Served
+from tests.e2e.test_pages import violations
 
 expect = sync_api.expect
 pytestmark = pytest.mark.e2e
@@ -156,6 +157,7 @@ def test_two_versions_are_compared_on_the_same_input(page: Any, kinds: Served) -
     difference = page.get_by_test_id("difference")
     expect(difference).to_contain_text("the answers differ")
     expect(difference).to_contain_text("prediction.0: 2 → 3")
+    assert violations(page) == []
     page.get_by_label("Version", exact=True).select_option("2")
     page.get_by_role("button", name="Run", exact=True).click()
     expect(difference).to_contain_text("the same answer")

@@ -10,6 +10,7 @@ import pytest
 from playwright import sync_api
 
 from tests.app.servers import Served, serving
+from tests.e2e.test_pages import violations
 
 expect = sync_api.expect
 pytestmark = pytest.mark.e2e
@@ -28,6 +29,8 @@ def test_a_picture_is_taken_with_the_camera(
     page.goto(f"{kinds.url}/apps/colours")
     page.get_by_role("button", name="Camera").click()
     window = page.get_by_role("dialog")
+    expect(window.get_by_role("button", name="Take")).to_be_enabled()
+    assert violations(page) == []
     window.get_by_role("button", name="Take").click()
     expect(window).to_have_count(0)
     page.get_by_role("button", name="Run", exact=True).click()

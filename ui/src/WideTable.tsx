@@ -9,7 +9,7 @@ export function WideTable(props: { label: string; minWidth: number; children: Re
     <Table.ScrollContainer
       minWidth={minWidth}
       className={classes.wide ?? ""}
-      scrollAreaProps={{ viewportProps: { tabIndex: 0, role: "region", "aria-label": label } }}
+      scrollAreaProps={{ viewportProps: { tabIndex: 0, role: "group", "aria-label": label } }}
     >
       {children}
     </Table.ScrollContainer>

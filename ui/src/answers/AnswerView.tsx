@@ -1,4 +1,4 @@
-import { Stack, Text } from "@mantine/core";
+import { Box, Stack, Text } from "@mantine/core";
 import { useMemo } from "react";
 import type { Answer, ModelInfo, Row } from "../api/types";
 import { asked } from "./asked";
@@ -50,7 +50,8 @@ export function AnswerView({
 function Section({ part, isNamed, words }: { part: Part; isNamed: boolean; words: string }) {
   const { name, output } = part;
   return (
-    <section aria-label={name}>
+    // Not a landmark: two answers beside each other have parts of the same names.
+    <Box role="group" aria-label={name}>
       {isNamed && <Text fw={600}>{name}</Text>}
       <View part={part} words={words} />
       {output?.description && (
@@ -58,7 +59,7 @@ function Section({ part, isNamed, words }: { part: Part; isNamed: boolean; words
           {output.description}
         </Text>
       )}
-    </section>
+    </Box>
   );
 }
 

@@ -20,7 +20,7 @@ export function JsonView({ value, label }: { value: Json; label?: string }) {
       </div>
       <ScrollArea.Autosize
         mah="24rem"
-        viewportProps={{ tabIndex: 0, role: "region", "aria-label": label ?? t("answers.raw") }}
+        viewportProps={{ tabIndex: 0, role: "group", "aria-label": label ?? t("answers.raw") }}
       >
         <pre className={classes.code}>{text}</pre>
       </ScrollArea.Autosize>

@@ -52,7 +52,7 @@ export function TableAnswer({
         minWidth={0}
         maxHeight="26rem"
         scrollAreaProps={{
-          viewportProps: { tabIndex: 0, role: "region", "aria-label": t("answers.table.label") },
+          viewportProps: { tabIndex: 0, role: "group", "aria-label": t("answers.table.label") },
         }}
       >
         <Grid stickyHeader striped tabularNums withColumnBorders>

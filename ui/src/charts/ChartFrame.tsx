@@ -63,7 +63,7 @@ function Whole({ label, rows, height }: { label: string; rows: Rows; height: num
     <Table.ScrollContainer
       minWidth={0}
       maxHeight={height}
-      scrollAreaProps={{ viewportProps: { tabIndex: 0, role: "region", "aria-label": label } }}
+      scrollAreaProps={{ viewportProps: { tabIndex: 0, role: "group", "aria-label": label } }}
     >
       <Table stickyHeader striped tabularNums fz="xs" verticalSpacing={4}>
         <Table.Thead>

@@ -13,7 +13,7 @@ export function CodeBlock({ name, title, text }: { name: string; title: string; 
       </div>
       <ScrollArea.Autosize
         mah="28rem"
-        viewportProps={{ tabIndex: 0, role: "region", "aria-label": title }}
+        viewportProps={{ tabIndex: 0, role: "group", "aria-label": title }}
       >
         <pre className={classes.code}>
           <code data-testid={`snippet-${name}`}>{text}</code>

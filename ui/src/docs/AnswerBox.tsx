@@ -157,7 +157,7 @@ function Block(props: { label: string; text: string; whole?: string | null }) {
       </div>
       <ScrollArea.Autosize
         mah="24rem"
-        viewportProps={{ tabIndex: 0, role: "region", "aria-label": label }}
+        viewportProps={{ tabIndex: 0, role: "group", "aria-label": label }}
       >
         <pre className={blocks.code} data-testid="answer-text">
           {text}

@@ -18,15 +18,16 @@ interface CameraModalProps extends CameraProps {
 export function CameraModal({ opened, onTake, onClose }: CameraModalProps) {
   const { t } = useTranslation();
   return (
-    <Modal
-      opened={opened}
-      onClose={onClose}
-      title={t("inputs.image.camera")}
-      closeButtonProps={{ "aria-label": t("inputs.close") }}
-      centered
-    >
-      <Camera onTake={onTake} onClose={onClose} />
-    </Modal>
+    // Without a `<header>`, which would be a second one of the page.
+    <Modal.Root opened={opened} onClose={onClose} centered>
+      <Modal.Overlay />
+      <Modal.Content>
+        <Modal.Body>
+          <Modal.Title mb="sm">{t("inputs.image.camera")}</Modal.Title>
+          <Camera onTake={onTake} onClose={onClose} />
+        </Modal.Body>
+      </Modal.Content>
+    </Modal.Root>
   );
 }
 

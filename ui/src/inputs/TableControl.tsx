@@ -147,7 +147,7 @@ export function TableControl({ fields, rows, onChange, errors }: TableControlPro
         type="native"
         mih="8rem"
         tabIndex={0}
-        role="region"
+        role="group"
         aria-label={t("inputs.table.label")}
       >
         <Table

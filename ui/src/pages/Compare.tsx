@@ -118,7 +118,7 @@ function Both({ model, row, sides }: { model: ModelInfo; row: Row; sides: Side[]
     <Stack gap="md">
       {one && other && (
         <Group gap="xs" data-testid="difference">
-          <Badge color={differing.length ? "orange.9" : "teal.9"} tt="none">
+          <Badge variant="dot" color={differing.length ? "orange" : "teal"} tt="none" fw={500}>
             {t(differing.length ? "compare.differ" : "compare.same")}
           </Badge>
           {differing.map(({ path, change }) => (

@@ -31,7 +31,7 @@ export default function Home() {
   const { t } = useTranslation();
   const { value, error, reload } = useLoaded("models", api.models);
   const { session } = useSession();
-  const traffic = useTraffic();
+  const traffic = useTraffic(Boolean(session?.permissions.includes("read")));
   const [query, setQuery] = useState("");
   useTitle("");
   if (error) return <Trouble error={error} retry={reload} />;

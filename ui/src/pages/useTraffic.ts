@@ -5,10 +5,11 @@ import type { ModelTraffic } from "../api/types";
 /** Cards are read and not watched. */
 const EVERY_MS = 30_000;
 
-/** What each version does: as the page is opened, and now and then while it is shown. */
-export function useTraffic(): ModelTraffic[] | undefined {
+/** What each version does, for whoever may read it: at first, and now and then while it is shown. */
+export function useTraffic(mayRead: boolean): ModelTraffic[] | undefined {
   const [traffic, setTraffic] = useState<ModelTraffic[]>();
   useEffect(() => {
+    if (!mayRead) return;
     const control = new AbortController();
     // Models can be used without it; what is wrong with the server, they tell themselves.
     const look = () =>
@@ -24,6 +25,6 @@ export function useTraffic(): ModelTraffic[] | undefined {
       control.abort();
       clearInterval(timer);
     };
-  }, []);
+  }, [mayRead]);
   return traffic;
 }
