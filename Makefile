@@ -30,8 +30,8 @@ core: .venv-core/.installed  ## the tests with the core alone, no extras
 ui: .venv/.installed  ## check the web application: types, lint, unit tests
 	$(NPM) ci --no-progress
 	$(NPM) run check
-e2e: .venv/.installed  ## use the web application in a browser (needs chromium)
-	$(BIN)/python -m pytest tests/e2e -m e2e $(ARGS)
+e2e: .venv/.installed  ## use the web application in a browser (needs chromium; nginx and PostgreSQL for several servers)
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile tests/e2e -m e2e $(ARGS)
 formats: $(FORMATS)/.installed  ## compare each format with its own framework (gigabytes at the first time)
 	$(FORMATS)/bin/python -m pip install $(PIP) --no-deps --no-build-isolation --editable .
 	$(FORMATS)/bin/python -m pytest --numprocesses auto --dist loadgroup tests/runtimes tests/conformance/formats tests/repository/test_remote_stores.py $(ARGS)

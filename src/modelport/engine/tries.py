@@ -24,6 +24,7 @@ class Tries:
         self._at = _FIRST_TRY
         self._every = _TRY_AGAIN
         self._done = 0
+        self._is_asked = False  # since the last run started
 
     def chosen(self, gains: bool, batches: int) -> bool:
         """Whether to have one more run at once: as it is known to gain, or the other way.
@@ -32,13 +33,18 @@ class Tries:
             gains: what the measured t(n) says.
             batches: how many there were.
         """
+        self._is_asked = True
         if gains is not self._gained:
             self._gained, self._every = gains, _TRY_AGAIN
         return gains is not (batches >= self._at)
 
     def started(self, is_alone: bool, batches: int) -> None:
-        """A run starts, beside others or while none is in the air."""
-        if batches <= self._at or is_alone is not self._gained:
+        """A run starts, beside others or while none is in the air.
+
+        One that had no choice, as a size is tried alone, is no try.
+        """
+        is_asked, self._is_asked = self._is_asked, False
+        if not is_asked or batches <= self._at or is_alone is not self._gained:
             return
         self._done += 1
         if self._done >= _TRY:
