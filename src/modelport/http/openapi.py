@@ -17,8 +17,9 @@ from modelport.engine.opening import Described
 from modelport.http.openapi_answers import answer_schema
 from modelport.http.openapi_components import REQUEST_ID, SERVED_BY, components, ref
 from modelport.http.openapi_requests import form_schema, request_schema, row_schema
-from modelport.http.openapi_routes import TAGS, TERMS, operation, refusals, security
+from modelport.http.openapi_routes import TERMS, operation, refusals, security
 from modelport.http.openapi_schemas import Schema
+from modelport.http.openapi_table import TAGS
 from modelport.http.plain import ANSWERS
 from modelport.http.routes import Route
 from modelport.semantics.bare import file_field, text_field
