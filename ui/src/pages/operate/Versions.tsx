@@ -7,6 +7,7 @@ import { StateBadge } from "../StateBadge";
 import type { Known } from "./versions";
 
 const SHOWN = 19;
+const SHORT = { maximumSignificantDigits: 4 };
 
 /** Each version with where it stands and what it takes. */
 export function Versions({ versions }: { versions: Known[] }) {
@@ -51,7 +52,21 @@ function Row({ known }: { known: Known }) {
   const { placement, digest, reason, instances, evictions } = known;
   return (
     <Table.Tr>
-      <Table.Td fw={600}>{known.version}</Table.Td>
+      <Table.Td>
+        <Text fw={600} size="sm">
+          {known.version}
+        </Text>
+        {known.created && (
+          <Text size="xs" c="dimmed" title={known.created}>
+            {new Date(known.created).toLocaleDateString(i18n.language, { dateStyle: "medium" })}
+          </Text>
+        )}
+        {Object.entries(known.metrics).map(([name, value]) => (
+          <Text key={name} size="xs">
+            {name} {new Intl.NumberFormat(i18n.language, SHORT).format(value)}
+          </Text>
+        ))}
+      </Table.Td>
       <Table.Td miw={120} maw={320}>
         <StateBadge state={known.state} />
         {reason && (

@@ -21,6 +21,8 @@ export type Known = Pick<
   | "instances"
   | "resident_bytes"
   | "evictions"
+  | "created"
+  | "metrics"
 >;
 
 /** The versions of a model, the newest first: from its owner's view where there is one, else from
@@ -48,6 +50,8 @@ export function versionsOf(told: {
       instances: null,
       resident_bytes: traffic.find((each) => each.version === own.version)?.resident_bytes ?? 0,
       evictions: 0,
+      created: null,
+      metrics: {},
     };
   });
 }
