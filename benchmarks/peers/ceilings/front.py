@@ -26,6 +26,7 @@ from modelport.http.connection import Connection
 from modelport.http.routes import Gate, Route, Router
 from modelport.http.shared import Shared
 from modelport.http.wire import JSON, Handler, Head, reply
+from modelport.monitor.recent import ErrorLog
 
 __all__ = ["main"]
 
@@ -68,6 +69,7 @@ def _work(port: int) -> None:
         Gate(Router([route]), Policy()).resolve,
         lambda error: None,
         lambda: b"front-%x" % next(numbers),
+        ErrorLog(),
     )
     config = uvicorn.Config(
         _no_asgi,
