@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Message
 
 from modelport.core.settings import HttpLimits
 from modelport.guard.auth import KeyRecord, new_key
-from modelport.guard.policy import Policy
+from modelport.guard.policy import Policy, Principal
 from modelport.guard.sessions import Sessions, new_session
 from modelport.http.cookies import cookie_name
+from modelport.http.live import Live
 from tests.http.serving import LINEAR, Served, serving
 
 INFER, _INFER = new_key("infer")
@@ -101,6 +107,36 @@ def test_one_more_than_may_watch_is_refused_until_another_leaves(server: Served)
         server.until(lambda: server.live._watchers < 3)
         with watching(server) as another:
             another.until(b"event: overview")
+
+
+def request_of(principal: Principal) -> Request:
+    state = {"principal": principal}
+    return Request({"type": "http", "method": "GET", "headers": [], "state": state})
+
+
+def test_the_bound_holds_for_those_who_ask_at_once_and_a_place_is_always_given_back() -> None:
+    async def ask(operation: str, body: bytes) -> bytes:
+        return FIRST
+
+    async def leave() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def gone(message: Message) -> None:
+        raise OSError
+
+    async def run() -> None:
+        live = Live(ask, Policy, most=3)
+        for _ in range(2):
+            requests = [request_of(Principal("a", "infer")) for _ in range(9)]
+            streams = await asyncio.gather(*map(live.endpoint, requests), return_exceptions=True)
+            begun = [stream for stream in streams if isinstance(stream, Response)]
+            assert len(begun) == 3, "and none has sent anything"
+            for request, stream in zip(requests, begun, strict=False):
+                with contextlib.suppress(OSError, BaseExceptionGroup):
+                    await stream(request.scope, leave, gone)
+            assert live._watchers == 0
+
+    asyncio.run(run())
 
 
 def test_nobody_is_asked_once_nobody_watches(server: Served) -> None:

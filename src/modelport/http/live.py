@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from modelport.core.errors import ModelportError, Overloaded
 from modelport.guard.policy import Policy, Principal, is_admitted
@@ -71,14 +72,18 @@ class Live:
             Overloaded: there are as many streams as there may be.
         """
         if request.method == "HEAD":
-            return _stream(_no_more())
+            return _Stream(_no_more())
         if self._watchers >= self._most:
             raise Overloaded(
                 f"{self._most} others watch this server already; try again later, or ask"
                 " /server/overview now and then",
                 retry_after_s=5,
             )
-        return _stream(self._events(request.state.principal))
+        self._watchers += 1  # here: the events begin later, after others have asked
+        return _Stream(self._events(request.state.principal), self._left)
+
+    def _left(self) -> None:
+        self._watchers -= 1
 
     def interrupt(self) -> None:
         """End every stream: who may watch has changed, and browsers pass the gate anew."""
@@ -92,19 +97,15 @@ class Live:
 
     async def _events(self, principal: Principal) -> AsyncIterator[bytes]:
         ends, interruptions = self._ends(principal), self._interruptions
-        self._watchers += 1
-        try:
-            yield _BEGIN
-            is_fresh = self._looking is not None
-            while not self._is_over and self._clock() < ends:
-                if not is_fresh:
-                    await self._looked()
-                if interruptions != self._interruptions:
-                    break
-                is_fresh = False
-                yield self._latest
-        finally:
-            self._watchers -= 1
+        yield _BEGIN
+        is_fresh = self._looking is not None
+        while not self._is_over and self._clock() < ends:
+            if not is_fresh:
+                await self._looked()
+            if interruptions != self._interruptions:
+                break
+            is_fresh = False
+            yield self._latest
 
     def _ends(self, principal: Principal) -> float:
         """When a stream ends at the latest, in seconds since the epoch."""
@@ -153,5 +154,17 @@ async def _no_more() -> AsyncIterator[bytes]:
     yield
 
 
-def _stream(events: AsyncIterator[bytes]) -> Response:
-    return StreamingResponse(events, media_type="text/event-stream", headers=_HEADERS)
+class _Stream(StreamingResponse):
+    """Events, and what to do after them; also where a caller left before the first."""
+
+    def __init__(
+        self, events: AsyncIterator[bytes], after: Callable[[], None] = lambda: None
+    ) -> None:
+        super().__init__(events, media_type="text/event-stream", headers=_HEADERS)
+        self._after = after
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._after()
