@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -69,3 +70,15 @@ def test_a_number_is_told_with_its_unit(view_of: Views) -> None:
     outputs = {"y": OutputMeaning(unit="EUR")}
     view = view_of([NUMBERS], [TensorSpec("y", DType.FP32, (None,))], outputs=outputs)
     assert short_answer(view, {"prediction": np.float32(387_000)}) == "387000 EUR"
+
+
+def test_what_nobody_could_read_is_not_told_and_no_json_is_made_of_it(view_of: Views) -> None:
+    view = view_of([NUMBERS])
+    large = np.zeros((3, 512, 512), np.float32)
+    tracemalloc.start()
+    assert short_answer(view, {"prediction": large}) is None
+    assert short_answer(view, {"mean": 1, "parts": [{"a": large}]}) is None
+    assert short_answer(view, {"prediction": "cat", "probabilities": large}) == "cat"
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < large.nbytes / 8

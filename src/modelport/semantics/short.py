@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import orjson
 
 from modelport.semantics.fields import PlainView
@@ -15,6 +16,8 @@ _LONGEST = 90
 """Characters of a line."""
 _MOST = 48
 """Values of a list that are written at all; more would not fit into a line."""
+_LARGEST = 4096
+"""Values of an answer that is told at all: all of it becomes JSON first."""
 _FILES = ("image", "audio")
 
 
@@ -41,8 +44,14 @@ def short_request(view: PlainView, examples: Sequence[object]) -> str | None:
 
 
 def short_answer(view: PlainView, answer: Answer) -> str | None:
-    """An answer: the prediction, and none of the probabilities; None where it is no text."""
-    plain = orjson.loads(answer_json(answer))
+    """An answer: the prediction, and none of the probabilities.
+
+    None where it is no text, or has too many values for anybody to read.
+    """
+    told = {"prediction": answer["prediction"]} if "prediction" in answer else answer
+    if _size(told) > _LARGEST:
+        return None
+    plain = orjson.loads(answer_json(told))
     shown = {"": plain["prediction"]} if "prediction" in plain else plain
     units = {output.name: output.meaning.unit for output in view.outputs}
     only = view.outputs[0].meaning.unit if len(view.outputs) == 1 else None
@@ -53,6 +62,19 @@ def short_answer(view: PlainView, answer: Answer) -> str | None:
         unit = units.get(name, only)
         parts.append(f"{name} {_text(value)}".strip() + (f" {unit}" if unit else ""))
     return _line(", ".join(parts)) or None
+
+
+def _size(value: object) -> int:
+    """How many values there are."""
+    match value:
+        case np.ndarray():
+            return value.size
+        case Mapping():
+            return sum(map(_size, value.values()))
+        case list():
+            return sum(map(_size, value))
+        case _:
+            return 1
 
 
 def _is_picture(value: object) -> bool:
