@@ -190,7 +190,7 @@ class Operations:
             raise LoadError(problems[0])
         states = [state for state in self._states().versions if state.name == name]
         if not states:
-            raise ModelNotFound(f"there is no model {name[:128]!r} here")
+            raise ModelNotFound.named(name)
         for state in states:  # of what failed before and fails again, a reload says nothing
             if state.state == "FAILED":
                 raise LoadError(

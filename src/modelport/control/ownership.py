@@ -108,7 +108,7 @@ class Ownership:
         aliases, published = await asyncio.to_thread(_on_disk, home, name)
         versions = {*published, *now, *states}
         if not versions:
-            raise ModelNotFound(f"there is no model {name[:128]!r} here")
+            raise ModelNotFound.named(name)
         why_not = home.why_not(name)
         model = OwnedModel(
             name=name,
@@ -155,7 +155,7 @@ class Ownership:
         home, name = self._home(), meant.name
         known = {each.name for each in self._states()}
         if name not in known and not await asyncio.to_thread(_is_there, home, name):
-            raise ModelNotFound(f"there is no model {name[:128]!r} here")
+            raise ModelNotFound.named(name)
         if (why_not := home.why_not(name)) is not None:
             raise ConfigError(f"the aliases of '{name}' cannot be set here: {why_not}")
         assert home.root is not None  # else there is a reason why not

@@ -104,6 +104,11 @@ class ModelNotFound(NotFound):
 
     code = "MODEL_NOT_FOUND"
 
+    @classmethod
+    def named(cls, name: str) -> ModelNotFound:
+        """Of a model that is not served here, with as much of its name as is worth telling."""
+        return cls(f"there is no model {name[:128]!r} here")
+
 
 class MethodNotAllowed(ModelportError):
     """The address exists, with another HTTP method."""

@@ -176,7 +176,7 @@ class Engine:
             name = next(iter(self._models))
         versions = self._models.get(name)
         if versions is None:
-            raise ModelNotFound(f"there is no model {name[:128]!r} here")
+            raise ModelNotFound.named(name)
         aliases = self._aliases.get(name, {})
         if version is None:
             version = DEFAULT if DEFAULT in aliases else LATEST

@@ -13,7 +13,7 @@ from modelport.core.errors import PayloadTooLarge
 from modelport.guard.policy import Permission
 from modelport.http.routes import Route
 
-__all__ = ["AskControl", "admin_routes"]
+__all__ = ["AskControl", "admin_routes", "json_answer"]
 
 AskControl: TypeAlias = Callable[[str, bytes], Awaitable[bytes]]
 """From an operation and its JSON to control's JSON; raises `ModelportError`."""
@@ -25,17 +25,17 @@ def admin_routes(ask: AskControl) -> list[Route]:
     """Keys: list, create, revoke."""
 
     async def list_keys(request: Request) -> Response:
-        return _json(await ask("keys.list", b""))
+        return json_answer(await ask("keys.list", b""))
 
     async def create_key(request: Request) -> Response:
         body = await request.body()
         if len(body) > _LARGEST:
             raise PayloadTooLarge(f"this takes at most {_LARGEST} bytes", limit=_LARGEST)
-        return _json(await ask("keys.create", body), 201)
+        return json_answer(await ask("keys.create", body), 201)
 
     async def revoke_key(request: Request) -> Response:
         body = msgspec.json.encode({"id": request.path_params["id"]})
-        return _json(await ask("keys.revoke", body))
+        return json_answer(await ask("keys.revoke", body))
 
     admin = Permission.ADMIN
     return [
@@ -45,5 +45,7 @@ def admin_routes(ask: AskControl) -> list[Route]:
     ]
 
 
-def _json(body: bytes, status: int = 200) -> Response:
-    return Response(body, status, media_type="application/json")
+def json_answer(body: bytes, status: int = 200) -> Response:
+    """What control told, which holds for now and is for who asked: no cache keeps it."""
+    headers = {"cache-control": "no-store"}
+    return Response(body, status, headers, media_type="application/json")

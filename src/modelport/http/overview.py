@@ -12,7 +12,7 @@ from starlette.responses import Response
 from modelport.core.errors import InvalidInput, ModelNotFound
 from modelport.engine.facade import Engine
 from modelport.guard.policy import Permission
-from modelport.http.admin import AskControl
+from modelport.http.admin import AskControl, json_answer
 from modelport.http.live import Live
 from modelport.http.routes import Route
 from modelport.monitor.history import History
@@ -24,22 +24,22 @@ def overview_routes(ask: AskControl, live: Live, engine: Engine) -> list[Route]:
     """The present, once or as a stream; the last hour; what runs take."""
 
     async def overview(request: Request) -> Response:
-        return _json(await ask("figures.overview", b""))
+        return json_answer(await ask("figures.overview", b""))
 
     async def history(request: Request) -> Response:
         name = request.path_params.get("name")
         wanted = {"name": name, "since": _since(request)}
         answer = await ask("figures.history", msgspec.json.encode(wanted))
         if name is not None and not engine.is_known(name) and not _has_any(answer):
-            raise _no_model(name)
-        return _json(answer)
+            raise ModelNotFound.named(name)
+        return json_answer(answer)
 
     async def cost(request: Request) -> Response:
         name = request.path_params["name"]
         if not engine.is_known(name):
-            raise _no_model(name)
+            raise ModelNotFound.named(name)
         curves = await asyncio.to_thread(engine.cost_curves, name)
-        return _json(msgspec.json.encode(curves))
+        return json_answer(msgspec.json.encode(curves))
 
     read = Permission.READ
     return [
@@ -56,10 +56,6 @@ def _has_any(history: bytes) -> bool:
     return bool(msgspec.json.decode(history, type=History).versions)
 
 
-def _no_model(name: str) -> ModelNotFound:
-    return ModelNotFound(f"there is no model {name[:128]!r} here")
-
-
 def _since(request: Request) -> float:
     text = request.query_params.get("since", "0")
     try:
@@ -69,7 +65,3 @@ def _since(request: Request) -> float:
     if not math.isfinite(since):
         raise InvalidInput(f"'since' is a time in seconds since the epoch, and {text[:40]!r} came")
     return since
-
-
-def _json(body: bytes) -> Response:
-    return Response(body, media_type="application/json", headers={"cache-control": "no-store"})

@@ -13,7 +13,7 @@ from modelport.core.errors import InvalidInput, ModelNotFound
 from modelport.engine.facade import Engine
 from modelport.engine.lifecycle import Version
 from modelport.guard.policy import Permission
-from modelport.http.admin import AskControl
+from modelport.http.admin import AskControl, json_answer
 from modelport.http.routes import Endpoint, Route
 from modelport.monitor.recent import RecentErrors
 from modelport.repository.owned import AliasWanted, OwnedModel, OwnedVersion
@@ -28,7 +28,7 @@ def owner_routes(ask: AskControl, engine: Engine) -> list[Route]:
 
     def told(operation: str) -> Endpoint:
         async def endpoint(request: Request) -> Response:
-            return _json(await ask(operation, msgspec.json.encode(request.path_params)))
+            return json_answer(await ask(operation, msgspec.json.encode(request.path_params)))
 
         return endpoint
 
@@ -38,19 +38,21 @@ def owner_routes(ask: AskControl, engine: Engine) -> list[Route]:
         if name is not None and not engine.is_known(name):  # it may have been removed since
             told = msgspec.json.decode(answer, type=RecentErrors)
             if not told.errors:
-                raise ModelNotFound(f"there is no model {name[:128]!r} here")
-        return _json(answer)
+                raise ModelNotFound.named(name)
+        return json_answer(answer)
 
     async def owned(request: Request) -> Response:
         answer = await ask("models.owned", msgspec.json.encode(request.path_params))
         model = msgspec.json.decode(answer, type=OwnedModel)
         here = {version.version: version for version in engine.versions_of(model.name)}
-        return _json(msgspec.json.encode(await asyncio.to_thread(_completed, model, here, engine)))
+        return json_answer(
+            msgspec.json.encode(await asyncio.to_thread(_completed, model, here, engine))
+        )
 
     async def promote(request: Request) -> Response:
         version = _wanted(await request.body()).version
         body = msgspec.json.encode({**request.path_params, "version": version})
-        return _json(await ask("models.promote", body))
+        return json_answer(await ask("models.promote", body))
 
     def route(method: str, path: str, endpoint: Endpoint) -> Route:
         return Route(method=method, path=path, permission=Permission.ADMIN, endpoint=endpoint)
@@ -93,7 +95,3 @@ def _wanted(body: bytes) -> AliasWanted:
         return msgspec.json.decode(body, type=AliasWanted)
     except msgspec.DecodeError as error:
         raise InvalidInput(f'the body is {{"version": "3"}}: {error}') from error
-
-
-def _json(body: bytes) -> Response:
-    return Response(body, media_type="application/json", headers={"cache-control": "no-store"})
