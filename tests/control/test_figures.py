@@ -31,6 +31,8 @@ class Workers:
         self.counted: dict[int, ModelMetrics] = {}
         self.waiting = 0
         self.restarts = 3
+        self.takes_s = 0.0
+        """How long they take to report."""
 
     def look_at(self, workers: Mapping[int, int]) -> list[Process]:
         self.looks += 1
@@ -55,6 +57,8 @@ class Workers:
         return Report([self.counted[pid]], {}, 2, [now], cache)
 
     async def refresh(self) -> None:
+        await asyncio.sleep(0)
+        self.now += self.takes_s
         for pid in self.counted:
             self.tells(pid)
 
@@ -84,6 +88,17 @@ class Workers:
         body = msgspec.json.encode(HistoryWanted("m"))
         told = msgspec.json.decode(await self.figures.history(body), type=History)
         return sum(point.requests for version in told.versions for point in version.points)
+
+
+class Hangs(Workers):
+    """One of them reports only when it is let."""
+
+    def __init__(self, workers: Workers, answered: asyncio.Event) -> None:
+        self.counted, self.restarts, self.waiting = workers.counted, 0, 0
+        self.answered = answered
+
+    async def refresh(self) -> None:
+        await self.answered.wait()
 
 
 def test_rates_are_of_the_time_since_the_look_before() -> None:
@@ -121,6 +136,38 @@ def test_many_who_watch_are_one_look() -> None:
         assert workers.looks == 1
         assert (await workers.overview(0.4)).at > first.at
         assert (await workers.overview(-100.0)).at < first.at, "the clock was set back"
+
+    asyncio.run(run())
+
+
+def test_who_waited_for_a_look_that_took_long_takes_no_other() -> None:
+    async def run() -> None:
+        workers = Workers()
+        workers.joins(1)
+        workers.takes_s = 1.0  # a worker is busy
+        told = await asyncio.gather(*(workers.figures.overview() for _ in range(20)))
+        assert workers.looks == 1
+        assert len(set(told)) == 1
+        await workers.overview(0.0)
+        assert workers.looks == 2, "who asks after it does"
+
+    asyncio.run(run())
+
+
+def test_the_history_is_told_while_a_look_takes_long() -> None:
+    async def run() -> None:
+        workers = Workers()
+        workers.joins(1)
+        await workers.overview()
+        answered = asyncio.Event()
+        workers.figures.workers = Hangs(workers, answered)
+        looking = asyncio.create_task(workers.overview())
+        await asyncio.sleep(0)  # it waits for the worker
+        async with asyncio.timeout(5):
+            told = msgspec.json.decode(await workers.figures.history(b"{}"), type=History)
+        assert len(told.server) == 1
+        answered.set()
+        await looking
 
     asyncio.run(run())
 

@@ -278,6 +278,24 @@ def test_what_a_worker_counted_stays_after_it_is_gone_and_replaced(
     conversation(talk)
 
 
+def test_an_answer_that_no_frame_holds_is_an_error_at_once(conversation: Conversation) -> None:
+    async def talk(control: Control) -> None:
+        async def hour(body: bytes) -> bytes:
+            return bytes(64 * 1024 * 1024)
+
+        control.hub.operations["hour"] = hour
+        tool = await control.join(-1)
+        answer = await tool.ask("hour")
+        assert answer.error is not None
+        code, message = answer.error
+        assert code == "INTERNAL"
+        assert "the answer of 'hour' is too large: a frame has 67108864 bytes at most" in message
+        assert (await tool.ask("metrics", number=2)).error is None
+        await tool.close()
+
+    conversation(talk)
+
+
 def test_the_control_process_that_follows_knows_what_those_that_are_gone_counted() -> None:
     past = Past()
     past.enters(0, 70)

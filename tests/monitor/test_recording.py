@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from modelport.monitor.changes import Changes, VersionChanges
 from modelport.monitor.history import STEP_S, History
 from modelport.monitor.metrics import BOUNDS_S
@@ -24,7 +26,7 @@ class Clock:
         self.recording.add(since, self.now, Changes(versions), standing or Standing())
 
     def told(self, since: float = 0.0) -> History:
-        return self.recording.told(since=since)
+        return self.recording.told("m", since)
 
 
 def test_what_happens_within_a_step_is_added_up() -> None:
@@ -127,6 +129,35 @@ def test_one_model_is_told_without_the_others() -> None:
     clock.recording.add(START, START + 1, Changes(versions), Standing())
     assert [v.name for v in clock.recording.told("b").versions] == ["b"]
     assert len(clock.recording.told("b").server) == 1
+
+
+def test_of_the_whole_server_all_are_told_as_one_however_many_there_are() -> None:
+    clock = Clock()
+    for _ in range(3):
+        versions = {(f"m{n}", "1"): VersionChanges(requests=n, rows=1) for n in range(50)}
+        waiting = {("m1", "1"): 2, ("m2", "1"): 3}
+        standing = Standing(waiting=waiting, resident=dict.fromkeys(versions, 5))
+        clock.recording.add(clock.now, clock.now + STEP_S, Changes(versions), standing)
+        clock.now += STEP_S
+    told = clock.recording.told()
+    assert (told.versions, len(told.server)) == ([], 3)
+    figures = [(p.at - START, p.requests, p.rows, p.waiting) for p in told.traffic]
+    assert figures == [(n * STEP_S, sum(range(50)), 50, 5) for n in range(3)]
+    assert len(clock.recording.told(since=START + STEP_S).traffic) == 2
+    assert clock.recording.told("m7").traffic == []
+
+
+def test_a_copy_stays_as_it_is_while_the_recording_goes_on() -> None:
+    clock = Clock()
+    clock.look(requests=1, standing=Standing(resident={KEY: 5}))
+    model, server = clock.recording.copy("m"), clock.recording.copy()
+    before = model.told("m"), server.told()
+    clock.look(1.0, requests=1, standing=Standing(resident={KEY: 6}))
+    clock.look(requests=1)
+    assert (model.told("m"), server.told()) == before
+    assert before[0] == msgspec.structs.replace(before[1], versions=before[0].versions, traffic=[])
+    assert [p.requests for p in before[0].versions[0].points] == [1]
+    assert clock.recording.copy("m").told("m") == clock.told()
 
 
 def test_a_clock_that_is_set_back_begins_anew() -> None:

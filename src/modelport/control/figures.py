@@ -43,7 +43,7 @@ class HistoryWanted(msgspec.Struct, frozen=True):
     """Whose history, and from when on."""
 
     name: str | None = None
-    """None is that of all models."""
+    """None is that of the whole server."""
     since: float = 0.0
 
 
@@ -146,8 +146,11 @@ class Figures:
 
     async def overview(self, body: bytes = b"") -> bytes:
         """An `Overview`, made by the last look."""
+        asked = self._clock()
         async with self._looking:
-            if not (self._overview and self._looked_within(_LEAST_S)):
+            # Not by the time now: the look that all waited for may itself have taken longer.
+            is_fresh = asked - _LEAST_S < self._began <= self._clock()
+            if not (self._overview and is_fresh):
                 await self._look()
             return self._overview
 
@@ -159,11 +162,11 @@ class Figures:
         """A `History`, up to the last look."""
         wanted = msgspec.json.decode(body, type=HistoryWanted)
 
-        def told() -> bytes:
-            return msgspec.json.encode(self._recording.told(wanted.name, wanted.since))
-
-        async with self._looking:  # an hour of many models takes a while: in a thread, undisturbed
-            return await asyncio.to_thread(told)
+        # An hour of many versions takes a while: in a thread, while looks go on.
+        copied = self._recording.copy(wanted.name)
+        return await asyncio.to_thread(
+            lambda: msgspec.json.encode(copied.told(wanted.name, wanted.since))
+        )
 
     async def recent_errors(self, body: bytes) -> bytes:
         """The `RecentErrors` of a model, or of all."""

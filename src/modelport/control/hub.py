@@ -245,7 +245,12 @@ class Hub:
             internal = Internal(f"the operation '{ask.operation}' failed; the log has the reason")
             answer = Answer(ask.id, error=(internal.code, internal.message))
         with contextlib.suppress(ConnectionError):
-            await channel.send(answer)
+            try:
+                await channel.send(answer)
+            except ValueError as error:
+                _log.error("the answer of '%s' is too large: %s", ask.operation, error)
+                large = Internal(f"the answer of '{ask.operation}' is too large: {error}")
+                await channel.send(Answer(ask.id, error=(large.code, large.message)))
 
     async def refresh(self) -> None:
         """Have every worker report."""

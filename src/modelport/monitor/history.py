@@ -10,7 +10,7 @@ STEP_S = 5.0
 
 
 class TrafficPoint(msgspec.Struct, frozen=True, kw_only=True):
-    """What one version did within a step."""
+    """What one version, or all, did within a step."""
 
     at: float
     """When the step began, in seconds since the epoch."""
@@ -20,7 +20,7 @@ class TrafficPoint(msgspec.Struct, frozen=True, kw_only=True):
     latency: list[int]
     """Answered requests by how long they took: up to each of the bounds, and beyond the last."""
     waiting: int
-    """Requests that waited for it, at most."""
+    """Requests that waited, at most."""
 
 
 class MemoryPoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,5 +60,8 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     step_s: float
     bounds_s: list[float]
     versions: list[VersionHistory]
+    """Of the model that was asked for; empty where that was the whole server."""
+    traffic: list[TrafficPoint]
+    """What all versions did together, where the whole server was asked for; empty for a model."""
     server: list[ServerPoint]
     """Of each step in which the server ran."""

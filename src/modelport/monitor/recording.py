@@ -89,6 +89,12 @@ class _Rows:
         for at in range(bisect_left(self.steps, step), len(self.steps)):
             yield self.steps[at], self._cells[at * self._width : (at + 1) * self._width]
 
+    def copy(self) -> _Rows:
+        """The same rows, which stay as they are."""
+        copied = _Rows(self._cells.typecode, self._width)
+        copied.steps, copied._cells = self.steps[:], self._cells[:]
+        return copied
+
     def trim(self, oldest: int) -> None:
         """Let go of what is older, once it is a good deal."""
         if self.steps and self.steps[0] < oldest - _SLACK:
@@ -102,7 +108,7 @@ _REQUESTS, _ERRORS, _ROWS, _WAITING, _FOUND, _LOOKED_UP, _LATENCY = range(7)
 
 
 class _Track:
-    """One version."""
+    """One version, or all together."""
 
     def __init__(self) -> None:
         self.rows = _Rows("I", _LATENCY + len(BOUNDS_S) + 1)
@@ -127,6 +133,11 @@ class _Track:
             self.memory.pop()
         self.memory.append((step, size))
 
+    def copy(self) -> _Track:
+        copied = _Track()
+        copied.rows, copied.memory = self.rows.copy(), self.memory[:]
+        return copied
+
     def trim(self, oldest: int) -> None:
         self.rows.trim(oldest)
         while len(self.memory) > 1 and self.memory[1][0] <= oldest:
@@ -147,6 +158,8 @@ class Recording:
 
     def __init__(self) -> None:
         self._tracks: dict[_Key, _Track] = {}
+        self._total = _Track()
+        """Of all versions, and of their memory nothing."""
         self._server = _Rows("d", _SERVER)
         self._newest = 0
 
@@ -162,11 +175,15 @@ class Recording:
         step = int((since + at) / 2 // STEP_S)
         if step < self._newest - 1:  # the clock was set back: what is kept has other times
             self._tracks.clear()
+            self._total = _Track()
             self._server = _Rows("d", _SERVER)
             self._newest = 0
         step = max(step, self._newest)
         waiting = standing.waiting or {}
-        for key in {*changes.versions, *(key for key, jobs in waiting.items() if jobs)}:
+        busy = {*changes.versions, *(key for key, jobs in waiting.items() if jobs)}
+        if busy:
+            self._total.add(step, changes.total(), sum(waiting.values()))
+        for key in busy:
             done = changes.versions.get(key) or VersionChanges()
             self._track(key).add(step, done, waiting.get(key, 0))
         resident = standing.resident or {}
@@ -192,6 +209,7 @@ class Recording:
 
     def _trim(self, oldest: int) -> None:
         self._server.trim(oldest)
+        self._total.trim(oldest)
         for key, track in list(self._tracks.items()):
             track.trim(oldest)
             if track.is_over(oldest):
@@ -199,20 +217,28 @@ class Recording:
 
     def minute(self, key: _Key | None = None) -> Minute:
         """The last minute of a version, or of all."""
-        tracks = self._tracks.values() if key is None else filter(None, [self._tracks.get(key)])
+        track = self._total if key is None else self._tracks.get(key, _Track())
         latency, found, looked_up = [0] * (len(BOUNDS_S) + 1), 0, 0
-        for track in tracks:
-            for _, row in track.rows.since(self._newest - _MINUTE + 1):
-                found += int(row[_FOUND])
-                looked_up += int(row[_LOOKED_UP])
-                latency = [a + int(b) for a, b in zip(latency, row[_LATENCY:], strict=True)]
+        for _, row in track.rows.since(self._newest - _MINUTE + 1):
+            found += int(row[_FOUND])
+            looked_up += int(row[_LOOKED_UP])
+            latency = [a + int(b) for a, b in zip(latency, row[_LATENCY:], strict=True)]
         return Minute(latency, found, looked_up)
+
+    def copy(self, model: str | None = None) -> Recording:
+        """What there is to tell of a model, or of the whole server, while this one goes on."""
+        copied = Recording()
+        copied._newest = self._newest
+        copied._server, copied._total = self._server.copy(), self._total.copy()
+        tracks = self._tracks.items()
+        copied._tracks = {key: track.copy() for key, track in tracks if key[0] == model}
+        return copied
 
     def told(self, model: str | None = None, since: float = 0.0) -> History:
         """All of it as data.
 
         Args:
-            model: whose versions; None is all.
+            model: whose versions; None is all together, however many there are.
             since: steps that began before are left out.
         """
         oldest = max(self._newest - _STEPS + 1, int(-(-since // STEP_S)))
@@ -222,8 +248,9 @@ class Recording:
             versions=[
                 _version(key, track, oldest)
                 for key, track in sorted(self._tracks.items())
-                if model in (None, key[0])
+                if key[0] == model
             ],
+            traffic=_points(self._total, oldest) if model is None else [],
             server=[
                 ServerPoint(
                     at=step * STEP_S,
@@ -237,8 +264,7 @@ class Recording:
         )
 
 
-def _version(key: _Key, track: _Track, oldest: int) -> VersionHistory:
-    name, version = key
+def _points(track: _Track, oldest: int) -> list[TrafficPoint]:
     points = []
     for step, cells in track.rows.since(oldest):
         row = [int(cell) for cell in cells]
@@ -252,12 +278,17 @@ def _version(key: _Key, track: _Track, oldest: int) -> VersionHistory:
                 waiting=row[_WAITING],
             )
         )
+    return points
+
+
+def _version(key: _Key, track: _Track, oldest: int) -> VersionHistory:
+    name, version = key
     held = [size for step, size in track.memory if step <= oldest][-1:]
     later = [(step, size) for step, size in track.memory if step > oldest]
     memory = [*((oldest, size) for size in held), *later]
     return VersionHistory(
         name=name,
         version=version,
-        points=points,
+        points=_points(track, oldest),
         memory=[MemoryPoint(at=step * STEP_S, resident_bytes=size) for step, size in memory],
     )

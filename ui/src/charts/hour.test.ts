@@ -20,7 +20,11 @@ function point(at: number, more: Partial<TrafficPoint> = {}): TrafficPoint {
   return { at, requests: 0, errors: 0, rows: 0, latency: [0, 0, 0], waiting: 0, ...more };
 }
 
-function history(versions: History["versions"], steps = 4): History {
+function history(
+  versions: History["versions"],
+  steps = 4,
+  traffic: History["traffic"] = [],
+): History {
   const server = Array.from({ length: steps }, (_, n) => ({
     at: START + 5 * n,
     cpu: 0.5,
@@ -28,7 +32,7 @@ function history(versions: History["versions"], steps = 4): History {
     connections: 2,
     waiting: n,
   }));
-  return { step_s: 5, bounds_s: BOUNDS, versions, server };
+  return { step_s: 5, bounds_s: BOUNDS, versions, traffic, server };
 }
 
 const TWO: History["versions"] = [
@@ -51,7 +55,12 @@ const TWO: History["versions"] = [
 ];
 
 test("steps in which nothing happened are zeros, and rates are per second", () => {
-  const hour = serverHour(history(TWO));
+  const traffic = [
+    point(START, { requests: 10, latency: [10, 0, 0] }),
+    point(START + 5, { requests: 20 }),
+    point(START + 10, { requests: 5, errors: 1, latency: [0, 4, 0] }),
+  ];
+  const hour = serverHour(history([], 4, traffic));
   expect(hour.times).toEqual([1000, 1005, 1010, 1015]);
   expect(hour.lines.requests).toEqual([2, 4, 1, 0]);
   expect(hour.lines.errors).toEqual([0, 0, 0.2, 0]);

@@ -48,7 +48,9 @@ function bare(history: History): Hour {
   // The server's own steps are whole; where there are none yet, those of the models have to do.
   const known = server.length
     ? server.map((step) => step.at)
-    : history.versions.flatMap((version) => version.points.map((point) => point.at));
+    : [history.traffic, ...history.versions.map((version) => version.points)].flatMap((points) =>
+        points.map((point) => point.at),
+      );
   const last = Math.max(...known);
   const first = Math.max(Math.min(...known), last - HOUR_S + stepS);
   const count = known.length ? Math.round((last - first) / stepS) + 1 : 0;
@@ -61,13 +63,10 @@ export function serverHour(history: History): Hour {
   const hour = bare(history);
   const { times, stepS } = hour;
   const own = placed(times, stepS, history.server);
-  const models = history.versions.map((version) => placed(times, stepS, version.points));
+  const all = placed(times, stepS, history.traffic);
   // Points are left out where nothing happened: that is known, and is zero.
   const rate = (of: (point: TrafficPoint) => number): Line =>
-    times.map((_, at) => {
-      const sum = models.reduce((all, steps) => all + (steps[at] ? of(steps[at]) : 0), 0);
-      return sum / stepS;
-    });
+    all.map((point) => (point ? of(point) / stepS : 0));
   const zero = new Array<number>(hour.boundsS.length + 1).fill(0);
   return {
     ...hour,
@@ -80,9 +79,7 @@ export function serverHour(history: History): Hour {
       connections: own.map((step) => step?.connections ?? null),
       waiting: own.map((step) => step?.waiting ?? null),
     },
-    latency: times.map((_, at) =>
-      models.reduce<number[]>((all, steps) => added(all, steps[at]?.latency ?? null) ?? all, zero),
-    ),
+    latency: all.map((point) => point?.latency ?? zero),
   };
 }
 
