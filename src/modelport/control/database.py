@@ -41,6 +41,7 @@ _REFUSALS = {
     "28000": "it does not let this user in",
     "28P01": "it refuses the user or the password",
     "3D000": "it has no database of that name: 'createdb' makes one",
+    "42P01": "its tables are gone: bring them back, or restart the servers to begin without a key",
     "42501": "the user may not do that: the database, or its schema 'modelport', has to be theirs",
     "53300": "it has no connection left",
     "57P03": "it is starting or stopping",
@@ -232,6 +233,8 @@ def _arguments(url: str) -> dict[str, Any]:
         ValueError: it is none.
     """
     parts = urlsplit(url)
+    if "@" in f"{parts.path}{parts.query}" or parts.fragment:
+        raise ValueError("what comes before it was not all of the password")
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     for name in options:
         if name not in _OPTIONS:
@@ -239,8 +242,6 @@ def _arguments(url: str) -> dict[str, Any]:
     port = parts.port or _PORT
     database = unquote(parts.path.removeprefix("/"))
     host = options.get("host") or parts.hostname
-    if "@" in f"{parts.path}{parts.query}" or parts.fragment:
-        raise ValueError("what comes before it was not all of the password")
     if not (parts.username and host and database):
         raise ConfigError(f"'state_url' names a user, a host and a database: {_FORM}")
     is_socket = host.startswith("/")
