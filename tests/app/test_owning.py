@@ -41,7 +41,7 @@ def test_promoting_and_rolling_back_change_who_answers(tmp_path: Path, repositor
         owner.post(path, json={"version": "2"}).raise_for_status()
         assert version_of(served.url) == {"2"}
         told = owner.get("/admin/models/linear").json()
-        assert told["aliases"] == {"production": {"version": "2", "before": ["1"]}}
+        assert told["aliases"] == {"production": {"version": "2", "before": ["1"], "served": "2"}}
         assert (told["default_alias"], told["can_promote"]) == ("production", True)
         assert [(v["version"], v["aliases"]) for v in told["versions"]] == [
             ("2", ["production"]),
@@ -87,7 +87,9 @@ def test_a_version_that_cannot_be_loaded_takes_nobody_s_place(
         assert moved["version"] == "1"
         assert "stays at version 1: version 3 could not be loaded" in moved["problems"][0]
         assert version_of(served.url) == {"1"}
-        newest = owner.get("/admin/models/linear").json()["versions"][0]
+        told = owner.get("/admin/models/linear").json()
+        assert told["aliases"]["production"] == {"version": "3", "before": ["1"], "served": "1"}
+        newest = told["versions"][0]
         assert (newest["version"], newest["state"]) == ("3", "FAILED")
         assert newest["reason"]
 

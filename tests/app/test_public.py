@@ -11,7 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from modelport.app.public import public_apps
+from modelport.app.public import public_versions
+from modelport.control.reconcile import Plan
 from modelport.repository.layout import Source, find_sources
 from modelport.runtimes.formats import is_model
 from tests.app.servers import LINEAR, Served, command, environment, eventually, serving
@@ -30,6 +31,11 @@ def write(folder: Path, name: str, **tomls: str) -> None:
 
 def found(folder: Path) -> list[Source]:
     return find_sources(str(folder), is_model)
+
+
+def opened(folder: Path, *permitted: str) -> frozenset[str]:
+    sources = tuple(found(folder))
+    return Plan(sources, {}, public=public_versions(sources, permitted, set())).public_apps
 
 
 @pytest.fixture
@@ -55,7 +61,7 @@ def models(tmp_path: Path) -> Path:
 def test_owner_and_operator_both_have_to_say_so(
     models: Path, permitted: tuple[str, ...], public: set[str]
 ) -> None:
-    assert public_apps(found(models), permitted, set()) == public
+    assert opened(models, *permitted) == public
 
 
 def test_a_name_that_opens_nothing_is_told_once(
@@ -64,7 +70,7 @@ def test_a_name_that_opens_nothing_is_told_once(
     told: set[str] = set()
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
-            public_apps(found(models), ("kept", "nix", "offered"), told)
+            public_versions(found(models), ("kept", "nix", "offered"), told)
     assert [record.message for record in caplog.records] == [
         "public_apps names 'kept', which opens nothing: not each of its versions has"
         " 'public = true' in [app] of its model.toml",
@@ -74,9 +80,9 @@ def test_a_name_that_opens_nothing_is_told_once(
 
 def test_a_version_that_cannot_be_served_has_no_say(models: Path) -> None:
     (models / "offered" / "3").mkdir()
-    assert public_apps(found(models), ("offered",), set()) == {"offered"}
+    assert opened(models, "offered") == {"offered"}
     (models / "empty" / "1").mkdir(parents=True)
-    assert public_apps(found(models), ("*",), set()) == {"offered"}
+    assert opened(models, "*") == {"offered"}
 
 
 @pytest.fixture

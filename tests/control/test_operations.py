@@ -12,6 +12,7 @@ import pytest
 
 from modelport.control.messages import VersionState
 from modelport.control.operations import ModelStates, Operations
+from modelport.control.reconcile import Problem
 from modelport.control.state import StateStore
 from modelport.core.errors import (
     ConfigError,
@@ -34,6 +35,11 @@ class Desk:
         self.told = 0
         self.missing: list[int] = []
         self.hidden: set[str] = set()
+        self.states = [
+            VersionState("m", "1", "FAILED", "it is damaged"),
+            VersionState("old", "1", "FAILED", "it is damaged"),
+            VersionState("x", "1", "READY"),
+        ]
         self.now = 1_800_000_000.0
         self._table = Operations(
             self.store,
@@ -48,13 +54,14 @@ class Desk:
         self.told += 1
         return self.missing
 
-    async def _reload(self) -> list[str]:
-        return ["version 2 of 'm' could not be loaded"]
+    async def _reload(self) -> list[Problem]:
+        return [
+            Problem("m", "2", "'old' of 'm' is not set yet"),
+            Problem("m", "2", "version 2 of 'm' could not be loaded"),
+        ]
 
     def _states(self) -> ModelStates:
-        failed = VersionState("m", "1", "FAILED", "it is damaged")
-        old = VersionState("old", "1", "FAILED", "it is damaged")
-        return ModelStates("/models", (failed, old, VersionState("x", "1", "READY")))
+        return ModelStates("/models", tuple(self.states))
 
     def do(self, operation: str, body: object = None) -> Any:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -159,7 +166,9 @@ def test_a_change_that_a_worker_did_not_confirm_is_told(desk: Callable[[], Desk]
 
 
 def test_a_reload_tells_what_could_not_be_done(desk: Callable[[], Desk]) -> None:
-    assert desk().do("models.reload", b"") == {"problems": ["version 2 of 'm' could not be loaded"]}
+    assert desk().do("models.reload", b"") == {
+        "problems": ["'old' of 'm' is not set yet", "version 2 of 'm' could not be loaded"]
+    }
 
 
 def test_a_model_is_hidden_until_it_is_loaded_again(desk: Callable[[], Desk]) -> None:
@@ -171,10 +180,16 @@ def test_a_model_is_hidden_until_it_is_loaded_again(desk: Callable[[], Desk]) ->
 
 
 def test_a_model_that_cannot_be_loaded_is_an_error(desk: Callable[[], Desk]) -> None:
-    with pytest.raises(LoadError, match="version 2 of 'm' could not be loaded"):
+    with pytest.raises(LoadError, match="'old' of 'm' is not set yet"):
         desk().do("models.load", {"name": "m"})
     with pytest.raises(LoadError, match="version 1 of 'old' could not be loaded: it is damaged"):
         desk().do("models.load", {"name": "old"})
+
+
+def test_a_model_is_loaded_though_one_of_its_versions_cannot_be(desk: Callable[[], Desk]) -> None:
+    one = desk()
+    one.states.append(VersionState("m", "3", "STANDBY"))
+    assert one.do("models.load", {"name": "m"}) == {}
 
 
 def test_a_model_that_is_not_there_is_not_loaded(desk: Callable[[], Desk]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,9 @@ import pytest
 
 from modelport.control.messages import VersionState
 from modelport.control.ownership import Home, Ownership
-from modelport.core.errors import ConfigError, ModelNotFound
+from modelport.control.reconcile import Problem
+from modelport.core.errors import ConfigError, ModelNotFound, NotReady
+from modelport.kit.storage import locked
 from modelport.monitor.versions import VersionNow
 from modelport.repository.aliases import Aliases, write_aliases
 from modelport.repository.store import Repository
@@ -26,16 +29,26 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def owning() -> Callable[..., Ownership]:
-    """Operations on a server that serves what the repository says, at once."""
+    """Operations on a server that serves what the repository says, at once, or other aliases."""
 
-    def make(home: Home, *now: VersionNow, hidden: tuple[str, ...] = ()) -> Ownership:
-        async def reload() -> list[str]:
-            return ["'production' of 'm' stays", "'production' of 'other' stays"]
+    def make(
+        home: Home,
+        *now: VersionNow,
+        hidden: tuple[str, ...] = (),
+        elsewhere: dict[str, str] | None = None,
+    ) -> Ownership:
+        async def reload() -> list[Problem]:
+            return [
+                Problem("m", "1", "'production' of 'm' stays"),
+                Problem("other", "1", "'m' of 'other' stays"),
+            ]
 
         async def refresh() -> list[VersionNow]:
             return list(now)
 
         def served() -> dict[str, dict[str, str]]:
+            if elsewhere is not None:
+                return {"m": elsewhere}
             return {} if home.root is None else {"m": Repository(home.root).aliases("m").current}
 
         states = [VersionState("m", "2", "FAILED", "it is damaged")]
@@ -69,7 +82,7 @@ def test_every_version_is_told_served_or_not(root: Path, owning: Callable[..., O
     now = VersionNow(model="m", version="10", state="READY", copies=2, resident_bytes=7)
     model = told(asyncio.run(owning(Home(root), now).owned(b'{"name":"m"}')))
     assert (model["default_alias"], model["can_promote"]) == ("latest", True)
-    assert model["aliases"] == {"canary": {"version": "10", "before": ["2"]}}
+    assert model["aliases"] == {"canary": {"version": "10", "before": ["2"], "served": "10"}}
     versions = model["versions"]
     assert isinstance(versions, list)
     assert [(v["version"], v["state"], v["instances"], v["aliases"]) for v in versions] == [
@@ -80,6 +93,49 @@ def test_every_version_is_told_served_or_not(root: Path, owning: Callable[..., O
     assert versions[1]["reason"] == "it is damaged"
     with pytest.raises(ModelNotFound):
         asyncio.run(owning(Home(root)).owned(b'{"name":".."}'))
+
+
+def test_an_alias_that_is_not_in_force_is_told_with_where_requests_go(
+    root: Path, owning: Callable[..., Ownership]
+) -> None:
+    write_aliases(root / "m", Aliases(history={"canary": ("1", "2"), "new": ("2",)}))
+    one = owning(Home(root), elsewhere={"canary": "1", "latest": "10"})
+    model = told(asyncio.run(one.owned(b'{"name":"m"}')))
+    assert model["aliases"] == {
+        "canary": {"version": "2", "before": ["1"], "served": "1"},
+        "new": {"version": "2", "before": [], "served": None},
+    }
+
+
+def test_a_change_while_somebody_publishes_is_refused_soon(
+    root: Path, owning: Callable[..., Ownership]
+) -> None:
+    one = owning(Home(root))
+    with (
+        Repository(root).stage("m"),
+        pytest.raises(NotReady, match="somebody publishes to this repository now; try again"),
+    ):
+        asyncio.run(one.promote(b'{"name":"m","alias":"a","version":"1"}'))
+    assert asyncio.run(one.promote(b'{"name":"m","alias":"a","version":"1"}'))
+
+
+def test_changes_that_wait_for_who_publishes_leave_threads_for_all_else(
+    root: Path, owning: Callable[..., Ownership]
+) -> None:
+    one = owning(Home(root))
+
+    async def main() -> None:
+        with locked(root / ".lock"):
+            body = b'{"name":"m","alias":"a","version":"1"}'
+            waiting = [asyncio.create_task(one.promote(body)) for _ in range(40)]
+            await asyncio.sleep(0.3)
+            started = time.monotonic()
+            other = asyncio.create_task(asyncio.to_thread(time.monotonic))
+            await asyncio.wait([other], timeout=0.3)
+        await asyncio.gather(*waiting)
+        assert await other - started < 0.3
+
+    asyncio.run(main())
 
 
 def test_a_change_answers_with_what_is_served_and_what_of_the_model_is_not(

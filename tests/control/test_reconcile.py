@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
+import msgspec
 import pytest
 
 from modelport.control.messages import VersionState
@@ -17,12 +18,21 @@ def plan(*versions: str, **aliases: str) -> Plan:
     return Plan(sources, {"m": aliases} if versions else {})
 
 
+def public(told: Plan, *versions: str) -> Plan:
+    """The plan, with those versions public."""
+    return msgspec.structs.replace(told, public=frozenset(("m", v) for v in versions))
+
+
 class Workers:
     """Workers that load what they are told, but for what fails in one of them."""
 
     def __init__(self, served: Plan, count: int = 2) -> None:
         self.wanted = served
         self.published: list[Plan] = []
+        self.changes = 0
+        """The number that was published last."""
+        self.tried: list[int] = []
+        """How many plans were published before each trial."""
         self.fails: Mapping[str, str] = {}
         """From a version to why the last worker cannot load it."""
         self.crashes: Mapping[str, str] = {}
@@ -33,9 +43,11 @@ class Workers:
         self._count = count
         self._present = served
 
-    async def _publish(self, told: Plan, changes: int) -> None:
+    async def _publish(self, told: Plan, changes: int) -> list[int]:
         self.published.append(told)
+        self.changes = changes
         self._present = told
+        return []
 
     async def _settled(self) -> list[tuple[VersionState, ...]]:
         return [self._states(fails={}) for _ in range(self._count - 1)] + [
@@ -43,6 +55,7 @@ class Workers:
         ]
 
     async def _try_out(self, source: Source) -> str | None:
+        self.tried.append(len(self.published))
         return self.crashes.get(source.version)
 
     def _states(self, fails: Mapping[str, str]) -> tuple[VersionState, ...]:
@@ -56,7 +69,7 @@ class Workers:
 
     def reload(self, wanted: Plan) -> list[str]:
         self.wanted = wanted
-        return asyncio.run(self.reconciler.reload())
+        return [problem.sentence for problem in asyncio.run(self.reconciler.reload())]
 
     @property
     def served(self) -> list[str]:
@@ -156,7 +169,7 @@ def test_changes_are_carried_out_one_after_the_other(rounds: int) -> None:
         await asyncio.gather(*(workers.reconciler.reload() for _ in range(rounds)))
 
     asyncio.run(both())
-    assert workers.reconciler.changes == rounds
+    assert workers.changes == rounds
     assert [len(told.sources) for told in workers.published] == [2] * 2 * rounds
 
 
@@ -191,3 +204,63 @@ def test_what_is_unloaded_is_told_to_the_workers() -> None:
     assert workers.reload(Plan((), {}, unloaded=(("m", "1"),))) == []
     assert workers.published[-1].sources == ()
     assert workers.published[-1].unloaded == (("m", "1"),)
+
+
+def test_what_is_published_again_during_a_change_is_what_is_being_loaded() -> None:
+    workers = Workers(plan("1", production="1"))
+    settled, states = workers._settled, []
+
+    async def settled_after_another_change() -> list[tuple[VersionState, ...]]:
+        await workers.reconciler.publish_again()
+        states.append([source.version for source in workers._present.sources])
+        return await settled()
+
+    workers.reconciler._settled = settled_after_another_change
+    assert workers.reload(plan("1", "2", production="2")) == []
+    assert states == [["1"], ["1", "2"]]
+    assert workers.aliases == {"production": "2", "latest": "2"}
+    asyncio.run(workers.reconciler.publish_again())
+    assert workers.published[-1] == workers.reconciler.served
+    assert workers.changes == 1
+
+
+def test_a_problem_tells_its_model_and_version() -> None:
+    workers = Workers(plan("1", production="1"))
+    workers.fails = {"2": "it is damaged"}
+    workers.wanted = plan("1", "2", production="2")
+    problems = asyncio.run(workers.reconciler.reload())
+    assert [(problem.model, problem.version) for problem in problems] == [("m", "2")] * 2
+
+
+def test_an_app_that_is_public_no_longer_is_closed_before_anything_is_tried() -> None:
+    workers = Workers(public(plan("1"), "1"))
+    assert workers.published == []
+    assert workers.reload(public(plan("1", "2"), "2")) == []
+    closed, *later = workers.published
+    assert [source.version for source in closed.sources] == ["1"]
+    assert workers.tried == [1]
+    assert [told.public_apps for told in (closed, *later)] == [frozenset()] * 3
+
+
+def test_an_app_is_opened_once_no_version_answers_that_is_not_public() -> None:
+    workers = Workers(plan("1"))
+    assert workers.reload(public(plan("2"), "2")) == []
+    assert [told.public_apps for told in workers.published] == [frozenset(), {"m"}]
+    assert workers.reload(public(plan("3"), "3")) == []
+    assert all(told.public_apps == {"m"} for told in workers.published[2:])
+
+
+def test_a_version_that_answers_nobody_closes_no_app_for_long() -> None:
+    workers = Workers(public(plan("1", production="1"), "1"))
+    workers.crashes = {"2": "it ended the process"}
+    workers.reload(public(plan("1", "2", production="1"), "1"))
+    assert workers.published[-1].public_apps == {"m"}
+
+
+def test_a_version_that_is_kept_without_its_folder_is_as_public_as_it_was() -> None:
+    for before in ((), ("1",)):
+        workers = Workers(public(plan("1", production="1"), *before))
+        workers.fails = {"2": "it is damaged"}
+        workers.reload(public(plan("2", production="2"), "2"))
+        assert workers.served == ["2", "1"]
+        assert workers.published[-1].public_apps == ({"m"} if before else set())

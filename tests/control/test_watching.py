@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from modelport.control.reconcile import Problem
 from modelport.control.watching import watch
 
 
@@ -15,7 +16,7 @@ def test_a_change_that_goes_wrong_does_not_end_the_watching(
 ) -> None:
     calls: asyncio.Queue[int] = asyncio.Queue()
 
-    async def changed() -> list[str]:
+    async def changed() -> list[Problem]:
         calls.put_nowait(1)
         raise ValueError("nobody thought of this")
 

@@ -251,6 +251,18 @@ def test_an_alias_is_promoted_rolled_back_and_removed(as_admin: Signed, operated
     assert answer(operated) == {"prediction": [3.0, 3.0, 3.0]}
 
 
+def test_an_alias_that_is_not_in_force_says_so(as_admin: Signed, operated: Served) -> None:
+    page = as_admin("/apps/broken/operate")
+    page.get_by_role("button", name="New alias…").click()
+    page.get_by_role("dialog").get_by_role("button", name="Promote", exact=True).click()
+    row = page.get_by_test_id("aliases").get_by_role("row").nth(1)
+    expect(row).to_contain_text("not in force: requests to it are refused")
+    page.get_by_test_id("aliases").screenshot(path=SCREENSHOTS / "alias-not-in-force.png")
+    page.get_by_role("button", name="Remove “production”…").click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove", exact=True).click()
+    expect(page.get_by_text("There are no aliases yet.")).to_be_visible()
+
+
 def test_what_the_server_refuses_is_told_in_its_words(
     as_admin: Signed, expected_errors: list[str]
 ) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from modelport.core.errors import ConfigError
-from modelport.kit.storage import private_folder, write_whole
+from modelport.kit.storage import locked, private_folder, write_whole
 
 
 def mode(path: Path) -> int:
@@ -59,3 +59,11 @@ def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
     write_whole(path, b"new")
     assert path.read_bytes() == b"new"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_who_has_patience_for_a_lock_gives_up_after_it(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with locked(path), pytest.raises(BlockingIOError), locked(path, patience_s=0.1):
+        pass
+    with locked(path, patience_s=0):
+        pass

@@ -74,7 +74,18 @@ def test_an_absent_file_says_nothing(tmp_path: Path) -> None:
     assert read_model_toml(tmp_path / "model.toml") == ModelToml()
 
 
-@pytest.mark.parametrize("content", [b"[inputs", b"\xff\xfe", b"a = 1\na = 2"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"[inputs",
+        b"\xff\xfe",
+        b"a = 1\na = 2",
+        b"a = " + b"[" * 10_000,
+        b"[inputs.x]\nkind" + b".a" * 10_000 + b" = 1",
+        b"a = " + b"9" * 5000,
+    ],
+    ids=["cut", "no-text", "twice", "deep", "deep-by-dots", "long-integer"],
+)
 def test_what_is_no_toml_is_told_as_such(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "model.toml"
     path.write_bytes(content)

@@ -9,7 +9,7 @@ import shutil
 import signal
 import socket
 import sys
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from pathlib import Path
 
 import msgspec
@@ -17,7 +17,7 @@ import msgspec
 from modelport import __version__
 from modelport.app.budget import copies, memory_of, trial_bytes
 from modelport.app.fetching import Origin
-from modelport.app.public import public_apps
+from modelport.app.public import public_versions
 from modelport.app.servers import announced
 from modelport.app.spec import Spec, receive_spec
 from modelport.app.trial import Trial, try_out
@@ -28,7 +28,7 @@ from modelport.control.messages import Snapshot
 from modelport.control.operations import ModelStates, Operations
 from modelport.control.ownership import Home, Ownership
 from modelport.control.processes import Processes
-from modelport.control.reconcile import Plan, Reconciler, common_states
+from modelport.control.reconcile import Plan, Problem, Reconciler, common_states
 from modelport.control.state import StateStore, session_secret
 from modelport.control.watching import watch
 from modelport.core.errors import ConfigError, NotReady
@@ -72,14 +72,18 @@ async def _serve(spec: Spec, life: socket.socket, listener: socket.socket) -> No
     hidden: set[str] = set()
     told: set[str] = set()
     origin = Origin(spec)
-    served = _plan_of(origin, hidden, told)
+
+    def wanted() -> Plan:
+        return _plan_of(origin, hidden, spec.settings.security.public_apps, told)
+
+    served = wanted()
 
     def snapshot(plan: Plan, changes: int = 0) -> Snapshot:
         known = following.known
         return Snapshot(
             sources=plan.sources,
             aliases=plan.aliases,
-            public_apps=public_apps(plan.sources, spec.settings.security.public_apps, told),
+            public_apps=plan.public_apps,
             unloaded=plan.unloaded,
             trusted=spec.trusted,
             keys={**known.keys, known.admin.id: known.admin},
@@ -106,22 +110,19 @@ async def _serve(spec: Spec, life: socket.socket, listener: socket.socket) -> No
     figures.workers = hub
     reconciler = Reconciler(
         served,
-        wanted=lambda: _plan_of(origin, hidden, told),
+        wanted=wanted,
         publish=lambda plan, changes: hub.publish(snapshot(plan, changes)),
         settled=lambda: hub.settled(2 * spec.settings.inference.load_s),
         try_out=try_version,
     )
 
-    async def reload() -> list[str]:
+    async def reload() -> list[Problem]:
         problems = await asyncio.to_thread(origin.refresh)
         return [*problems, *await reconciler.reload()]
 
-    async def publish() -> list[int]:
-        return await hub.publish(snapshot(reconciler.served, reconciler.changes))
-
     async def changed() -> list[int]:
         await following.read()
-        return await publish()
+        return await reconciler.publish_again()
 
     operations = Operations(
         store,
@@ -145,7 +146,7 @@ async def _serve(spec: Spec, life: socket.socket, listener: socket.socket) -> No
     )
     hub.operations |= operations.table() | ownership.table() | figures.table()
     server = await asyncio.start_unix_server(hub.serve, sock=listener)
-    works = (_watch(spec, reconciler), figures.keep(), following.follow(publish))
+    works = (_watch(spec, reconciler), figures.keep(), following.follow(reconciler.publish_again))
     tasks = [asyncio.create_task(work) for work in works]
     is_orphan = await _end(life)
     for task in tasks:
@@ -199,9 +200,9 @@ async def _watch(spec: Spec, reconciler: Reconciler) -> None:
         await watch(Path(spec.repository), reconciler.reload)
 
 
-def _plan_of(origin: Origin, hidden: Set[str], told: set[str]) -> Plan:
+def _plan_of(origin: Origin, hidden: Set[str], permitted: Sequence[str], told: set[str]) -> Plan:
     """What should be served now: what lies in the repository, or the files that were named, but
-    for the models that are hidden.
+    for the models that are hidden. Apps may be public that are permitted to be.
 
     What files of other servers say and is not applied is logged, if it was not told before.
     """
@@ -213,11 +214,12 @@ def _plan_of(origin: Origin, hidden: Set[str], told: set[str]) -> Plan:
         if sentence not in told:
             told.add(sentence)
             _log.warning("%s", sentence)
+    public = public_versions(sources, permitted, told)
     if origin.root is None:
-        return Plan(sources, {}, unloaded)
+        return Plan(sources, {}, unloaded, public)
     names = {source.name for source in sources}
     aliases = {name: read_aliases(origin.home(name)).current for name in names}
-    return Plan(sources, aliases, unloaded)
+    return Plan(sources, aliases, unloaded, public)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from modelport.app.spec import Spec, state_folder
+from modelport.control.reconcile import Problem
 from modelport.core.errors import ConfigError, MissingLibrary
 from modelport.core.settings import Fetching
 from modelport.kit.storage import private_folder, write_whole
@@ -62,7 +63,7 @@ class Origin:
             return self._found.sources
         return _sources(self.root)
 
-    def refresh(self) -> list[str]:
+    def refresh(self) -> list[Problem]:
         """Fetch again what lies elsewhere, if it has changed; what could not be done.
 
         A version that was there before is what it was: content under an old number is not taken.
@@ -72,7 +73,7 @@ class Origin:
         try:
             root = Path(local(self._spec.remote, self._spec.settings.fetching))
         except (ConfigError, MissingLibrary) as error:
-            return [error.message]
+            return [Problem("", "", error.message)]
         if root == self.root:
             return []
         before = {(source.name, source.version): source for source in self._found.sources}
@@ -80,10 +81,11 @@ class Origin:
         for source in _sources(root):
             old = before.get((source.name, source.version), source)
             if old != source and not old.problem and _digest(old) != _digest(source):
-                problems.append(
+                sentence = (
                     f"version {source.version} of '{source.name}' has changed where it lies: it is"
                     " served as it was; publish a new version, or start the server anew"
                 )
+                problems.append(Problem(source.name, source.version, sentence))
             kept.append(source if old.problem else old)
         self._found = _Found(str(root), tuple(kept))
         write_whole(self._record, msgspec.json.encode(self._found))

@@ -18,6 +18,7 @@ from modelport.control.messages import (
     LinkWanted,
     VersionState,
 )
+from modelport.control.reconcile import Problem
 from modelport.control.state import StateStore
 from modelport.core.errors import InvalidInput, LoadError, ModelNotFound, NotReady
 from modelport.core.messages import Priority
@@ -97,7 +98,7 @@ class Operations:
         self,
         store: StateStore,
         changed: Callable[[], Awaitable[list[int]]],
-        reload: Callable[[], Awaitable[list[str]]],
+        reload: Callable[[], Awaitable[list[Problem]]],
         states: Callable[[], ModelStates],
         hidden: set[str],
         clock: Callable[[], float] = time.time,
@@ -175,27 +176,30 @@ class Operations:
 
     async def reload_models(self, body: bytes) -> bytes:
         """Serve what lies in the repository now; answers with what could not be done."""
-        return msgspec.json.encode(Reloaded(await self._reload()))
+        return msgspec.json.encode(Reloaded([each.sentence for each in await self._reload()]))
 
     async def model_states(self, body: bytes) -> bytes:
         """Every version that is served or cannot be, with its state over all workers."""
         return msgspec.json.encode(self._states())
 
     async def load_model(self, body: bytes) -> bytes:
-        """Serve a model that was unloaded, or try one again that failed."""
+        """Serve a model that was unloaded, or try one again that failed; an error if no version
+        is served then."""
         name = _parsed(body, ModelNamed).name
         self._hidden.discard(name)
-        problems = [problem for problem in await self._reload() if f"'{name}'" in problem]
+        problems = [each.sentence for each in await self._reload() if each.model == name]
+        states = [state for state in self._states().versions if state.name == name]
+        if any(state.is_served for state in states):
+            return b"{}"
+        problems.extend(  # of what failed before and fails again, a reload says nothing
+            f"version {state.version} of '{name}' could not be loaded: {state.reason}"
+            for state in states
+            if state.state == "FAILED"
+        )
         if problems:
             raise LoadError(problems[0])
-        states = [state for state in self._states().versions if state.name == name]
         if not states:
             raise ModelNotFound.named(name)
-        for state in states:  # of what failed before and fails again, a reload says nothing
-            if state.state == "FAILED":
-                raise LoadError(
-                    f"version {state.version} of '{name}' could not be loaded: {state.reason}"
-                )
         return b"{}"
 
     async def unload_model(self, body: bytes) -> bytes:

@@ -11,6 +11,7 @@ import msgspec
 
 from modelport.control.hub import Operation
 from modelport.control.messages import VersionState
+from modelport.control.reconcile import Problem
 from modelport.core.errors import ConfigError, CorruptModel, ModelNotFound
 from modelport.monitor.versions import VersionNow
 from modelport.repository.aliases import DEFAULT, LATEST, Aliases
@@ -21,6 +22,9 @@ from modelport.repository.store import Manifest, Repository
 __all__ = ["AliasMeant", "Home", "Ownership"]
 
 _UNLOADED = "UNLOADED"
+_PATIENCE_S = 1.0
+"""How long a change waits for a process that publishes, which holds the repository all the while:
+a thread that waits is one that keys cannot be changed with."""
 
 
 class AliasMeant(msgspec.Struct, frozen=True):
@@ -68,7 +72,7 @@ class Ownership:
     def __init__(
         self,
         home: Callable[[], Home],
-        reload: Callable[[], Awaitable[list[str]]],
+        reload: Callable[[], Awaitable[list[Problem]]],
         served: Callable[[], Mapping[str, Mapping[str, str]]],
         states: Callable[[], Iterable[VersionState]],
         refresh: Callable[[], Awaitable[list[VersionNow]]],
@@ -89,6 +93,7 @@ class Ownership:
         self._states = states
         self._refresh = refresh
         self._hidden = hidden
+        self._changing = asyncio.Lock()  # so that those that wait take one thread, not all
 
     def table(self) -> dict[str, Operation]:
         """By name."""
@@ -110,6 +115,7 @@ class Ownership:
         if not versions:
             raise ModelNotFound.named(name)
         why_not = home.why_not(name)
+        served = self._served().get(name, {})
         model = OwnedModel(
             name=name,
             default_alias=DEFAULT if DEFAULT in aliases.history else LATEST,
@@ -124,7 +130,9 @@ class Ownership:
                 for version in sorted(versions, key=version_order, reverse=True)
             ],
             aliases={
-                alias: OwnedAlias(version=versions_[-1], before=list(versions_[:-1]))
+                alias: OwnedAlias(
+                    version=versions_[-1], before=list(versions_[:-1]), served=served.get(alias)
+                )
                 for alias, versions_ in sorted(aliases.history.items())
             },
             can_promote=why_not is None,
@@ -160,13 +168,14 @@ class Ownership:
             raise ConfigError(f"the aliases of '{name}' cannot be set here: {why_not}")
         assert home.root is not None  # else there is a reason why not
         try:
-            await asyncio.to_thread(change, Repository(home.root))
+            async with self._changing:
+                await asyncio.to_thread(change, Repository(home.root, patience_s=_PATIENCE_S))
         except ConfigError as error:
             if isinstance(error.__cause__, OSError):  # whose words have the folder's path
                 reason = error.__cause__.strerror
                 raise ConfigError(f"the repository cannot be changed: {reason}") from error
             raise
-        problems = [problem for problem in await self._reload() if f"'{name}'" in problem]
+        problems = [each.sentence for each in await self._reload() if each.model == name]
         if name in self._hidden:
             problems.append(f"'{name}' is unloaded: the change holds once it is loaded again")
         moved = AliasMoved(

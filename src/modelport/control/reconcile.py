@@ -16,7 +16,7 @@ from modelport.control.messages import VersionState
 from modelport.repository.aliases import LATEST
 from modelport.repository.layout import Source, latest
 
-__all__ = ["Plan", "Reconciler", "common_states"]
+__all__ = ["Plan", "Problem", "Reconciler", "common_states"]
 
 _Key = tuple[str, str]
 
@@ -29,6 +29,24 @@ class Plan(msgspec.Struct, frozen=True):
     """By model: from an alias to a version."""
     unloaded: tuple[tuple[str, str], ...] = ()
     """Models and their versions that could be served, and are not because an admin said so."""
+    public: frozenset[_Key] = frozenset()
+    """Models and their versions that need no key: their owners and the operator say so."""
+
+    @property
+    def public_apps(self) -> frozenset[str]:
+        """The models of which every version that may answer is public: callers may name any."""
+        answering = {_key(source) for source in self.sources if source.problem is None}
+        return frozenset({n for n, _ in answering} - {n for n, _ in answering - self.public})
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """What of a change could not be done."""
+
+    model: str
+    """Empty where it is about none in particular."""
+    version: str
+    """Empty where it is about none in particular."""
+    sentence: str
 
 
 class Reconciler:
@@ -38,7 +56,7 @@ class Reconciler:
         self,
         served: Plan,
         wanted: Callable[[], Plan],
-        publish: Callable[[Plan, int], Awaitable[object]],
+        publish: Callable[[Plan, int], Awaitable[list[int]]],
         settled: Callable[[], Awaitable[list[tuple[VersionState, ...]]]],
         try_out: Callable[[Source], Awaitable[str | None]],
     ) -> None:
@@ -47,34 +65,53 @@ class Reconciler:
             served: what the workers were told at first.
             wanted: reads what should be served; may take its time, in a thread.
             publish: has every worker act on a plan, and try again what failed before where the
-                number, of changes, is another.
+                number, of changes, is another; returns those that did not confirm it in time.
             settled: waits until every worker has loaded the plan; the states in each.
             try_out: loads a version where that hurts nobody; why it cannot be loaded, or None.
         """
         self.served = served
-        self.changes = 0
+        self._published = served
+        self._changes = 0
         self._wanted = wanted
-        self._publish = publish
+        self._tell = publish
         self._settled = settled
         self._try_out = try_out
         self._changing = asyncio.Lock()
 
-    async def reload(self) -> list[str]:
-        """Serve what should be served now; what could not be done, a sentence each.
+    async def reload(self) -> list[Problem]:
+        """Serve what should be served now; what could not be done.
 
         When this returns, no worker answers with a version that an alias no longer points to.
         """
         async with self._changing:
-            wanted = await self._tried(await asyncio.to_thread(self._wanted))
+            wanted = await asyncio.to_thread(self._wanted)
+            if (closed := _closed(self.served, wanted)) != self.served:
+                self.served = closed  # at once: trials and loading may take minutes
+                await self._publish(closed)
+            wanted = await self._tried(wanted)
             states = common_states(await self._settled())
             before = _with_latest(self.served, states)
-            self.changes += 1
-            await self._publish(_beside(before, wanted), self.changes)
+            self._changes += 1
+            await self._publish(_beside(before, wanted))
             states = common_states(await self._settled())
             after, problems = _turned_over(before, wanted, states)
             self.served = after
-            await self._publish(after, self.changes)
+            await self._publish(after)
             return problems
+
+    async def publish_again(self) -> list[int]:
+        """Have every worker act on what else is true by now, and on the plan as it was told last.
+
+        That is what is served, or, while a change is carried out, that beside what is being loaded.
+
+        Returns:
+            the workers that did not confirm it in time.
+        """
+        return await self._tell(self._published, self._changes)
+
+    async def _publish(self, plan: Plan) -> None:
+        self._published = plan
+        await self._tell(plan, self._changes)
 
     async def _tried(self, plan: Plan) -> Plan:
         """The plan, with what is new and cannot be loaded marked as such: no worker tries it."""
@@ -109,23 +146,37 @@ def _with_latest(plan: Plan, states: Mapping[_Key, VersionState]) -> Plan:
     return msgspec.structs.replace(plan, aliases=aliases)
 
 
+def _closed(served: Plan, wanted: Plan) -> Plan:
+    """What is served, with what is public no longer closed; not what is served no longer."""
+    names = {source.name for source in wanted.sources}
+    closed = (served.public_apps & names) - wanted.public_apps
+    public = frozenset(key for key in served.public if key[0] not in closed)
+    return msgspec.structs.replace(served, public=public)
+
+
 def _beside(before: Plan, wanted: Plan) -> Plan:
     """What is new beside what is served, under the aliases as they are."""
     new = {_key(source) for source in wanted.sources}
-    rest = (source for source in before.sources if _key(source) not in new)
-    return Plan((*wanted.sources, *rest), before.aliases)
+    rest = tuple(source for source in before.sources if _key(source) not in new)
+    return Plan((*wanted.sources, *rest), before.aliases, public=_public(before, wanted, rest))
+
+
+def _public(before: Plan, wanted: Plan, kept: Iterable[Source]) -> frozenset[_Key]:
+    """What is public where some versions are kept whose files may be gone: as they said before."""
+    return wanted.public | (before.public & {_key(source) for source in kept})
 
 
 def _turned_over(
     before: Plan, wanted: Plan, states: Mapping[_Key, VersionState]
-) -> tuple[Plan, list[str]]:
+) -> tuple[Plan, list[Problem]]:
     """The plan as far as it can be carried out, and what of it cannot."""
-    problems: list[str] = []
+    problems: list[Problem] = []
     known = {_key(source) for source in before.sources}
     for source in wanted.sources:
         state = states.get(_key(source))
         if state is not None and not state.is_served and _key(source) not in known:
-            problems.append(f"{_named(source.name, source.version)} {_why(state)}")
+            sentence = f"{_named(source.name, source.version)} {_why(state)}"
+            problems.append(Problem(source.name, source.version, sentence))
     aliases: dict[str, dict[str, str]] = {}
     for name, targets in wanted.aliases.items():
         aliases[name] = {}
@@ -138,11 +189,13 @@ def _turned_over(
             if kept is not None:
                 aliases[name][alias] = kept
             state = states.get((name, target), VersionState(name, target, "MISSING"))
-            problems.append(f"'{alias}' of '{name}' {stays}: version {target} {_why(state)}")
+            sentence = f"'{alias}' of '{name}' {stays}: version {target} {_why(state)}"
+            problems.append(Problem(name, target, sentence))
     needed = {(name, target) for name, targets in aliases.items() for target in targets.values()}
     wanted_keys = {_key(source) for source in wanted.sources}
     kept_sources = [s for s in before.sources if _key(s) in needed - wanted_keys]
-    plan = Plan((*wanted.sources, *kept_sources), aliases, wanted.unloaded)
+    public = _public(before, wanted, kept_sources)
+    plan = Plan((*wanted.sources, *kept_sources), aliases, wanted.unloaded, public)
     return _with_latest(plan, states), problems
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import watchfiles
 
+from modelport.control.reconcile import Problem
+
 __all__ = ["watch"]
 
 _log = logging.getLogger(__name__)
@@ -17,7 +19,7 @@ _QUIET_MS = 500
 _LONGEST_MS = 5000
 
 
-async def watch(folder: Path, changed: Callable[[], Awaitable[list[str]]]) -> None:
+async def watch(folder: Path, changed: Callable[[], Awaitable[list[Problem]]]) -> None:
     """Call `changed` after each change of the folder, until cancelled; its problems are logged.
 
     What is hidden is no change, but for aliases: drafts and locks come and go.
@@ -43,10 +45,10 @@ async def watch(folder: Path, changed: Callable[[], Awaitable[list[str]]]) -> No
         )
 
 
-async def _act(changed: Callable[[], Awaitable[list[str]]]) -> None:
+async def _act(changed: Callable[[], Awaitable[list[Problem]]]) -> None:
     """Act on a change; one that goes wrong must not keep the next from being seen."""
     try:
         for problem in await changed():
-            _log.warning("%s", problem)
+            _log.warning("%s", problem.sentence)
     except Exception:
         _log.exception("a change of the repository was not carried out; it is watched further")

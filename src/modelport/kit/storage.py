@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from modelport.core.errors import ConfigError
 
 __all__ = ["flush_folder", "locked", "private_folder", "unheld", "write_whole"]
+
+_AGAIN_S = 0.05
+"""How long after a look at a lock that is held the next one is."""
 
 
 def private_folder(folder: Path) -> Path:
@@ -74,14 +79,33 @@ def flush_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold a lock file; other processes that want it wait. A process that ends lets go of it."""
+def locked(path: Path, patience_s: float | None = None) -> Iterator[None]:
+    """Hold a lock file; other processes that want it wait. A process that ends lets go of it.
+
+    Args:
+        path: the file, made if it is not there.
+        patience_s: how long to wait for who holds it; None is as long as that takes.
+
+    Raises:
+        BlockingIOError: it is held for longer.
+    """
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        _take(handle, patience_s)
         yield
     finally:
         os.close(handle)
+
+
+def _take(handle: int, patience_s: float | None) -> None:
+    if patience_s is None:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        return
+    end = time.monotonic() + patience_s
+    while not _is_taken(handle):  # the kernel has no wait for a lock that ends by itself
+        if time.monotonic() >= end:
+            raise BlockingIOError(errno.EWOULDBLOCK, "another process holds the lock")
+        time.sleep(_AGAIN_S)
 
 
 @contextlib.contextmanager

@@ -42,6 +42,9 @@ class OwnedAlias(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     before: list[str]
     """Where it pointed before, the last one last."""
+    served: str | None
+    """The version to which requests go; another where that to which it points cannot be loaded,
+    null where requests to it are refused."""
 
 
 class OwnedModel(msgspec.Struct, frozen=True, kw_only=True):

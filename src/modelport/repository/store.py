@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from modelport.core.errors import ConfigError, CorruptModel, ModelNotFound
+from modelport.core.errors import ConfigError, CorruptModel, ModelNotFound, NotReady
 from modelport.core.signature import Signature
 from modelport.kit.storage import flush_folder, locked, write_whole
 from modelport.repository.aliases import (
@@ -66,14 +66,22 @@ class Staged:
 class Repository:
     """The folder `models/`, changed by one process at a time."""
 
-    def __init__(self, root: Path, at: Callable[[str], None] = lambda step: None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        at: Callable[[str], None] = lambda step: None,
+        patience_s: float | None = None,
+    ) -> None:
         """
         Args:
             root: the folder; made when something is published.
             at: told each step of a change, before it; for tests that end the process there.
+            patience_s: how long a change waits for another process's, before it is `NotReady`;
+                None is as long as that takes.
         """
         self.root = root
         self._at = at
+        self._patience_s = patience_s
 
     # -- reading
 
@@ -222,8 +230,10 @@ class Repository:
     def _changing(self) -> Iterator[None]:
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            with locked(self.root / _LOCK):
+            with locked(self.root / _LOCK, self._patience_s):
                 yield
+        except BlockingIOError as error:
+            raise NotReady("somebody publishes to this repository now; try again") from error
         except OSError as error:
             raise ConfigError(
                 f"the repository '{self.root}' cannot be changed: {error.strerror or error}"

@@ -158,9 +158,15 @@ def read_model_toml(path: Path) -> ModelToml:
         return ModelToml()
     file = path.name
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return _read(file, path.read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise ConfigError(f"{file} is not valid TOML: it is nested too deeply") from error
+    except ValueError as error:  # of bytes that are no text, and of integers that are too long, too
         raise ConfigError(f"{file} is not valid TOML: {error}") from error
+
+
+def _read(file: str, text: str) -> ModelToml:
+    raw = tomllib.loads(text)
     check_keys(file, raw, (*_VALUES, *_GROUPS))
     inputs = tables(file, "inputs", raw.get("inputs", {}))
     outputs = tables(file, "outputs", raw.get("outputs", {}))

@@ -55,6 +55,7 @@ export type CostCurve = Schemas["CostCurve"];
 export type RecentError = Schemas["RecentError"];
 
 /** A model as its owner sees it. */
+export type OwnedAlias = Schemas["OwnedAlias"];
 export type OwnedModel = Schemas["OwnedModel"];
 export type OwnedVersion = Schemas["OwnedVersion"];
 export type AliasMoved = Schemas["AliasMoved"];

@@ -1,7 +1,7 @@
 import { Alert, Button, Group, Paper, Table, Text, Title } from "@mantine/core";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import type { OwnedModel } from "../../api/types";
+import type { OwnedAlias, OwnedModel } from "../../api/types";
 import { WideTable } from "../../WideTable";
 import type { Changes } from "./changes";
 import { Promote } from "./Promote";
@@ -57,7 +57,10 @@ export function Aliases({ owned, changes }: { owned: OwnedModel; changes: Change
               {names.map((alias) => (
                 <Table.Tr key={alias}>
                   <Table.Td fw={600}>{alias}</Table.Td>
-                  <Table.Td>{owned.aliases[alias]?.version}</Table.Td>
+                  <Table.Td>
+                    {owned.aliases[alias]?.version}
+                    <NotInForce alias={owned.aliases[alias]} />
+                  </Table.Td>
                   <Table.Td c="dimmed">{owned.aliases[alias]?.before.join(", ") || "–"}</Table.Td>
                   <Table.Td>
                     <Group gap="xs" wrap="nowrap">
@@ -89,5 +92,18 @@ export function Aliases({ owned, changes }: { owned: OwnedModel; changes: Change
       {asked?.what === "rollBack" && <RollBack {...shared} alias={asked.alias} />}
       {asked?.what === "remove" && <Remove {...shared} alias={asked.alias} />}
     </Paper>
+  );
+}
+
+/** Where requests go meanwhile, if that is not where the alias points. */
+function NotInForce({ alias }: { alias: OwnedAlias | undefined }) {
+  const { t } = useTranslation();
+  if (!alias || alias.served === alias.version) return null;
+  return (
+    <Text size="xs" c="dimmed">
+      {alias.served === null
+        ? t("operate.aliases.refused")
+        : t("operate.aliases.elsewhere", { version: alias.served })}
+    </Text>
   );
 }
