@@ -118,7 +118,7 @@ def test_what_was_read_holds_while_the_store_is_away_and_is_read_again(
         asyncio.run(one.follows(main))
     went, came = logged()
     assert went.startswith("the state store cannot be used now: ")
-    assert went.endswith("the keys hold that were read last, until it answers")
+    assert went.endswith(": the keys hold that were read last")
     assert came == "the state store answers again"
 
 
@@ -145,6 +145,80 @@ def test_a_control_process_that_starts_while_the_store_is_away_knows_what_the_la
         assert await eventually(lambda: one.names() == {"a", "b"})
 
     asyncio.run(one.follows(main))
+
+
+async def replaced(server: PostgresServer, folder: Path, url: str) -> None:
+    """Have another process make an empty store in the place of one that is gone."""
+    drop = "DROP SCHEMA modelport CASCADE"
+    await asyncio.to_thread(server.sql, drop, url.rpartition("/")[2])
+    other = StateStore(folder, url)
+    await asyncio.to_thread(other.prepare)
+    assert await asyncio.to_thread(other.keys) == {}
+    other.close()
+
+
+def test_a_store_that_is_emptied_takes_no_key_from_a_server_that_runs(
+    postgres: PostgresServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = postgres.new_database()
+    database = url.rpartition("/")[2]
+    write(tmp_path, url, "a")
+    one = Follower(tmp_path, url)
+
+    def logged() -> list[str]:
+        return [record.getMessage() for record in caplog.records if record.name != "asyncio"]
+
+    async def main() -> None:
+        move = "ALTER SCHEMA modelport RENAME TO former"
+        await asyncio.to_thread(postgres.sql, move, database)
+        assert await eventually(lambda: len(logged()) == 1)
+        await asyncio.sleep(2 * LOOK_S)
+        assert not postgres.sql("SELECT 1 FROM pg_namespace WHERE nspname='modelport'", database)
+        await asyncio.to_thread(write, tmp_path, url, "a stranger's")
+        assert await eventually(lambda: len(logged()) == 2)
+        with pytest.raises(NotReady, match="or restart the server to take this one"):
+            await one.following.read()
+        await replaced(postgres, tmp_path, url)
+        await asyncio.sleep(2 * LOOK_S)
+        assert (one.names(), one.told) == ({"a"}, 0)
+        back = "DROP SCHEMA modelport CASCADE; ALTER SCHEMA former RENAME TO modelport"
+        await asyncio.to_thread(postgres.sql, back, database)
+        await asyncio.to_thread(write, tmp_path, url, "b")
+        assert await eventually(lambda: one.names() == {"a", "b"})
+        assert await eventually(lambda: len(logged()) == 3)
+
+    with caplog.at_level(logging.WARNING):
+        asyncio.run(one.follows(main))
+    gone, other, came = logged()
+    assert "its tables are gone" in gone
+    assert other.startswith("the state store is another one than this server began with")
+    assert other.endswith(": the keys hold that were read last")
+    assert came == "the state store answers again"
+
+
+def test_a_control_process_that_starts_after_the_store_was_emptied_keeps_the_keys(
+    postgres: PostgresServer, tmp_path: Path
+) -> None:
+    url = postgres.new_database()
+    write(tmp_path, url, "a")
+    one, later = Follower(tmp_path, url), Follower(tmp_path, url)
+
+    async def first() -> None:
+        await replaced(postgres, tmp_path, url)
+
+    async def second() -> None:
+        await asyncio.sleep(2 * LOOK_S)
+        assert later.names() == {"a"}
+
+    asyncio.run(one.follows(first))
+    asyncio.run(later.follows(second))
+    (tmp_path / "known.json").unlink()  # as for a server that starts anew
+    anew = Follower(tmp_path, url)
+
+    async def third() -> None:
+        assert anew.names() == set()
+
+    asyncio.run(anew.follows(third))
 
 
 def test_a_store_that_was_never_there_is_told(tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ _REFUSALS = {
     "28000": "it does not let this user in",
     "28P01": "it refuses the user or the password",
     "3D000": "it has no database of that name: 'createdb' makes one",
+    "42P01": "its tables are gone: bring them back, or restart the servers to begin without a key",
     "42501": "the user may not do that: the database, or its schema 'modelport', has to be theirs",
     "53300": "it has no connection left",
     "57P03": "it is starting or stopping",

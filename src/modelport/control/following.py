@@ -8,6 +8,7 @@ connections, and notices by itself when the database is gone.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -24,6 +25,10 @@ _log = logging.getLogger(__name__)
 
 LOOK_S = 1.0
 """Seconds between two looks at the store."""
+_REPLACED = (
+    "the state store is another one than this server began with: it was emptied or replaced; bring"
+    " the former back, or restart the server to take this one"
+)
 
 
 class Following:
@@ -42,8 +47,9 @@ class Following:
         self._store = store
         self._kept = kept
         self._reading = asyncio.Lock()
-        self._is_prepared = False
-        self._is_away = False
+        self._is_known = False
+        self._told = ""
+        """Why the store is of no use, in the words logged last; empty while it is."""
 
     async def start(self) -> None:
         """Read the store, or take what the control process before this one knew.
@@ -52,13 +58,14 @@ class Following:
             ConfigError: there is neither.
             NotReady: the same.
         """
+        with contextlib.suppress(FileNotFoundError):
+            self.known = msgspec.json.decode(self._kept.read_bytes(), type=Known)
+            self._is_known = True
         try:
             await self.read()
         except (ConfigError, NotReady) as error:
-            try:
-                self.known = msgspec.json.decode(self._kept.read_bytes(), type=Known)
-            except FileNotFoundError:
-                raise error from None
+            if not self._is_known:
+                raise
             self._goes(error)
 
     async def read(self) -> None:
@@ -66,21 +73,24 @@ class Following:
 
         Raises:
             ConfigError: it cannot be used; it was not before, either.
-            NotReady: it does not answer.
+            NotReady: it does not answer, or is another one, whose keys are not taken: where it has
+                none, nobody would be asked for a key.
         """
         async with self._reading:  # or an older answer might come after a newer one
-            if not self._is_prepared:
+            if not self._is_known:  # once for a server: what is gone later is not made anew
                 await asyncio.to_thread(self._store.prepare)
-                self._is_prepared = True
-            self.known = await asyncio.to_thread(self._store.read)
-            await asyncio.to_thread(self._keep, self.known)
+            known = await asyncio.to_thread(self._store.read)
+            if self._is_known and self._store.is_common and known.admin.id != self.known.admin.id:
+                raise NotReady(_REPLACED)
+            self.known, self._is_known = known, True
+            await asyncio.to_thread(self._keep, known)
 
     async def follow(self, changed: Callable[[], Awaitable[object]]) -> None:
         """Call `changed` after each change by somebody else; ends when cancelled."""
         while True:
             await asyncio.sleep(LOOK_S)
             try:
-                if not self._is_prepared or await self._mark() != self.known.mark:
+                if await self._mark() != self.known.mark:
                     await self.read()
                     await changed()
             except (ConfigError, NotReady) as error:
@@ -93,15 +103,16 @@ class Following:
     async def _mark(self) -> str:
         return await asyncio.to_thread(self._store.mark)
 
-    def _goes(self, error: Exception) -> None:
-        if not self._is_away:
-            _log.warning("%s: the keys hold that were read last, until it answers", error)
-        self._is_away = True
+    def _goes(self, error: ConfigError | NotReady) -> None:
+        why = error.message
+        if not self._told or (why == _REPLACED != self._told):
+            _log.warning("%s: the keys hold that were read last", why)
+            self._told = why
 
     def _comes(self) -> None:
-        if self._is_away:
+        if self._told:
             _log.warning("the state store answers again")
-        self._is_away = False
+        self._told = ""
 
     def _keep(self, known: Known) -> None:
         try:

@@ -81,7 +81,8 @@ class StateStore:
             MissingLibrary: the database needs a library; names the extra.
         """
         self._folder = folder
-        self._is_common = bool(url)
+        self.is_common = bool(url)
+        """Whether the admin's record tells it from others: that of a folder is the folder's."""
         self._database = Database(folder, url)
 
     def prepare(self) -> None:
@@ -94,7 +95,7 @@ class StateStore:
             known = _facts(connection)
             if _MARK not in known:
                 connection.execute(sa.insert(_FACTS).values(name=_MARK, value=_new_mark()))
-            if _ADMIN not in known and self._is_common:
+            if _ADMIN not in known and self.is_common:
                 # Nobody has the token of this one: no server's folder opens the others.
                 admin = msgspec.structs.replace(new_key("admin")[1], name="admin")
                 told = msgspec.json.encode(admin).decode()
@@ -105,7 +106,7 @@ class StateStore:
         with self._database.begin() as connection:
             # The mark first: what is written meanwhile has another, and is read the next time.
             facts, keys = _facts(connection), _keys(connection)
-        if self._is_common:
+        if self.is_common:
             admin = msgspec.json.decode(facts[_ADMIN], type=KeyRecord)
         else:
             admin = admin_token(self._folder)
