@@ -56,6 +56,7 @@ def prepared(folder: Path, url: str) -> None:
         ("postgresql://me:s3cret@[host/db", f"'state_url' is {FORM}, in which '%2F' stands"),
         ("postgresql://me:a@s3cret#b@host/db", f"'state_url' is {FORM}, in which '%2F' stands"),
         ("postgresql://me:a/s3cret@host/db", f"'state_url' is {FORM}, in which '%2F' stands"),
+        ("postgresql://me:a?s3cret@host/db", f"'state_url' is {FORM}, in which '%2F' stands"),
         ("postgresql://:s3cret@host/db", "names a user, a host and a database"),
         ("postgresql://me:s3cret@/db", "names a user, a host and a database"),
         ("postgresql://me:s3cret@host", "names a user, a host and a database"),

@@ -233,6 +233,8 @@ def _arguments(url: str) -> dict[str, Any]:
         ValueError: it is none.
     """
     parts = urlsplit(url)
+    if "@" in f"{parts.path}{parts.query}" or parts.fragment:
+        raise ValueError("what comes before it was not all of the password")
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     for name in options:
         if name not in _OPTIONS:
@@ -240,8 +242,6 @@ def _arguments(url: str) -> dict[str, Any]:
     port = parts.port or _PORT
     database = unquote(parts.path.removeprefix("/"))
     host = options.get("host") or parts.hostname
-    if "@" in f"{parts.path}{parts.query}" or parts.fragment:
-        raise ValueError("what comes before it was not all of the password")
     if not (parts.username and host and database):
         raise ConfigError(f"'state_url' names a user, a host and a database: {_FORM}")
     is_socket = host.startswith("/")
