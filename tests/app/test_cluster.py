@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -10,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -241,6 +243,37 @@ def test_a_command_without_the_url_of_the_server_that_runs_here_is_refused(
         told = refused(state, "keys", "create", "--role", "infer")
         assert f"the server on {served.url} has its keys in postgresql://127.0.0.1:" in told
         assert_made_with(config, state, served)
+
+
+def test_only_control_holds_what_opens_the_store(postgres: PostgresServer, tmp_path: Path) -> None:
+    url, secret = postgres.new_database(), "a secret of thirty-two characters"
+    env = {"MODELPORT_STATE_URL": url, "MODELPORT_SESSION_SECRET": secret}
+    password = quote(PASSWORD, safe="").encode()
+    with serving(
+        LINEAR, "--placement", "shared", state=tmp_path / "state", workers=1, env=env
+    ) as served:
+        children = served.children()
+        assert all(children.values())
+        for module, (pid, *_) in children.items():
+            inherited = Path(f"/proc/{pid}/environ").read_bytes()
+            assert b"MODELPORT_STATE_DIR=" in inherited
+            assert password not in inherited, module
+            assert secret.encode() not in inherited, module
+            assert (password in memory(pid)) is (module == "control"), module
+
+
+def memory(pid: int) -> bytes:
+    """What a process has written to its memory."""
+    found = []
+    with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as all_of_it:
+        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+            where, rights, *_ = line.split()
+            start, end = (int(each, 16) for each in where.split("-"))
+            if rights.startswith("rw"):
+                with contextlib.suppress(OSError):
+                    all_of_it.seek(start)
+                    found.append(all_of_it.read(end - start))
+    return b"".join(found)
 
 
 def assert_made_with(config: Path, state: Path, served: Served) -> None:

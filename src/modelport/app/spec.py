@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import signal
 import socket
@@ -15,6 +16,7 @@ from modelport.core.settings import Settings
 from modelport.repository.layout import Source
 
 __all__ = [
+    "SECRETS",
     "FromWorker",
     "Heard",
     "Loaded",
@@ -31,6 +33,8 @@ __all__ = [
 
 VersionKey: TypeAlias = tuple[str, str]
 """The name of a model, and one of its versions."""
+SECRETS = ("MODELPORT_STATE_URL", "MODELPORT_SESSION_SECRET")
+"""Variables that no process inherits: control alone is told what they say, in its spec."""
 
 
 class Spec(msgspec.Struct, kw_only=True):
@@ -62,6 +66,14 @@ class Spec(msgspec.Struct, kw_only=True):
     """What was served before: a worker that cannot load one of these takes nobody's place."""
     fatal: tuple[Source, ...] = ()
     """Versions whose loading ends the process: each with that as its problem."""
+
+    def without_secrets(self) -> Spec:
+        """What a process is told that runs models, and whatever code comes with them."""
+        settings = self.settings
+        state = dataclasses.replace(settings.state, state_url="")
+        security = dataclasses.replace(settings.security, session_secret="")
+        settings = dataclasses.replace(settings, state=state, security=security)
+        return msgspec.structs.replace(self, settings=settings)
 
     @property
     def only_app(self) -> str | None:

@@ -27,6 +27,7 @@ import msgspec
 
 from modelport.app.sockets import reserve
 from modelport.app.spec import (
+    SECRETS,
     FromWorker,
     Heard,
     Loaded,
@@ -94,6 +95,7 @@ class _Child:
         self.process = subprocess.Popen(  # noqa: S603  # our own interpreter and module
             command,
             pass_fds=fds,
+            env={name: text for name, text in os.environ.items() if name not in SECRETS},
             stdin=subprocess.DEVNULL,
             process_group=0,  # so that what a model forks can be ended with it
         )
@@ -216,11 +218,12 @@ class _Supervisor:
         self._control = _Child("modelport.app.control", template, control)
         self._beats = beats
         shared = () if beats is None else (beats,)
+        plain = template.without_secrets()
         self._workers = [
-            _Child("modelport.app.worker", msgspec.structs.replace(template, index=index), *shared)
+            _Child("modelport.app.worker", msgspec.structs.replace(plain, index=index), *shared)
             for index in range(template.workers)
         ]
-        spec = msgspec.structs.replace(template, index=template.workers)
+        spec = msgspec.structs.replace(plain, index=template.workers)
         self._engines = (
             [] if engine is None else [_Child("modelport.app.engine", spec, engine, *shared)]
         )
