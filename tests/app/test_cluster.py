@@ -276,6 +276,27 @@ def memory(pid: int) -> bytes:
     return b"".join(found)
 
 
+def test_a_key_is_made_after_the_machine_lost_power_under_a_server(
+    postgres: PostgresServer, tmp_path: Path
+) -> None:
+    env = {
+        "MODELPORT_STATE_URL": postgres.new_database(),
+        "MODELPORT_SESSION_SECRET": "a secret of thirty-two characters",
+    }
+    with serving(LINEAR, state=tmp_path, workers=1, env=env) as served:
+        (word,) = (tmp_path / "servers").iterdir()
+        said = word.read_bytes()
+        assert "has its keys in postgresql:" in refused(tmp_path, "keys", "create", "--role=infer")
+        served.stop()
+    word.write_bytes(said)
+    word.with_name(f"{os.getpid()}.json").write_bytes(said)  # a number that is another's by now
+    word.with_name("1.json").write_bytes(said[:9])  # it was being written
+    line = command("keys", "create", "--role", "infer")
+    made = subprocess.run(line, capture_output=True, env=environment(tmp_path), timeout=60)
+    assert made.returncode == 0, made.stderr
+    assert not list(word.parent.iterdir())
+
+
 def assert_made_with(config: Path, state: Path, served: Served) -> None:
     """With the server's file, a key is made where the server finds it at once."""
     line = command("keys", "create", "--role", "infer", "--config", str(config))

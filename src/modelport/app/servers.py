@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from modelport.kit.storage import private_folder, write_whole
 __all__ = ["Running", "announced", "ask_servers", "running_servers", "tell_servers"]
 
 _FOLDER = "servers"
+_CONNECT_S = 1.0
 
 
 class Running(msgspec.Struct):
@@ -46,13 +48,15 @@ def announced(spec: Spec) -> contextlib.ExitStack:
 
 def running_servers() -> Iterator[Running]:
     """What the servers of this user say of themselves."""
-    for path in (state_folder() / _FOLDER).glob("*.json"):
+    folder = state_folder() / _FOLDER
+    _forget_the_dead(folder)
+    for path in folder.glob("*.json"):
         with contextlib.suppress(FileNotFoundError):  # it ends just now
             yield msgspec.json.decode(path.read_bytes(), type=Running)
 
 
 def tell_servers(operation: str = "refresh") -> list[bytes]:
-    """Have each running server of this user do something; one that is gone is forgotten.
+    """Have each running server of this user do something.
 
     Args:
         operation: of control; by default it reads the store.
@@ -73,8 +77,7 @@ def ask_servers(operation: str, body: bytes = b"") -> list[tuple[Running, bytes]
         try:
             answers.append((running, asyncio.run(ask_control(running.control, operation, body))))
         except (ConnectionRefusedError, FileNotFoundError):
-            # It was killed, and could not do so itself.
-            (state_folder() / _FOLDER / f"{running.pid}.json").unlink(missing_ok=True)
+            continue  # it ends just now
         except NotReady as error:
             raise NotReady(
                 f"the server on {running.url} (process {running.pid}): {error.message}"
@@ -85,9 +88,22 @@ def ask_servers(operation: str, body: bytes = b"") -> list[tuple[Running, bytes]
 def _forget_the_dead(folder: Path) -> None:
     """Remove the words of processes that were killed, and could not do so themselves."""
     for path in folder.glob("*.json"):
-        try:
-            os.kill(int(path.stem), 0)  # asks only whether it is there
-        except (ProcessLookupError, ValueError):
+        if not _lives(path):
             path.unlink(missing_ok=True)
-        except PermissionError:
-            continue
+
+
+def _lives(path: Path) -> bool:
+    """Whether the process that left a word is there."""
+    try:
+        with contextlib.suppress(PermissionError):
+            os.kill(int(path.stem), 0)  # asks only whether it is there
+        running = msgspec.json.decode(path.read_bytes(), type=Running)
+        # After a restart of the machine its number may be another process'.
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
+            asking.settimeout(_CONNECT_S)
+            asking.connect(running.control)
+    except (ProcessLookupError, FileNotFoundError, ConnectionRefusedError, ValueError):
+        return False  # ValueError: no number, or a word that was cut off
+    except OSError:  # too busy to be asked
+        return True
+    return True
