@@ -7,6 +7,9 @@ export const MOST_ROWS = 200;
 
 const BOOLS: Record<string, boolean> = { true: true, false: false, "1": true, "0": false };
 
+/** Whether anything is given in a row. */
+export const isFilled = (row: Row) => Object.values(row).some((value) => value !== undefined);
+
 /** The value of a cell's text by the field's type; a text that is no such value stays a text. */
 export function cellValue(text: string, field: FieldInfo): Json | undefined {
   const bare = text.trim();

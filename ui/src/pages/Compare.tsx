@@ -15,6 +15,7 @@ import { useTranslation } from "react-i18next";
 import { AnswerView } from "../answers/AnswerView";
 import * as api from "../api/client";
 import type { Json, Listed, ModelInfo, Row } from "../api/types";
+import { isFilled } from "../inputs/table";
 import { useLoaded } from "../useLoaded";
 import { Fields } from "./Fields";
 import { examplesOf, isMissing, seen, shown, whole } from "./rows";
@@ -23,13 +24,13 @@ import { Trouble } from "./Trouble";
 type Side = { version: string; got?: api.Prediction; error?: Error };
 
 /** Two versions on the same input, with what differs between their answers. */
-export default function Compare({ model }: { model: ModelInfo }) {
+export default function Compare({ model, begun }: { model: ModelInfo; begun: Row }) {
   const { t } = useTranslation();
   const listed = useLoaded("models", api.models);
   const versions = listed.value?.filter((each) => each.name === model.name && works(each)) ?? [];
   const fields = useMemo(() => shown(model), [model]);
   const example = useMemo(() => examplesOf(model)[0]?.row, [model]);
-  const [row, setRow] = useState<Row>(example ?? {});
+  const [row, setRow] = useState<Row>(isFilled(begun) ? begun : (example ?? {}));
   const [chosen, setChosen] = useState<[string | undefined, string | undefined]>([
     undefined,
     undefined,

@@ -15,13 +15,15 @@ import {
 import { IconPlayerPlay, IconX } from "@tabler/icons-react";
 import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
+import { useLocation } from "react-router";
 import { AnswerView } from "../answers/AnswerView";
 import { JsonView } from "../answers/JsonView";
 import * as api from "../api/client";
 import type { FieldInfo, Json, ModelInfo, Row } from "../api/types";
 import { isCanvas } from "../inputs";
-import { fromFragment } from "../share";
+import { bareAddress, fromFragment } from "../share";
 import { Fields, MayBeEmpty } from "./Fields";
+import { OpenInput } from "./OpenInput";
 import { examplesOf, isMissing, seen, shown, shownOf, whole } from "./rows";
 import { Share } from "./Share";
 import { Trouble } from "./Trouble";
@@ -31,27 +33,38 @@ const CodePanel = lazy(() =>
   import("../code/CodePanel").then((module) => ({ default: module.CodePanel })),
 );
 
+type Done = { kind: "done"; row: Row; got: api.Prediction };
+
 type Outcome =
   | { kind: "none" }
   | { kind: "running"; since: number }
   | { kind: "cancelled" }
   | { kind: "failed"; error: Error }
-  | { kind: "done"; row: Row; got: api.Prediction };
+  | Done;
+
+/** What is filled in and what came of it, for as long as somebody is at this model. */
+export function useTried() {
+  const [row, setRow] = useState<Row>({});
+  const [outcome, setOutcome] = useState<Outcome>({ kind: "none" });
+  /** What is shown while the next answer is on its way, so that nothing jumps. */
+  const [last, setLast] = useState<Done>();
+  return { row, setRow, outcome, setOutcome, last, setLast };
+}
 
 /** The input on one side, the answer on the other. */
-export function TryIt({ model }: { model: ModelInfo }) {
+export function TryIt(props: { model: ModelInfo; tried: ReturnType<typeof useTried> }) {
+  const { model, tried } = props;
+  const { row, setRow, outcome, setOutcome, last, setLast } = tried;
   const { t } = useTranslation();
   const fields = useMemo(() => shown(model), [model]);
   const examples = useMemo(() => examplesOf(model), [model]);
   const example = examples[0]?.row;
-  const [row, setRow] = useState<Row>({});
-  const [outcome, setOutcome] = useState<Outcome>({ kind: "none" });
-  /** What is shown while the next answer is on its way, so that nothing jumps. */
-  const [last, setLast] = useState<Extract<Outcome, { kind: "done" }>>();
   const [asked, setAsked] = useState(false);
   const [tab, setTab] = useState("answer");
   const control = useRef<AbortController>(undefined);
-  const latest = useRef<Row>({});
+  const latest = useRef(row);
+  const location = useLocation();
+  const isFirst = useRef(true);
   const missing = fields.filter((field) => isMissing(field, row));
 
   async function run(input: Row) {
@@ -96,11 +109,21 @@ export function TryIt({ model }: { model: ModelInfo }) {
   /** What comes from outside may name what the page does not show. */
   const open = (input: Row) => use(shownOf(model, input));
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a link is read once
+  useEffect(() => () => control.current?.abort(), []);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a link is read once each time it is followed
   useEffect(() => {
-    void fromFragment(location.hash).then((shared) => shared && open(shared));
-    return () => control.current?.abort();
-  }, []);
+    let isOwn = true;
+    const kept = last;
+    void fromFragment(location.hash).then((shared) => {
+      // By the browser's way back there is the link to the answer that was kept.
+      const isKept = isFirst.current && JSON.stringify(shared) === JSON.stringify(kept?.row);
+      isFirst.current = false;
+      if (isOwn && shared && !isKept) open(shared);
+    });
+    return () => {
+      isOwn = false;
+    };
+  }, [location]);
 
   const failure = outcome.kind === "failed" ? outcome.error : undefined;
   const wrong = failure instanceof api.ApiError ? String(failure.detail.tensor ?? "") : "";
@@ -175,7 +198,10 @@ export function TryIt({ model }: { model: ModelInfo }) {
               variant="default"
               onClick={() => {
                 control.current?.abort();
+                control.current = undefined;
                 fill({});
+                // Else the old input were back when the page is loaded again.
+                history.replaceState(history.state, "", bareAddress());
                 setLast(undefined);
                 setAsked(false);
                 setOutcome({ kind: "none" });
@@ -183,6 +209,7 @@ export function TryIt({ model }: { model: ModelInfo }) {
             >
               {t("app.clear")}
             </Button>
+            <OpenInput onOpen={open} />
           </Group>
         </Stack>
       </Paper>
@@ -216,7 +243,7 @@ export function TryIt({ model }: { model: ModelInfo }) {
             <Text size="xs" c="dimmed" data-testid="took">
               {t("app.took", { ms: took(last.got.tookMs), version: last.got.version })}
             </Text>
-            <Share model={model} row={last.row} onOpen={open} />
+            <Share model={model} row={last.row} />
           </Group>
         )}
       </Paper>
@@ -224,11 +251,7 @@ export function TryIt({ model }: { model: ModelInfo }) {
   );
 }
 
-function AnswerPane(props: {
-  model: ModelInfo;
-  outcome: Outcome;
-  last: Extract<Outcome, { kind: "done" }> | undefined;
-}) {
+function AnswerPane(props: { model: ModelInfo; outcome: Outcome; last: Done | undefined }) {
   const { model, outcome, last } = props;
   const { t } = useTranslation();
   if (outcome.kind === "failed") return <Trouble error={outcome.error} />;
