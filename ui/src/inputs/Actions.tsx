@@ -8,8 +8,7 @@ export function ActionButton(props: ButtonProps & ComponentPropsWithoutRef<"butt
   return <Button size="compact-sm" variant="default" {...props} />;
 }
 
-interface UploadProps
-  extends Pick<ButtonProps, "variant" | "size" | "leftSection" | "disabled"> {
+interface UploadProps extends Pick<ButtonProps, "variant" | "size" | "leftSection" | "disabled"> {
   /** What may be chosen, as the `accept` of a file input says it. */
   accept: string;
   label: string;

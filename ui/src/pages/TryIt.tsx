@@ -24,7 +24,7 @@ import { isCanvas } from "../inputs";
 import { bareAddress, fromFragment } from "../share";
 import { Fields, MayBeEmpty } from "./Fields";
 import { OpenInput } from "./OpenInput";
-import { examplesOf, isMissing, seen, shown, shownOf, whole } from "./rows";
+import { examplesOf, isMissing, isSame, seen, shown, shownOf, whole } from "./rows";
 import { Share } from "./Share";
 import { Trouble } from "./Trouble";
 import classes from "./TryIt.module.css";
@@ -80,6 +80,7 @@ export function TryIt(props: { model: ModelInfo; tried: ReturnType<typeof useTri
       setLast(done);
     } catch (error) {
       if (control.current !== own) return; // a later run has taken its place
+      setTab("answer");
       setOutcome(
         own.signal.aborted ? { kind: "cancelled" } : { kind: "failed", error: error as Error },
       );
@@ -128,6 +129,8 @@ export function TryIt(props: { model: ModelInfo; tried: ReturnType<typeof useTri
   const failure = outcome.kind === "failed" ? outcome.error : undefined;
   const wrong = failure instanceof api.ApiError ? String(failure.detail.tensor ?? "") : "";
   const isRunning = outcome.kind === "running";
+  const answered = outcome.kind === "done" || isRunning ? last : undefined;
+  const isOld = outcome.kind === "done" && !isSame(outcome.row, row);
   return (
     <SimpleGrid cols={{ base: 1, md: 2 }} spacing="lg" className={classes.sides}>
       <Paper
@@ -215,20 +218,32 @@ export function TryIt(props: { model: ModelInfo; tried: ReturnType<typeof useTri
       </Paper>
       <Paper withBorder p="lg" className={classes.answer} component="section">
         <Tabs value={tab} onChange={(chosen) => setTab(chosen ?? "answer")}>
-          <Group justify="space-between" mb="md" wrap="nowrap">
-            <Tabs.List>
-              <Tabs.Tab value="answer">{t("app.tabs.answer")}</Tabs.Tab>
-              <Tabs.Tab value="json">{t("app.tabs.json")}</Tabs.Tab>
-              <Tabs.Tab value="code">{t("app.tabs.code")}</Tabs.Tab>
-            </Tabs.List>
-          </Group>
+          <Tabs.List>
+            <Tabs.Tab value="answer">{t("app.tabs.answer")}</Tabs.Tab>
+            <Tabs.Tab value="json">{t("app.tabs.json")}</Tabs.Tab>
+            <Tabs.Tab value="code">{t("app.tabs.code")}</Tabs.Tab>
+          </Tabs.List>
+          <div className={classes.status} role="status">
+            {isRunning && <Waiting since={outcome.since} onLong={() => setTab("answer")} />}
+            {isOld && tab !== "code" && (
+              <Text size="xs" c="dimmed">
+                {t("kept.old")}
+              </Text>
+            )}
+          </div>
           <Tabs.Panel value="answer">
             <div aria-live="polite" aria-busy={isRunning} data-testid="answer">
-              <AnswerPane model={model} outcome={outcome} last={last} />
+              <AnswerPane model={model} outcome={outcome} last={answered} isOld={isOld} />
             </div>
           </Tabs.Panel>
           <Tabs.Panel value="json">
-            {last ? <JsonView value={last.got.answer} /> : <Nothing />}
+            {answered ? (
+              <div className={isOld ? classes.old : undefined}>
+                <JsonView value={answered.got.answer} />
+              </div>
+            ) : (
+              <Nothing />
+            )}
           </Tabs.Panel>
           <Tabs.Panel value="code">
             {tab === "code" && (
@@ -238,12 +253,12 @@ export function TryIt(props: { model: ModelInfo; tried: ReturnType<typeof useTri
             )}
           </Tabs.Panel>
         </Tabs>
-        {last && outcome.kind !== "none" && (
+        {answered && (
           <Group justify="space-between" mt="md" gap="xs">
             <Text size="xs" c="dimmed" data-testid="took">
-              {t("app.took", { ms: took(last.got.tookMs), version: last.got.version })}
+              {t("app.took", { ms: took(answered.got.tookMs), version: answered.got.version })}
             </Text>
-            <Share model={model} row={last.row} />
+            <Share model={model} row={answered.row} />
           </Group>
         )}
       </Paper>
@@ -251,28 +266,28 @@ export function TryIt(props: { model: ModelInfo; tried: ReturnType<typeof useTri
   );
 }
 
-function AnswerPane(props: { model: ModelInfo; outcome: Outcome; last: Done | undefined }) {
-  const { model, outcome, last } = props;
+function AnswerPane(props: {
+  model: ModelInfo;
+  outcome: Outcome;
+  last: Done | undefined;
+  isOld: boolean;
+}) {
+  const { model, outcome, last, isOld } = props;
   const { t } = useTranslation();
   if (outcome.kind === "failed") return <Trouble error={outcome.error} />;
   if (outcome.kind === "cancelled") return <Text c="dimmed">{t("app.cancelled")}</Text>;
-  const since = outcome.kind === "running" ? outcome.since : undefined;
-  if (outcome.kind === "none" || (!last && since === undefined)) return <Nothing />;
+  const isRunning = outcome.kind === "running";
+  if (!last) return isRunning ? null : <Nothing />;
   // The same elements while the next answer is on its way: what was set in them stays.
   return (
-    <div>
-      {since !== undefined && <Waiting since={since} />}
-      {last && (
-        <div className={since === undefined ? undefined : classes.stale}>
-          <AnswerView model={model} request={seen(model, last.row)} answer={last.got.answer} />
-        </div>
-      )}
+    <div className={isRunning ? classes.stale : isOld ? classes.old : undefined}>
+      <AnswerView model={model} request={seen(model, last.row)} answer={last.got.answer} />
     </div>
   );
 }
 
 /** Told only where it takes so long that one would wonder. */
-function Waiting({ since }: { since: number }) {
+function Waiting({ since, onLong }: { since: number; onLong: () => void }) {
   const { t } = useTranslation();
   const [now, setNow] = useState(since);
   useEffect(() => {
@@ -280,9 +295,14 @@ function Waiting({ since }: { since: number }) {
     return () => clearInterval(timer);
   }, []);
   const seconds = (now - since) / 1000;
-  if (seconds < 0.5) return null;
+  const isLong = seconds >= 0.5;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: it is told once
+  useEffect(() => {
+    if (isLong) onLong();
+  }, [isLong]);
+  if (!isLong) return null;
   return (
-    <Group gap="xs" mb="sm" role="status">
+    <Group gap="xs">
       <Loader size="xs" />
       <Text size="sm">
         {t("app.running")} {seconds.toFixed(0)} s
