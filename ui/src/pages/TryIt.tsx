@@ -1,5 +1,4 @@
 import {
-  Alert,
   Button,
   Chip,
   Group,
@@ -22,9 +21,9 @@ import * as api from "../api/client";
 import type { FieldInfo, Json, ModelInfo, Row } from "../api/types";
 import { isCanvas } from "../inputs";
 import { bareAddress, fromFragment } from "../share";
-import { Fields, MayBeEmpty } from "./Fields";
+import { Fields, MayBeEmpty, StillMissing } from "./Fields";
 import { OpenInput } from "./OpenInput";
-import { examplesOf, isMissing, isSame, seen, shown, shownOf, whole } from "./rows";
+import { examplesOf, isMissing, isSame, seen, shown, shownOf, took, whole } from "./rows";
 import { Share } from "./Share";
 import { Trouble } from "./Trouble";
 import classes from "./TryIt.module.css";
@@ -127,7 +126,6 @@ export function TryIt(props: { model: ModelInfo; tried: ReturnType<typeof useTri
   }, [location]);
 
   const failure = outcome.kind === "failed" ? outcome.error : undefined;
-  const wrong = failure instanceof api.ApiError ? String(failure.detail.tensor ?? "") : "";
   const isRunning = outcome.kind === "running";
   const answered = outcome.kind === "done" || isRunning ? last : undefined;
   const isOld = outcome.kind === "done" && !isSame(outcome.row, row);
@@ -166,19 +164,8 @@ export function TryIt(props: { model: ModelInfo; tried: ReturnType<typeof useTri
             )}
           </Group>
           <MayBeEmpty fields={fields} />
-          <Fields
-            fields={fields}
-            row={row}
-            example={example}
-            wrong={wrong}
-            failure={failure}
-            onChange={change}
-          />
-          {asked && missing.length > 0 && (
-            <Alert color="yellow" role="alert">
-              {t("app.incomplete", { names: missing.map((field) => field.name).join(", ") })}
-            </Alert>
-          )}
+          <Fields fields={fields} row={row} example={example} failure={failure} onChange={change} />
+          {asked && <StillMissing fields={missing} />}
           <Group>
             {isRunning ? (
               // Keys, because else one element would become the other in the middle of a click, and
@@ -327,8 +314,4 @@ function Nothing() {
 function filled(model: ModelInfo, row: Row, example: Row | undefined): Row {
   const isWhole = shown(model).every((field) => !isMissing(field, row));
   return whole(model, isWhole ? row : { ...example, ...row });
-}
-
-function took(ms: number): string {
-  return ms < 10 ? ms.toFixed(1) : ms.toFixed(0);
 }

@@ -84,3 +84,8 @@ export function cellsOf(model: ModelInfo, given: (name: string) => string): stri
     return isShown.has(name) ? given(name) : "";
   });
 }
+
+/** Milliseconds as a page tells them. */
+export function took(ms: number): string {
+  return ms < 10 ? ms.toFixed(1) : ms.toFixed(0);
+}
