@@ -129,3 +129,34 @@ def test_an_empty_table_is_not_run(page: sync_api.Page, kinds: Served) -> None:
     expect(button).to_be_disabled()
     page.get_by_role("textbox", name="area, row 1").fill("90")
     expect(button).to_be_enabled()
+
+
+def test_what_is_compared_begins_with_what_was_tried_and_names_what_is_missing(
+    page: sync_api.Page, kinds: Served
+) -> None:
+    page.goto(f"{kinds.url}/apps/twins")
+    page.get_by_text("Example 1").click()
+    page.get_by_test_id("took").wait_for()
+    boxes = page.get_by_role("main").get_by_role("textbox")
+    boxes.first.fill("7")
+    page.get_by_role("tab", name="Compare versions").click()
+    expect(boxes.first).to_have_value("7")
+    run = page.get_by_role("button", name="Run", exact=True)
+    run.click()
+    expect(page.get_by_text("ms · version")).to_have_count(2)
+    for box in boxes.all():
+        box.fill("")
+    run.click()
+    expect(page.get_by_role("alert")).to_contain_text("Still missing: x")
+
+
+def test_what_both_versions_refuse_is_told_once(
+    page: sync_api.Page, kinds: Served, expected_errors: list[str]
+) -> None:
+    expected_errors.append("400")
+    page.goto(f"{kinds.url}/apps/twins/compare")
+    page.get_by_role("main").get_by_role("textbox").first.fill("")
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.get_by_text("That did not work")).to_have_count(1)
+    # And at its field.
+    expect(page.get_by_text("takes numbers")).to_have_count(2)
