@@ -133,6 +133,23 @@ def test_a_cell_that_does_not_fit_is_told_with_its_row_and_column(
     assert words in refused(people, body)
 
 
+@pytest.mark.parametrize("cell", ["tall", "nan"])
+def test_a_cell_that_does_not_fit_has_the_row_that_json_would_have(
+    people: PlainView, cell: str
+) -> None:
+    body = f"\nage,height,city,member\n1,1,a,true\n\n1,{cell},a,true\n"
+    with pytest.raises(InvalidInput) as caught:
+        read_csv(people, body.encode())
+    assert {**caught.value.detail} == {"tensor": "height", "row": 1, "line": 5}
+
+
+def test_a_cell_of_a_tensors_row_has_that_row(view_of: Views) -> None:
+    view = view_of([TensorSpec("x", DType.FP32, (None, 3))])
+    with pytest.raises(InvalidInput) as caught:
+        read_csv(view, b"1,2,3\n4,5,x\n")
+    assert {**caught.value.detail} == {"tensor": "x", "row": 1, "line": 2}
+
+
 def test_lines_with_nothing_on_them_are_no_rows_but_count_as_lines(people: PlainView) -> None:
     body = b"\nage,height,city,member\n\n1,1,a,true\n\nx,1,a,true\n"
     assert refused(people, body).startswith("row 6 of the CSV: 'age'")

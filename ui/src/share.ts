@@ -4,6 +4,9 @@ import type { Row } from "./api/types";
 export const LONGEST = 6000;
 const KEY = "in=";
 
+/** This page's address without a fragment. */
+export const bareAddress = () => location.pathname + location.search;
+
 /** The input as an address's fragment; null where it is too long for one. */
 export async function toFragment(row: Row): Promise<string | null> {
   const bytes = await through(

@@ -36,7 +36,8 @@ def read_csv(view: PlainView, body: bytes) -> PlainRequest:
     and no names takes rows of numbers without a header. Lines with nothing on them are no rows.
 
     Raises:
-        InvalidInput: names the row and the column.
+        InvalidInput: names the row and the column; its `row` counts rows from 0 as in JSON, its
+            `line` is that of the file.
     """
     lines, rows = _parsed(body)
     if view.is_tabular:
@@ -196,7 +197,9 @@ def _values(field: InputField, cells: Sequence[str], lines: Sequence[int]) -> _V
     values = _in_bulk(field, cells)
     if values is not None:
         return values
-    return [_cell(field, cell, line) for cell, line in zip(cells, lines, strict=True)]
+    # The cells of a tensor's row have one line.
+    rows = {line: at for at, line in enumerate(dict.fromkeys(lines))}
+    return [_cell(field, cell, line, rows[line]) for cell, line in zip(cells, lines, strict=True)]
 
 
 def _in_bulk(field: InputField, cells: Sequence[str]) -> _Values | None:
@@ -229,7 +232,7 @@ def _finite(cells: Sequence[str], nullable: bool) -> Array | None:
     return numbers if fine.all() else None
 
 
-def _cell(field: InputField, cell: str, line: int) -> object:
+def _cell(field: InputField, cell: str, line: int, row: int) -> object:
     text = cell.strip()
     dtype = field.dtype
     if dtype is DType.BYTES:
@@ -246,10 +249,16 @@ def _cell(field: InputField, cell: str, line: int) -> object:
         raise InvalidInput(
             f"row {line} of the CSV: '{field.name}' takes {dtype.value}, and {text[:40]!r} came",
             tensor=field.name,
-            row=line,
+            row=row,
+            line=line,
         ) from error
     if isinstance(value, float) and not np.isfinite(value):
-        raise InvalidInput(f"row {line} of the CSV: '{field.name}' is {text}, not a finite number")
+        raise InvalidInput(
+            f"row {line} of the CSV: '{field.name}' is {text}, not a finite number",
+            tensor=field.name,
+            row=row,
+            line=line,
+        )
     return value
 
 

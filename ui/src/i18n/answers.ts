@@ -69,6 +69,16 @@ export const en = {
       files: "The request is long, so the code reads it from a file.",
     },
   },
+  kept: {
+    old: "This is the answer to the input before your last change.",
+    noCsv: "This is no CSV file. Save the table as CSV, and choose that.",
+    noRows: "This file has a header and no rows under it.",
+    emptyFile: "This file is empty.",
+    row: "Row {{row}} of {{total}}: {{text}}",
+    cell: "Row {{row}} of {{total}}, {{name}}: {{text}}",
+    moreDifferences_one: "and {{count}} more",
+    moreDifferences_other: "and {{count}} more",
+  },
 };
 
 export const zh: typeof en = {
@@ -139,5 +149,15 @@ export const zh: typeof en = {
       download: "下载 {{name}}",
       files: "请求较长，因此代码从文件中读取。",
     },
+  },
+  kept: {
+    old: "这是您上次修改之前的输入的结果。",
+    noCsv: "这不是 CSV 文件。请将表格另存为 CSV，再选择该文件。",
+    noRows: "此文件只有表头，没有数据行。",
+    emptyFile: "此文件是空的。",
+    row: "第 {{row}} 行，共 {{total}} 行：{{text}}",
+    cell: "第 {{row}} 行（共 {{total}} 行），{{name}}：{{text}}",
+    moreDifferences_one: "另有 {{count}} 处",
+    moreDifferences_other: "另有 {{count}} 处",
   },
 };

@@ -8,7 +8,7 @@ export function ActionButton(props: ButtonProps & ComponentPropsWithoutRef<"butt
   return <Button size="compact-sm" variant="default" {...props} />;
 }
 
-interface UploadProps {
+interface UploadProps extends Pick<ButtonProps, "variant" | "size" | "leftSection" | "disabled"> {
   /** What may be chosen, as the `accept` of a file input says it. */
   accept: string;
   label: string;
@@ -17,7 +17,7 @@ interface UploadProps {
 }
 
 /** Chooses a file; the same one again, too. */
-export function UploadButton({ accept, label, onPick, describedBy }: UploadProps) {
+export function UploadButton({ accept, label, onPick, describedBy, ...look }: UploadProps) {
   const reset = useRef<() => void>(null);
   return (
     <FileButton
@@ -33,6 +33,7 @@ export function UploadButton({ accept, label, onPick, describedBy }: UploadProps
           {...props}
           leftSection={<IconUpload size={16} aria-hidden />}
           aria-describedby={describedBy}
+          {...look}
         >
           {label}
         </ActionButton>

@@ -18,7 +18,7 @@ import { checkField, isNumeric, problemText } from "./check";
 import { MOST_BYTES } from "./files";
 import { useDraft, useLatest, usePaste } from "./hooks";
 import classes from "./inputs.module.css";
-import { cellText, cellValue, MOST_ROWS, pasteInto, readTable } from "./table";
+import { cellText, cellValue, isFilled, MOST_ROWS, pasteInto, readTable } from "./table";
 
 interface TableControlProps {
   fields: FieldInfo[];
@@ -228,8 +228,6 @@ export function TableControl({ fields, rows, onChange, errors }: TableControlPro
     </Stack>
   );
 }
-
-const isFilled = (row: Row) => Object.values(row).some((value) => value !== undefined);
 
 interface CellProblem {
   row: number;

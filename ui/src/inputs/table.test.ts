@@ -1,6 +1,14 @@
 import { describe, expect, it } from "vitest";
 import type { FieldInfo } from "../api/types";
-import { cellText, cellValue, MOST_ROWS, pasteInto, readTable } from "./table";
+import {
+  cellText,
+  cellValue,
+  MOST_ROWS,
+  pasteInto,
+  plainCell,
+  readCsvFile,
+  readTable,
+} from "./table";
 
 const x: FieldInfo = { name: "x", datatype: "FP32", shape: [] };
 const n: FieldInfo = { name: "n", datatype: "INT64", shape: [], nullable: true };
@@ -71,5 +79,45 @@ describe("pasteInto", () => {
   it("keeps empty cells of a single column in their rows", () => {
     const { rows } = pasteInto([], fields, { row: 0, column: 0 }, "1\n\n3");
     expect(rows.map((row) => row.x)).toEqual([1, undefined, 3]);
+  });
+});
+
+describe("readCsvFile", () => {
+  it("finds columns by their names in any capitals; one that may be empty need not be there", () => {
+    expect(readCsvFile("Kind;id;X\na;7;1,5\n", fields)).toEqual({
+      header: ["Kind", "id", "X"],
+      rows: [["a", "7", "1,5"]],
+      places: new Map([
+        ["kind", 0],
+        ["x", 2],
+      ]),
+    });
+  });
+
+  it("keeps a column that is called by a number", () => {
+    expect(readCsvFile("x,kind,2020\n1,a,5\n", fields)).toMatchObject({
+      places: new Map([
+        ["x", 0],
+        ["kind", 1],
+      ]),
+    });
+  });
+
+  it("says why a file cannot be run", () => {
+    expect(readCsvFile("x,n\n1,2\n", fields)).toEqual({ kind: "noHeader", names: ["kind"] });
+    expect(readCsvFile("x,n,kind\n", fields)).toEqual({ kind: "noRows" });
+    expect(readCsvFile("", fields)).toEqual({ kind: "emptyFile" });
+    expect(readCsvFile("PK\u0003\u0004\0\0[Content_Types].xml", fields)).toEqual({ kind: "noCsv" });
+  });
+});
+
+describe("plainCell", () => {
+  it("writes a value as the server reads it, and a long whole number as it stands", () => {
+    expect(plainCell("1,5", x)).toBe("1.5");
+    expect(plainCell(" 9007199254740993 ", n)).toBe("9007199254740993");
+    expect(plainCell("2.0", n)).toBe("2");
+    expect(plainCell("", n)).toBe("");
+    expect(plainCell("TRUE", { ...x, datatype: "BOOL" })).toBe("true");
+    expect(plainCell("007", { ...x, datatype: "BYTES" })).toBe("007");
   });
 });

@@ -7,6 +7,9 @@ export const MOST_ROWS = 200;
 
 const BOOLS: Record<string, boolean> = { true: true, false: false, "1": true, "0": false };
 
+/** Whether anything is given in a row. */
+export const isFilled = (row: Row) => Object.values(row).some((value) => value !== undefined);
+
 /** The value of a cell's text by the field's type; a text that is no such value stays a text. */
 export function cellValue(text: string, field: FieldInfo): Json | undefined {
   const bare = text.trim();
@@ -79,6 +82,45 @@ export function readTable(text: string, fields: readonly FieldInfo[]): Read | nu
     missing: fields.filter((field) => !columns.includes(field)).map((field) => field.name),
     total: body.length,
   };
+}
+
+/** Why a file's cells cannot be run as they are. */
+export type Unfit =
+  | { kind: "noCsv" | "emptyFile" | "noRows" }
+  | { kind: "noHeader"; names: string[] };
+
+/** A CSV file as it is, and where each field's column is in it. */
+export interface CsvFile {
+  header: string[];
+  rows: string[][];
+  /** By the field's name; one that may be empty need not have a column. */
+  places: ReadonlyMap<string, number>;
+}
+
+/** A CSV file with a header, in which columns of no field may stand too. */
+export function readCsvFile(text: string, fields: readonly FieldInfo[]): CsvFile | Unfit {
+  // Spreadsheets' own files are packed, and no text has such a character.
+  if (text.includes("\0") || text.startsWith("PK\u0003\u0004")) return { kind: "noCsv" };
+  const [header, ...rows] = parseCsv(text);
+  if (!header) return { kind: "emptyFile" };
+  const columns =
+    headerFields(header, fields) ?? header.map((name) => fields.find((f) => f.name === name));
+  const places = new Map<string, number>();
+  for (const [at, field] of columns.entries()) {
+    if (field && !places.has(field.name)) places.set(field.name, at);
+  }
+  const absent = fields.filter((field) => !field.nullable && !places.has(field.name));
+  if (absent.length) return { kind: "noHeader", names: absent.map((field) => field.name) };
+  return rows.length ? { header, rows, places } : { kind: "noRows" };
+}
+
+/** A cell's text as the server reads it; other texts for the same value are taken here only. */
+export function plainCell(text: string, field: FieldInfo): string {
+  const bare = text.trim();
+  // Long whole numbers are more exact as they stand.
+  return /^[+-]?\d+$/.test(bare) && isNumeric(field.datatype)
+    ? bare
+    : cellText(cellValue(text, field));
 }
 
 function rowOf(cells: readonly string[], columns: readonly (FieldInfo | undefined)[]): Row {

@@ -1,15 +1,4 @@
-import {
-  Alert,
-  Button,
-  FileButton,
-  Group,
-  Paper,
-  Progress,
-  Stack,
-  Table,
-  Text,
-  Title,
-} from "@mantine/core";
+import { Alert, Button, Group, Paper, Progress, Stack, Table, Text, Title } from "@mantine/core";
 import { IconDownload, IconTableImport } from "@tabler/icons-react";
 import type { TFunction } from "i18next";
 import { useEffect, useRef, useState } from "react";
@@ -17,11 +6,13 @@ import { useTranslation } from "react-i18next";
 import * as api from "../api/client";
 import type { ModelInfo } from "../api/types";
 import { parseCsv, toCsv } from "../csv";
-import { isTabular } from "../inputs";
+import { checkField, isTabular, problemText } from "../inputs";
+import { UploadButton } from "../inputs/Actions";
+import { type CsvFile, cellValue, plainCell, readCsvFile, type Unfit } from "../inputs/table";
 import { save } from "../save";
 import { WideTable } from "../WideTable";
 import { EditTable } from "./EditTable";
-import { cellsOf, examplesOf } from "./rows";
+import { cellsOf, examplesOf, shown } from "./rows";
 
 /** Rows of one request: small enough to show progress, and to share the model with others. */
 const CHUNK = 500;
@@ -43,7 +34,7 @@ export default function Batch({ model }: { model: ModelInfo }) {
   const names = model.app.inputs;
   useEffect(() => () => control.current?.abort(), []);
   if (!isTabular(model.fields)) return <Alert color="gray">{t("batch.notTabular")}</Alert>;
-  const shown = names.length > FEW ? [...names.slice(0, FEW), "…"] : names;
+  const few = names.length > FEW ? [...names.slice(0, FEW), "…"] : names;
   const count = new Intl.NumberFormat(i18n.language);
 
   async function score(file: File) {
@@ -51,15 +42,15 @@ export default function Batch({ model }: { model: ModelInfo }) {
     control.current = own;
     const started = performance.now();
     try {
-      const [header = [], ...rows] = parseCsv(await file.text());
-      const absent = names.filter((name) => !header.includes(name));
-      if (absent.length) {
-        setState({ kind: "failed", message: t("batch.noHeader", { names: absent.join(", ") }) });
+      const read = readCsvFile(await file.text(), shown(model));
+      if ("kind" in read) {
+        setState({ kind: "failed", message: unfit(read, t) });
         return;
       }
-      setState({ kind: "running", done: 0, total: rows.length });
-      const table = await scored(model, header, rows, own.signal, (done) =>
-        setState({ kind: "running", done, total: rows.length }),
+      const total = read.rows.length;
+      setState({ kind: "running", done: 0, total });
+      const table = await scored(model, read, own.signal, t, (done) =>
+        setState({ kind: "running", done, total }),
       );
       const seconds = (performance.now() - started) / 1000;
       setState({ kind: "done", name: file.name, table, seconds });
@@ -76,19 +67,17 @@ export default function Batch({ model }: { model: ModelInfo }) {
           <Title order={2} size="h4">
             {t("batch.file")}
           </Title>
-          <Text size="sm">{t("batch.how", { names: shown.join(", ") })}</Text>
+          <Text size="sm">{t("batch.how", { names: few.join(", ") })}</Text>
           <Group>
-            <FileButton accept=".csv,text/csv" onChange={(file) => file && void score(file)}>
-              {(button) => (
-                <Button
-                  leftSection={<IconTableImport size={16} />}
-                  disabled={state.kind === "running"}
-                  {...button}
-                >
-                  {t("batch.choose")}
-                </Button>
-              )}
-            </FileButton>
+            <UploadButton
+              accept=".csv,text/csv"
+              label={t("batch.choose")}
+              variant="filled"
+              size="sm"
+              leftSection={<IconTableImport size={16} />}
+              disabled={state.kind === "running"}
+              onPick={(file) => void score(file)}
+            />
             <Button
               variant="default"
               onClick={() => save(`${model.name}.csv`, toCsv([names, example(model)]), "text/csv")}
@@ -171,19 +160,30 @@ export default function Batch({ model }: { model: ModelInfo }) {
 /** The rows with the columns of the answers behind their own. */
 async function scored(
   model: ModelInfo,
-  header: string[],
-  rows: string[][],
+  { header, rows, places }: CsvFile,
   signal: AbortSignal,
+  t: TFunction,
   progress: (done: number) => void,
 ): Promise<string[][]> {
+  const byName = new Map(model.fields.map((field) => [field.name, field]));
+  const cells = (row: string[], at: number) =>
+    cellsOf(model, (name) => {
+      const field = byName.get(name);
+      const text = row[places.get(name) ?? -1] ?? "";
+      const value = field && cellValue(text, field);
+      if (!field || value === undefined) return "";
+      const problem = checkField(value, field);
+      if (!problem) return plainCell(text, field);
+      const place = { row: at + 1, total: rows.length, name };
+      throw new RowError(t("kept.cell", { ...place, text: problemText(problem, t, field) }));
+    });
   const names = model.fields.map((field) => field.name);
-  const places = new Map(header.map((name, at) => [name, at]));
-  const cells = (row: string[]) => cellsOf(model, (name) => row[places.get(name) ?? -1] ?? "");
   const table: string[][] = [];
   for (let from = 0; from < rows.length; from += CHUNK) {
     const chunk = rows.slice(from, from + CHUNK);
-    const sent = toCsv([names, ...chunk.map(cells)]);
-    const answer = parseCsv(await sentChunk(model.name, sent, from, chunk.length, signal), ",");
+    const sent = toCsv([names, ...chunk.map((row, at) => cells(row, from + at))]);
+    const place = { from, count: chunk.length, total: rows.length };
+    const answer = parseCsv(await sentChunk(model.name, sent, place, signal, t), ",");
     if (from === 0) table.push([...header, ...(answer[0] ?? [])]);
     for (const [at, row] of chunk.entries()) table.push([...row, ...(answer[at + 1] ?? [])]);
     progress(from + chunk.length);
@@ -191,37 +191,38 @@ async function scored(
   return table;
 }
 
-/** Which rows a refused request had. */
-class ChunkError extends Error {
-  constructor(
-    readonly from: number,
-    readonly to: number,
-    message: string,
-  ) {
-    super(message);
-  }
-}
+/** What is wrong with a file's rows, in words that name them. */
+class RowError extends Error {}
 
 async function sentChunk(
   model: string,
   csv: string,
-  from: number,
-  count: number,
+  { from, count, total }: { from: number; count: number; total: number },
   signal: AbortSignal,
+  t: TFunction,
 ): Promise<string> {
   try {
     return await api.predictCsv(model, new Blob([csv]), signal);
   } catch (error) {
-    if (error instanceof api.ApiError) throw new ChunkError(from + 1, from + count, error.message);
-    throw error;
+    if (!(error instanceof api.ApiError)) throw error;
+    const { row } = error.detail;
+    // The server knows the lines of the part only.
+    const text = error.message.replace(/^row \d+ of the CSV: /, "");
+    throw new RowError(
+      typeof row === "number"
+        ? t("kept.row", { row: from + row + 1, total, text })
+        : t("batch.rowError", { from: from + 1, to: from + count, message: text }),
+    );
   }
 }
 
 function told(error: unknown, t: TFunction): string {
-  if (error instanceof ChunkError) {
-    return t("batch.rowError", { from: error.from, to: error.to, message: error.message });
-  }
-  return t("error.unreachable");
+  return error instanceof RowError ? error.message : t("error.unreachable");
+}
+
+function unfit(problem: Unfit, t: TFunction): string {
+  if (problem.kind !== "noHeader") return t(`kept.${problem.kind}`);
+  return t("batch.noHeader", { names: problem.names.join(", ") });
 }
 
 function example(model: ModelInfo): string[] {

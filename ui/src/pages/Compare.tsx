@@ -15,36 +15,39 @@ import { useTranslation } from "react-i18next";
 import { AnswerView } from "../answers/AnswerView";
 import * as api from "../api/client";
 import type { Json, Listed, ModelInfo, Row } from "../api/types";
+import { isFilled } from "../inputs/table";
 import { useLoaded } from "../useLoaded";
-import { Fields } from "./Fields";
-import { examplesOf, isMissing, seen, shown, whole } from "./rows";
+import { Fields, StillMissing } from "./Fields";
+import { examplesOf, isMissing, seen, shown, took, whole } from "./rows";
 import { Trouble } from "./Trouble";
 
 type Side = { version: string; got?: api.Prediction; error?: Error };
 
 /** Two versions on the same input, with what differs between their answers. */
-export default function Compare({ model }: { model: ModelInfo }) {
+export default function Compare({ model, begun }: { model: ModelInfo; begun: Row }) {
   const { t } = useTranslation();
   const listed = useLoaded("models", api.models);
   const versions = listed.value?.filter((each) => each.name === model.name && works(each)) ?? [];
   const fields = useMemo(() => shown(model), [model]);
   const example = useMemo(() => examplesOf(model)[0]?.row, [model]);
-  const [row, setRow] = useState<Row>(example ?? {});
+  const [row, setRow] = useState<Row>(isFilled(begun) ? begun : (example ?? {}));
   const [chosen, setChosen] = useState<[string | undefined, string | undefined]>([
     undefined,
     undefined,
   ]);
   const [asked, setAsked] = useState<Row>();
   const [sides, setSides] = useState<Side[]>([]);
+  const [wantsMore, setWantsMore] = useState(false);
   const [isBusy, setIsBusy] = useState(false);
   if (listed.error) return <Trouble error={listed.error} retry={listed.reload} />;
   if (!listed.value) return null;
   const latest = [...versions].sort((a, b) => Number(b.version) - Number(a.version));
   const pair = [chosen[0] ?? latest[1]?.version, chosen[1] ?? latest[0]?.version];
   if (!pair[0] || !pair[1]) return <Alert color="gray">{t("compare.one")}</Alert>;
-  const isWhole = fields.every((field) => !isMissing(field, row));
+  const missing = fields.filter((field) => isMissing(field, row));
 
   async function run() {
+    setWantsMore(false);
     setIsBusy(true);
     const request = whole(model, row);
     setSides(
@@ -85,20 +88,22 @@ export default function Compare({ model }: { model: ModelInfo }) {
             fields={fields}
             row={row}
             example={example}
-            wrong=""
-            failure={undefined}
+            failure={sides.find((side) => side.error)?.error}
             onChange={(field, value) =>
               setRow(({ [field.name]: _, ...rest }) =>
                 value === undefined ? rest : { ...rest, [field.name]: value },
               )
             }
           />
+          {wantsMore && <StillMissing fields={missing} />}
           <Group>
             <Button
               leftSection={<IconPlayerPlay size={16} />}
               loading={isBusy}
-              disabled={!isWhole}
-              onClick={run}
+              onClick={() => {
+                setWantsMore(true);
+                if (missing.length === 0) void run();
+              }}
             >
               {t("app.run")}
             </Button>
@@ -113,6 +118,8 @@ export default function Compare({ model }: { model: ModelInfo }) {
 function Both({ model, row, sides }: { model: ModelInfo; row: Row; sides: Side[] }) {
   const { t } = useTranslation();
   const [one, other] = sides.map((side) => side.got?.answer);
+  const [error, otherError] = sides.map((side) => side.error);
+  if (error && otherError && error.message === otherError.message) return <Trouble error={error} />;
   const differing = one && other ? differences(one, other) : [];
   return (
     <Stack gap="md">
@@ -121,18 +128,25 @@ function Both({ model, row, sides }: { model: ModelInfo; row: Row; sides: Side[]
           <Badge variant="dot" color={differing.length ? "orange" : "teal"} tt="none" fw={500}>
             {t(differing.length ? "compare.differ" : "compare.same")}
           </Badge>
-          {differing.map(({ path, change }) => (
+          {differing.slice(0, MOST).map(({ path, change }) => (
             <Text key={path} size="sm" ff="monospace">
               {path}: {change}
             </Text>
           ))}
+          {differing.length > MOST && (
+            <Text size="sm" c="dimmed">
+              {t("kept.moreDifferences", { count: differing.length - MOST })}
+            </Text>
+          )}
         </Group>
       )}
       <SimpleGrid cols={{ base: 1, md: 2 }}>
         {sides.map((side) => (
           <Paper key={side.version} withBorder p="lg" component="section">
             <Text size="sm" c="dimmed" mb="sm">
-              {t("home.version", { version: side.version })}
+              {side.got
+                ? t("app.took", { ms: took(side.got.tookMs), version: side.version })
+                : t("home.version", { version: side.version })}
             </Text>
             {side.error && <Trouble error={side.error} />}
             {side.got && <AnswerView model={model} request={row} answer={side.got.answer} />}
@@ -143,17 +157,16 @@ function Both({ model, row, sides }: { model: ModelInfo; row: Row; sides: Side[]
   );
 }
 
+/** Differences that are told; the answers have them all. */
 const MOST = 6;
 
-/** The places in which two answers differ, and from what to what; the first few of them. */
+/** The places in which two answers differ, and from what to what. */
 export function differences(one: Json, other: Json, path = ""): { path: string; change: string }[] {
   if (isNested(one) && isNested(other)) {
     const keys = new Set([...Object.keys(one), ...Object.keys(other)]);
-    return [...keys]
-      .flatMap((key) =>
-        differences(one[key] ?? null, other[key] ?? null, path ? `${path}.${key}` : key),
-      )
-      .slice(0, MOST);
+    return [...keys].flatMap((key) =>
+      differences(one[key] ?? null, other[key] ?? null, path ? `${path}.${key}` : key),
+    );
   }
   if (JSON.stringify(one) === JSON.stringify(other)) return [];
   return [{ path, change: `${short(one)} → ${short(other)}` }];

@@ -6,6 +6,7 @@ import { AnswerView } from "../answers/AnswerView";
 import * as api from "../api/client";
 import type { FieldInfo, Json, ModelInfo, Row } from "../api/types";
 import { TableControl } from "../inputs/TableControl";
+import { isFilled } from "../inputs/table";
 import { shown, whole } from "./rows";
 import { Trouble } from "./Trouble";
 
@@ -48,7 +49,12 @@ export function EditTable({ model }: { model: ModelInfo }) {
       </div>
       <TableControl fields={fields} rows={rows} onChange={setRows} errors={places(wrong)} />
       <Group>
-        <Button leftSection={<IconPlayerPlay size={16} />} loading={isBusy} onClick={run}>
+        <Button
+          leftSection={<IconPlayerPlay size={16} />}
+          loading={isBusy}
+          disabled={!rows.some(isFilled)}
+          onClick={run}
+        >
           {t("app.run")}
         </Button>
       </Group>

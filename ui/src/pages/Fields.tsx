@@ -1,6 +1,7 @@
-import { SimpleGrid, Skeleton, Text } from "@mantine/core";
+import { Alert, SimpleGrid, Skeleton, Text } from "@mantine/core";
 import { Suspense } from "react";
 import { useTranslation } from "react-i18next";
+import { ApiError } from "../api/client";
 import type { FieldInfo, Json, Row } from "../api/types";
 import { controlFor } from "../inputs";
 
@@ -18,16 +19,27 @@ export function MayBeEmpty({ fields }: { fields: FieldInfo[] }) {
   );
 }
 
-/** A control for each field. */
+/** What has to be given before anything can run. */
+export function StillMissing({ fields }: { fields: FieldInfo[] }) {
+  const { t } = useTranslation();
+  if (fields.length === 0) return null;
+  return (
+    <Alert color="yellow" role="alert">
+      {t("app.incomplete", { names: fields.map((field) => field.name).join(", ") })}
+    </Alert>
+  );
+}
+
+/** A control for each field; a failure is told at the one that it names. */
 export function Fields(props: {
   fields: FieldInfo[];
   row: Row;
   example: Row | undefined;
-  wrong: string;
   failure: Error | undefined;
   onChange: (field: FieldInfo, value: Json | undefined) => void;
 }) {
-  const { fields, row, example, wrong, failure, onChange } = props;
+  const { fields, row, example, failure, onChange } = props;
+  const wrong = failure instanceof ApiError ? failure.detail.tensor : undefined;
   // Many single values are read across, a few or large ones from top to bottom.
   const isMany = fields.length > 6 && fields.every((field) => !field.shape.length);
   return (

@@ -24,7 +24,7 @@ import { About } from "./About";
 import { Missing } from "./Missing";
 import { StateBadge } from "./StateBadge";
 import { Trouble } from "./Trouble";
-import { TryIt } from "./TryIt";
+import { TryIt, useTried } from "./TryIt";
 
 const Batch = lazy(() => import("./Batch"));
 const Compare = lazy(() => import("./Compare"));
@@ -43,6 +43,7 @@ function Named({ name, view }: { name: string; view: string }) {
   const { t } = useTranslation();
   const navigate = useNavigate();
   const { session } = useSession();
+  const tried = useTried();
   const { value: model, error, reload } = useLoaded(name, (signal) => api.model(name, signal));
   const whole = model && isServed(model) ? model : undefined;
   const known = whole ? whole.app : model;
@@ -113,7 +114,7 @@ function Named({ name, view }: { name: string; view: string }) {
           {whole && (
             <>
               <Tabs.Panel value="one">
-                <TryIt model={whole} />
+                <TryIt model={whole} tried={tried} />
               </Tabs.Panel>
               <Tabs.Panel value="batch">
                 <Suspense fallback={<Skeleton h={300} />}>
@@ -122,7 +123,7 @@ function Named({ name, view }: { name: string; view: string }) {
               </Tabs.Panel>
               <Tabs.Panel value="compare">
                 <Suspense fallback={<Skeleton h={300} />}>
-                  <Compare model={whole} />
+                  <Compare model={whole} begun={tried.row} />
                 </Suspense>
               </Tabs.Panel>
               <Tabs.Panel value="about">

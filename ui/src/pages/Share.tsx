@@ -1,23 +1,21 @@
-import { Button, CopyButton, FileButton, Group, Stack, Text } from "@mantine/core";
+import { Button, CopyButton, Stack, Text } from "@mantine/core";
 import { IconDownload } from "@tabler/icons-react";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { ModelInfo, Row } from "../api/types";
 import { save } from "../save";
-import { asRow, toFragment } from "../share";
+import { bareAddress, toFragment } from "../share";
 
 /** The address that reproduces an input; a file where it is too long for one. */
-export function Share(props: { model: ModelInfo; row: Row; onOpen: (row: Row) => void }) {
-  const { model, row, onOpen } = props;
+export function Share(props: { model: ModelInfo; row: Row }) {
+  const { model, row } = props;
   const { t } = useTranslation();
   const [link, setLink] = useState<string | null>();
-  const [isBad, setIsBad] = useState(false);
   useEffect(() => {
     let isOwn = true;
     void toFragment(row).then((fragment) => {
       if (!isOwn) return;
-      const bare = location.pathname + location.search;
-      history.replaceState(history.state, "", bare + (fragment ?? ""));
+      history.replaceState(history.state, "", bareAddress() + (fragment ?? ""));
       setLink(fragment && location.href);
     });
     return () => {
@@ -40,43 +38,14 @@ export function Share(props: { model: ModelInfo; row: Row; onOpen: (row: Row) =>
       <Text size="xs" c="dimmed">
         {t("app.tooLong")}
       </Text>
-      <Group gap="xs">
-        <Button
-          variant="default"
-          size="compact-sm"
-          leftSection={<IconDownload size={14} />}
-          onClick={() => save(`${model.name}-input.json`, JSON.stringify(row), "application/json")}
-        >
-          {t("app.download")}
-        </Button>
-        <FileButton
-          accept="application/json,.json"
-          onChange={async (file) => {
-            const read = file && asRow(await parsed(file));
-            setIsBad(!read);
-            if (read) onOpen(read);
-          }}
-        >
-          {(button) => (
-            <Button variant="subtle" size="compact-sm" {...button}>
-              {t("app.openFile")}
-            </Button>
-          )}
-        </FileButton>
-      </Group>
-      {isBad && (
-        <Text size="xs" c="red" role="alert">
-          {t("app.badFile")}
-        </Text>
-      )}
+      <Button
+        variant="default"
+        size="compact-sm"
+        leftSection={<IconDownload size={14} />}
+        onClick={() => save(`${model.name}-input.json`, JSON.stringify(row), "application/json")}
+      >
+        {t("app.download")}
+      </Button>
     </Stack>
   );
-}
-
-async function parsed(file: File): Promise<unknown> {
-  try {
-    return JSON.parse(await file.text());
-  } catch {
-    return null;
-  }
 }

@@ -1,5 +1,4 @@
 import {
-  Alert,
   Button,
   Chip,
   Group,
@@ -15,14 +14,16 @@ import {
 import { IconPlayerPlay, IconX } from "@tabler/icons-react";
 import { lazy, Suspense, useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
+import { useLocation } from "react-router";
 import { AnswerView } from "../answers/AnswerView";
 import { JsonView } from "../answers/JsonView";
 import * as api from "../api/client";
 import type { FieldInfo, Json, ModelInfo, Row } from "../api/types";
 import { isCanvas } from "../inputs";
-import { fromFragment } from "../share";
-import { Fields, MayBeEmpty } from "./Fields";
-import { examplesOf, isMissing, seen, shown, shownOf, whole } from "./rows";
+import { bareAddress, fromFragment } from "../share";
+import { Fields, MayBeEmpty, StillMissing } from "./Fields";
+import { OpenInput } from "./OpenInput";
+import { examplesOf, isMissing, isSame, seen, shown, shownOf, took, whole } from "./rows";
 import { Share } from "./Share";
 import { Trouble } from "./Trouble";
 import classes from "./TryIt.module.css";
@@ -31,27 +32,38 @@ const CodePanel = lazy(() =>
   import("../code/CodePanel").then((module) => ({ default: module.CodePanel })),
 );
 
+type Done = { kind: "done"; row: Row; got: api.Prediction };
+
 type Outcome =
   | { kind: "none" }
   | { kind: "running"; since: number }
   | { kind: "cancelled" }
   | { kind: "failed"; error: Error }
-  | { kind: "done"; row: Row; got: api.Prediction };
+  | Done;
+
+/** What is filled in and what came of it, for as long as somebody is at this model. */
+export function useTried() {
+  const [row, setRow] = useState<Row>({});
+  const [outcome, setOutcome] = useState<Outcome>({ kind: "none" });
+  /** What is shown while the next answer is on its way, so that nothing jumps. */
+  const [last, setLast] = useState<Done>();
+  return { row, setRow, outcome, setOutcome, last, setLast };
+}
 
 /** The input on one side, the answer on the other. */
-export function TryIt({ model }: { model: ModelInfo }) {
+export function TryIt(props: { model: ModelInfo; tried: ReturnType<typeof useTried> }) {
+  const { model, tried } = props;
+  const { row, setRow, outcome, setOutcome, last, setLast } = tried;
   const { t } = useTranslation();
   const fields = useMemo(() => shown(model), [model]);
   const examples = useMemo(() => examplesOf(model), [model]);
   const example = examples[0]?.row;
-  const [row, setRow] = useState<Row>({});
-  const [outcome, setOutcome] = useState<Outcome>({ kind: "none" });
-  /** What is shown while the next answer is on its way, so that nothing jumps. */
-  const [last, setLast] = useState<Extract<Outcome, { kind: "done" }>>();
   const [asked, setAsked] = useState(false);
   const [tab, setTab] = useState("answer");
   const control = useRef<AbortController>(undefined);
-  const latest = useRef<Row>({});
+  const latest = useRef(row);
+  const location = useLocation();
+  const isFirst = useRef(true);
   const missing = fields.filter((field) => isMissing(field, row));
 
   async function run(input: Row) {
@@ -67,6 +79,7 @@ export function TryIt({ model }: { model: ModelInfo }) {
       setLast(done);
     } catch (error) {
       if (control.current !== own) return; // a later run has taken its place
+      setTab("answer");
       setOutcome(
         own.signal.aborted ? { kind: "cancelled" } : { kind: "failed", error: error as Error },
       );
@@ -96,15 +109,26 @@ export function TryIt({ model }: { model: ModelInfo }) {
   /** What comes from outside may name what the page does not show. */
   const open = (input: Row) => use(shownOf(model, input));
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a link is read once
+  useEffect(() => () => control.current?.abort(), []);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a link is read once each time it is followed
   useEffect(() => {
-    void fromFragment(location.hash).then((shared) => shared && open(shared));
-    return () => control.current?.abort();
-  }, []);
+    let isOwn = true;
+    const kept = last;
+    void fromFragment(location.hash).then((shared) => {
+      // By the browser's way back there is the link to the answer that was kept.
+      const isKept = isFirst.current && JSON.stringify(shared) === JSON.stringify(kept?.row);
+      isFirst.current = false;
+      if (isOwn && shared && !isKept) open(shared);
+    });
+    return () => {
+      isOwn = false;
+    };
+  }, [location]);
 
   const failure = outcome.kind === "failed" ? outcome.error : undefined;
-  const wrong = failure instanceof api.ApiError ? String(failure.detail.tensor ?? "") : "";
   const isRunning = outcome.kind === "running";
+  const answered = outcome.kind === "done" || isRunning ? last : undefined;
+  const isOld = outcome.kind === "done" && !isSame(outcome.row, row);
   return (
     <SimpleGrid cols={{ base: 1, md: 2 }} spacing="lg" className={classes.sides}>
       <Paper
@@ -140,19 +164,8 @@ export function TryIt({ model }: { model: ModelInfo }) {
             )}
           </Group>
           <MayBeEmpty fields={fields} />
-          <Fields
-            fields={fields}
-            row={row}
-            example={example}
-            wrong={wrong}
-            failure={failure}
-            onChange={change}
-          />
-          {asked && missing.length > 0 && (
-            <Alert color="yellow" role="alert">
-              {t("app.incomplete", { names: missing.map((field) => field.name).join(", ") })}
-            </Alert>
-          )}
+          <Fields fields={fields} row={row} example={example} failure={failure} onChange={change} />
+          {asked && <StillMissing fields={missing} />}
           <Group>
             {isRunning ? (
               // Keys, because else one element would become the other in the middle of a click, and
@@ -175,7 +188,10 @@ export function TryIt({ model }: { model: ModelInfo }) {
               variant="default"
               onClick={() => {
                 control.current?.abort();
+                control.current = undefined;
                 fill({});
+                // Else the old input were back when the page is loaded again.
+                history.replaceState(history.state, "", bareAddress());
                 setLast(undefined);
                 setAsked(false);
                 setOutcome({ kind: "none" });
@@ -183,25 +199,38 @@ export function TryIt({ model }: { model: ModelInfo }) {
             >
               {t("app.clear")}
             </Button>
+            <OpenInput onOpen={open} />
           </Group>
         </Stack>
       </Paper>
       <Paper withBorder p="lg" className={classes.answer} component="section">
         <Tabs value={tab} onChange={(chosen) => setTab(chosen ?? "answer")}>
-          <Group justify="space-between" mb="md" wrap="nowrap">
-            <Tabs.List>
-              <Tabs.Tab value="answer">{t("app.tabs.answer")}</Tabs.Tab>
-              <Tabs.Tab value="json">{t("app.tabs.json")}</Tabs.Tab>
-              <Tabs.Tab value="code">{t("app.tabs.code")}</Tabs.Tab>
-            </Tabs.List>
-          </Group>
+          <Tabs.List>
+            <Tabs.Tab value="answer">{t("app.tabs.answer")}</Tabs.Tab>
+            <Tabs.Tab value="json">{t("app.tabs.json")}</Tabs.Tab>
+            <Tabs.Tab value="code">{t("app.tabs.code")}</Tabs.Tab>
+          </Tabs.List>
+          <div className={classes.status} role="status">
+            {isRunning && <Waiting since={outcome.since} onLong={() => setTab("answer")} />}
+            {isOld && tab !== "code" && (
+              <Text size="xs" c="dimmed">
+                {t("kept.old")}
+              </Text>
+            )}
+          </div>
           <Tabs.Panel value="answer">
             <div aria-live="polite" aria-busy={isRunning} data-testid="answer">
-              <AnswerPane model={model} outcome={outcome} last={last} />
+              <AnswerPane model={model} outcome={outcome} last={answered} isOld={isOld} />
             </div>
           </Tabs.Panel>
           <Tabs.Panel value="json">
-            {last ? <JsonView value={last.got.answer} /> : <Nothing />}
+            {answered ? (
+              <div className={isOld ? classes.old : undefined}>
+                <JsonView value={answered.got.answer} />
+              </div>
+            ) : (
+              <Nothing />
+            )}
           </Tabs.Panel>
           <Tabs.Panel value="code">
             {tab === "code" && (
@@ -211,12 +240,12 @@ export function TryIt({ model }: { model: ModelInfo }) {
             )}
           </Tabs.Panel>
         </Tabs>
-        {last && outcome.kind !== "none" && (
+        {answered && (
           <Group justify="space-between" mt="md" gap="xs">
             <Text size="xs" c="dimmed" data-testid="took">
-              {t("app.took", { ms: took(last.got.tookMs), version: last.got.version })}
+              {t("app.took", { ms: took(answered.got.tookMs), version: answered.got.version })}
             </Text>
-            <Share model={model} row={last.row} onOpen={open} />
+            <Share model={model} row={answered.row} />
           </Group>
         )}
       </Paper>
@@ -227,29 +256,25 @@ export function TryIt({ model }: { model: ModelInfo }) {
 function AnswerPane(props: {
   model: ModelInfo;
   outcome: Outcome;
-  last: Extract<Outcome, { kind: "done" }> | undefined;
+  last: Done | undefined;
+  isOld: boolean;
 }) {
-  const { model, outcome, last } = props;
+  const { model, outcome, last, isOld } = props;
   const { t } = useTranslation();
   if (outcome.kind === "failed") return <Trouble error={outcome.error} />;
   if (outcome.kind === "cancelled") return <Text c="dimmed">{t("app.cancelled")}</Text>;
-  const since = outcome.kind === "running" ? outcome.since : undefined;
-  if (outcome.kind === "none" || (!last && since === undefined)) return <Nothing />;
+  const isRunning = outcome.kind === "running";
+  if (!last) return isRunning ? null : <Nothing />;
   // The same elements while the next answer is on its way: what was set in them stays.
   return (
-    <div>
-      {since !== undefined && <Waiting since={since} />}
-      {last && (
-        <div className={since === undefined ? undefined : classes.stale}>
-          <AnswerView model={model} request={seen(model, last.row)} answer={last.got.answer} />
-        </div>
-      )}
+    <div className={isRunning ? classes.stale : isOld ? classes.old : undefined}>
+      <AnswerView model={model} request={seen(model, last.row)} answer={last.got.answer} />
     </div>
   );
 }
 
 /** Told only where it takes so long that one would wonder. */
-function Waiting({ since }: { since: number }) {
+function Waiting({ since, onLong }: { since: number; onLong: () => void }) {
   const { t } = useTranslation();
   const [now, setNow] = useState(since);
   useEffect(() => {
@@ -257,9 +282,14 @@ function Waiting({ since }: { since: number }) {
     return () => clearInterval(timer);
   }, []);
   const seconds = (now - since) / 1000;
-  if (seconds < 0.5) return null;
+  const isLong = seconds >= 0.5;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: it is told once
+  useEffect(() => {
+    if (isLong) onLong();
+  }, [isLong]);
+  if (!isLong) return null;
   return (
-    <Group gap="xs" mb="sm" role="status">
+    <Group gap="xs">
       <Loader size="xs" />
       <Text size="sm">
         {t("app.running")} {seconds.toFixed(0)} s
@@ -284,8 +314,4 @@ function Nothing() {
 function filled(model: ModelInfo, row: Row, example: Row | undefined): Row {
   const isWhole = shown(model).every((field) => !isMissing(field, row));
   return whole(model, isWhole ? row : { ...example, ...row });
-}
-
-function took(ms: number): string {
-  return ms < 10 ? ms.toFixed(1) : ms.toFixed(0);
 }

@@ -16,12 +16,12 @@ test("a part that one answer lacks is null there", () => {
   expect(differences({}, { a: [1] })).toEqual([{ path: "a", change: "null → [1]" }]);
 });
 
-test("of many differences the first few are told", () => {
+test("all differences are found", () => {
   const long = Array.from({ length: 100 }, (_, at) => at);
   expect(
     differences(
       long,
       long.map((n) => n + 1),
     ),
-  ).toHaveLength(6);
+  ).toHaveLength(100);
 });

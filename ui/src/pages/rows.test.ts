@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { AppInfo, FieldInfo, Json, ModelInfo } from "../api/types";
-import { cellsOf, examplesOf, seen, shown, shownOf, whole } from "./rows";
+import { cellsOf, examplesOf, isSame, seen, shown, shownOf, whole } from "./rows";
 
 function field(name: string, more: Partial<FieldInfo> = {}): FieldInfo {
   return { name, datatype: "FP32", shape: [], ...more };
@@ -100,4 +100,12 @@ test("a picture that is fixed is seen with the answer", () => {
   const photo = { ...own, fields: [field("photo", { kind: "image", datatype: "BYTES" })] };
   photo.app = { ...photo.app, fixed: { photo: "iVBORw" } };
   expect(seen(photo, { area: 1 })).toEqual({ area: 1, photo: "iVBORw" });
+});
+
+test("rows are the same by their values, not by which objects they are", () => {
+  expect(isSame({ area: 1, x: [1, [2]] }, { x: [1, [2]], area: 1 })).toBe(true);
+  expect(isSame({ area: 1 }, { area: 2 })).toBe(false);
+  expect(isSame({ area: 1 }, {})).toBe(false);
+  expect(isSame({}, { x: [1] })).toBe(false);
+  expect(isSame({ x: [1] }, { x: [2] })).toBe(false);
 });

@@ -43,6 +43,18 @@ export function isMissing(field: FieldInfo, row: Row): boolean {
   return row[field.name] === undefined && !field.nullable;
 }
 
+/** Whether two rows have the same values; one that is not given is as one that is taken away. */
+export function isSame(one: Row, other: Row): boolean {
+  const names = [...Object.keys(one), ...Object.keys(other)];
+  return names.every((name) => Object.is(one[name], other[name]) || alike(one[name], other[name]));
+}
+
+function alike(one: Json | undefined, other: Json | undefined): boolean {
+  return (
+    Array.isArray(one) && Array.isArray(other) && JSON.stringify(one) === JSON.stringify(other)
+  );
+}
+
 /** The request: what is given, what is fixed, and null for what may be missing and is. */
 export function whole(model: ModelInfo, row: Row): Row {
   const isShown = new Set(model.app.inputs);
@@ -71,4 +83,9 @@ export function cellsOf(model: ModelInfo, given: (name: string) => string): stri
     if (isFixed(model, name)) return String(model.app.fixed[name]);
     return isShown.has(name) ? given(name) : "";
   });
+}
+
+/** Milliseconds as a page tells them. */
+export function took(ms: number): string {
+  return ms < 10 ? ms.toFixed(1) : ms.toFixed(0);
 }
