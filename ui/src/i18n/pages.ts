@@ -124,6 +124,8 @@ export const en = {
   error: {
     title: "Nothing to show",
     unreachable: "The server does not answer.",
+    unshown:
+      "This page could not be shown. The server may have stopped, or may be of another version since this was opened.",
     retry: "Try again",
     notFound: "There is nothing under this address.",
   },
@@ -253,6 +255,7 @@ export const zh: typeof en = {
   error: {
     title: "没有内容可显示",
     unreachable: "服务器没有响应。",
+    unshown: "无法显示此页面。服务器可能已停止，或者在页面打开之后换成了另一个版本。",
     retry: "重试",
     notFound: "这个地址下没有内容。",
   },
