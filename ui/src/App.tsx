@@ -57,10 +57,12 @@ function One() {
 function Allowed(props: { page: ReactNode; isOpen?: (session: Session) => boolean }) {
   const { page, isOpen } = props;
   const { session } = useSession();
-  const { pathname, hash } = useLocation();
+  const { pathname, search, hash } = useLocation();
   if (!session) return <Waiting />;
   if (isStranger(session) && !isOpen?.(session)) {
-    return <Navigate to={`/sign-in?next=${encodeURIComponent(pathname + hash)}`} replace />;
+    return (
+      <Navigate to={`/sign-in?next=${encodeURIComponent(pathname + search + hash)}`} replace />
+    );
   }
   return page;
 }

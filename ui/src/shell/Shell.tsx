@@ -96,12 +96,12 @@ function OwnTitle() {
 function SignedIn() {
   const { t } = useTranslation();
   const { session, set } = useSession();
-  const { pathname, hash } = useLocation();
+  const { pathname, search, hash } = useLocation();
   if (session && isStranger(session) && pathname !== "/sign-in") {
     return (
       <Button
         component={Link}
-        to={`/sign-in?next=${encodeURIComponent(pathname + hash)}`}
+        to={`/sign-in?next=${encodeURIComponent(pathname + search + hash)}`}
         variant="default"
         size="compact-sm"
       >
