@@ -63,7 +63,6 @@ export const en = {
     noAnswerHow: "Fill in the input and press Run, or begin with an example.",
     took: "{{ms}} ms · version {{version}}",
     share: "Copy link",
-    shared: "Copied",
     tooLong: "This input is too long for a link. Download it as a file, and open that here again.",
     download: "Download input",
     openFile: "Open input file",
@@ -120,6 +119,10 @@ export const en = {
     signOut: "Sign out",
     key: "Key",
     how: "This server asks for a key. Its operator makes one with “modelport keys create”.",
+  },
+  copy: {
+    copied: "Copied",
+    failed: "The browser did not let this be copied",
   },
   error: {
     title: "Nothing to show",
@@ -194,7 +197,6 @@ export const zh: typeof en = {
     noAnswerHow: "填写输入后点击“运行”，或者从示例开始。",
     took: "{{ms}} 毫秒 · 版本 {{version}}",
     share: "复制链接",
-    shared: "已复制",
     tooLong: "输入太长，放不进链接。可以下载成文件，以后在这里重新打开。",
     download: "下载输入",
     openFile: "打开输入文件",
@@ -251,6 +253,10 @@ export const zh: typeof en = {
     signOut: "退出",
     key: "密钥",
     how: "这台服务器需要密钥。管理员可以用“modelport keys create”创建。",
+  },
+  copy: {
+    copied: "已复制",
+    failed: "浏览器不允许复制",
   },
   error: {
     title: "没有内容可显示",
