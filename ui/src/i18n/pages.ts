@@ -117,6 +117,7 @@ export const en = {
   session: {
     signIn: "Sign in",
     signOut: "Sign out",
+    stillIn: "You are still signed in: the server does not answer.",
     key: "Key",
     how: "This server asks for a key. Its operator makes one with “modelport keys create”.",
   },
@@ -251,6 +252,7 @@ export const zh: typeof en = {
   session: {
     signIn: "登录",
     signOut: "退出",
+    stillIn: "服务器没有响应，您仍处于登录状态。",
     key: "密钥",
     how: "这台服务器需要密钥。管理员可以用“modelport keys create”创建。",
   },

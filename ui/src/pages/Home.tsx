@@ -34,11 +34,12 @@ export default function Home() {
   const traffic = useTraffic(Boolean(session?.permissions.includes("read")));
   const [query, setQuery] = useState("");
   useTitle("");
-  if (error) return <Trouble error={error} retry={reload} />;
+  if (error && !value) return <Trouble error={error} retry={reload} />;
   const all = value && served(value);
   const found = all?.filter((model) => matches(model, query));
   return (
     <Stack gap="lg">
+      {error && <Trouble error={error} retry={reload} />}
       <Group justify="space-between" align="end">
         <div>
           <Title order={1}>{t("home.title")}</Title>
