@@ -19,7 +19,8 @@ export const en = {
     version: "version {{version}}",
     noDescription: "No description.",
     empty: "No models yet",
-    emptyHow: "Add one with a single command; it shows up here at once:",
+    emptyHow: "Add one with a single command; it shows up here by itself:",
+    emptyWhere: "FOLDER is the one that this server was started with.",
     state: {
       READY: "ready",
       LOADING: "loading",
@@ -154,7 +155,8 @@ export const zh: typeof en = {
     version: "版本 {{version}}",
     noDescription: "没有说明。",
     empty: "还没有模型",
-    emptyHow: "用一条命令添加模型，它会立即出现在这里：",
+    emptyHow: "用一条命令添加模型，它会自动出现在这里：",
+    emptyWhere: "FOLDER 是启动这台服务器时指定的文件夹。",
     state: {
       READY: "就绪",
       LOADING: "加载中",

@@ -18,13 +18,18 @@ import * as api from "../api/client";
 import type { Listed, ModelTraffic } from "../api/types";
 import { duration, short } from "../charts/format";
 import { isStranger, useSession } from "../session";
+import { useAgain } from "../useAgain";
 import { useLoaded } from "../useLoaded";
 import { useTitle } from "../useTitle";
 import classes from "./Home.module.css";
 import { StateBadge } from "./StateBadge";
 import { served } from "./served";
 import { Trouble } from "./Trouble";
-import { useTraffic } from "./useTraffic";
+import { CARDS_MS, useTraffic } from "./useTraffic";
+
+/** Somebody waits for a model to come. */
+const SOON_MS = 3000;
+const ON_THEIR_WAY = ["LOADING", "WARMING", "DRAINING"];
 
 /** All models as cards, with a search. */
 export default function Home() {
@@ -33,6 +38,8 @@ export default function Home() {
   const { session } = useSession();
   const traffic = useTraffic(Boolean(session?.permissions.includes("read")));
   const [query, setQuery] = useState("");
+  const isAwaited = value?.length === 0 || value?.some(({ state }) => ON_THEIR_WAY.includes(state));
+  useAgain(reload, isAwaited ? SOON_MS : CARDS_MS);
   useTitle("");
   if (error && !value) return <Trouble error={error} retry={reload} />;
   const all = value && served(value);
@@ -190,9 +197,12 @@ function Empty() {
           {t("home.empty")}
         </Title>
         <Text c="dimmed">{t("home.emptyHow")}</Text>
-        <Code block fz="sm">
-          modelport push model.onnx --name my-model
+        <Code block fz="sm" className={classes.command}>
+          modelport push model.onnx --name my-model --repository FOLDER
         </Code>
+        <Text c="dimmed" size="sm">
+          {t("home.emptyWhere")}
+        </Text>
       </Stack>
     </Card>
   );
