@@ -34,7 +34,7 @@ export function Overview() {
   useTitle(t("docs.title"));
   const models = api.groups.filter((group) => group.model);
   const sessions = groupNamed(api, SESSIONS);
-  const isLocked = Boolean(session?.needs_key || session?.signed_in);
+  const isLocked = Boolean(session?.needs_key);
   const header = 'Authorization: Bearer $MODELPORT_API_KEY"';
   const call = `curl ${origin}/models${isLocked ? ` \\\n  -H "${header}` : ""}`;
   return (

@@ -121,6 +121,10 @@ export const en = {
     stillIn: "You are still signed in: the server does not answer.",
     key: "Key",
     how: "This server asks for a key. Its operator makes one with “modelport keys create”.",
+    howOpen: "From where you are, no key is needed to read and to predict. A key may allow more.",
+  },
+  tiles: {
+    errorShare: "{{share}} of requests",
   },
   copy: {
     copied: "Copied",
@@ -257,6 +261,10 @@ export const zh: typeof en = {
     stillIn: "服务器没有响应，您仍处于登录状态。",
     key: "密钥",
     how: "这台服务器需要密钥。管理员可以用“modelport keys create”创建。",
+    howOpen: "从您所在的位置，读取和预测不需要密钥。密钥可能允许更多操作。",
+  },
+  tiles: {
+    errorShare: "占请求的 {{share}}",
   },
   copy: {
     copied: "已复制",
