@@ -69,7 +69,7 @@ def test_an_answer_is_told_by_what_was_predicted(
 def test_a_number_is_told_with_its_unit(view_of: Views) -> None:
     outputs = {"y": OutputMeaning(unit="EUR")}
     view = view_of([NUMBERS], [TensorSpec("y", DType.FP32, (None,))], outputs=outputs)
-    assert short_answer(view, {"prediction": np.float32(387_000)}) == "387000 EUR"
+    assert short_answer(view, {"prediction": np.float32(60_299_000)}) == "60,299,000 EUR"
 
 
 def test_what_nobody_could_read_is_not_told_and_no_json_is_made_of_it(view_of: Views) -> None:

@@ -3,6 +3,7 @@ import { lazy, type ReactNode, Suspense } from "react";
 import { Navigate, Route, Routes, useLocation, useParams } from "react-router";
 import type { Session } from "./api/client";
 import { ONLY_APP } from "./onlyApp";
+import { Boundary } from "./pages/Boundary";
 import { Missing } from "./pages/Missing";
 import { isStranger, useSession } from "./session";
 import { Shell } from "./shell/Shell";
@@ -17,26 +18,28 @@ const SignIn = lazy(() => import("./pages/SignIn"));
 export function App() {
   return (
     <Shell>
-      <Suspense fallback={<Waiting />}>
-        {ONLY_APP === null ? (
-          <Routes>
-            <Route path="/sign-in" element={<SignIn />} />
-            <Route path="/" element={<Allowed page={<Home />} isOpen={hasOpen} />} />
-            <Route path="/overview" element={<Allowed page={<Overview />} />} />
-            <Route path="/apps/:name" element={<One />} />
-            <Route path="/apps/:name/:view" element={<One />} />
-            <Route path="/docs/:group?" element={<Allowed page={<Docs />} />} />
-            <Route path="*" element={<Missing />} />
-          </Routes>
-        ) : (
-          <Routes>
-            <Route path="/sign-in" element={<SignIn />} />
-            <Route path="/" element={<One />} />
-            <Route path="/:view" element={<One />} />
-            <Route path="*" element={<Missing />} />
-          </Routes>
-        )}
-      </Suspense>
+      <Boundary>
+        <Suspense fallback={<Waiting />}>
+          {ONLY_APP === null ? (
+            <Routes>
+              <Route path="/sign-in" element={<SignIn />} />
+              <Route path="/" element={<Allowed page={<Home />} isOpen={hasOpen} />} />
+              <Route path="/overview" element={<Allowed page={<Overview />} />} />
+              <Route path="/apps/:name" element={<One />} />
+              <Route path="/apps/:name/:view" element={<One />} />
+              <Route path="/docs/:group?" element={<Allowed page={<Docs />} />} />
+              <Route path="*" element={<Missing />} />
+            </Routes>
+          ) : (
+            <Routes>
+              <Route path="/sign-in" element={<SignIn />} />
+              <Route path="/" element={<One />} />
+              <Route path="/:view" element={<One />} />
+              <Route path="*" element={<Missing />} />
+            </Routes>
+          )}
+        </Suspense>
+      </Boundary>
     </Shell>
   );
 }
@@ -54,10 +57,12 @@ function One() {
 function Allowed(props: { page: ReactNode; isOpen?: (session: Session) => boolean }) {
   const { page, isOpen } = props;
   const { session } = useSession();
-  const { pathname, hash } = useLocation();
+  const { pathname, search, hash } = useLocation();
   if (!session) return <Waiting />;
   if (isStranger(session) && !isOpen?.(session)) {
-    return <Navigate to={`/sign-in?next=${encodeURIComponent(pathname + hash)}`} replace />;
+    return (
+      <Navigate to={`/sign-in?next=${encodeURIComponent(pathname + search + hash)}`} replace />
+    );
   }
   return page;
 }

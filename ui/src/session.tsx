@@ -9,14 +9,28 @@ interface Known {
 
 const Context = createContext<Known>({ session: undefined, set: () => {} });
 
-/** Asks once who the page calls for, before anything else is asked. */
+/** Asks who the page calls for: before anything else is asked, and where that was not let in. */
 export function SessionProvider({ children }: { children: ReactNode }) {
   const [session, set] = useState<api.Session>();
   useEffect(() => {
     const control = new AbortController();
     // A server that cannot say it is asked for models all the same, and tells what is wrong.
     api.whoAmI(control.signal).then(set, () => set(NOBODY));
-    return () => control.abort();
+    let isAsking = false;
+    const stop = api.onRefused(() => {
+      if (isAsking) return;
+      isAsking = true;
+      api
+        .whoAmI(control.signal)
+        .then(set, () => {}) // the refusal itself is shown
+        .finally(() => {
+          isAsking = false;
+        });
+    });
+    return () => {
+      stop();
+      control.abort();
+    };
   }, []);
   return <Context value={{ session, set }}>{children}</Context>;
 }

@@ -1,4 +1,5 @@
 import { useCallback, useEffect, useState } from "react";
+import { ApiError } from "./api/client";
 
 export interface Loaded<T> {
   value: T | undefined;
@@ -6,9 +7,13 @@ export interface Loaded<T> {
   reload: () => void;
 }
 
-/** What `load` gives, loaded again when `key` changes or `reload` is called. */
+/**
+ * What `load` gives, loaded again when `key` changes or `reload` is called.
+ *
+ * A value stays beside the error of a later load, unless the server says that there is none for the caller.
+ */
 export function useLoaded<T>(key: string, load: (signal: AbortSignal) => Promise<T>): Loaded<T> {
-  const [state, setState] = useState<{ key: string; value?: T; error?: Error }>({ key });
+  const [state, setState] = useState<State<T>>({ key });
   const [turn, setTurn] = useState(0);
   // biome-ignore lint/correctness/useExhaustiveDependencies: `key` stands for all that `load` reads
   useEffect(() => {
@@ -16,16 +21,23 @@ export function useLoaded<T>(key: string, load: (signal: AbortSignal) => Promise
     load(control.signal).then(
       (value) => setState({ key, value }),
       (error: Error) => {
-        if (!control.signal.aborted) setState({ key, error });
+        if (control.signal.aborted) return;
+        setState((known) => ({ key, error, value: isDenied(error) ? undefined : own(known, key) }));
       },
     );
     return () => control.abort();
   }, [key, turn]);
   const reload = useCallback(() => setTurn((n) => n + 1), []);
-  const isOwn = state.key === key;
-  return {
-    value: isOwn ? state.value : undefined,
-    error: isOwn ? state.error : undefined,
-    reload,
-  };
+  return { value: own(state, key), error: state.key === key ? state.error : undefined, reload };
 }
+
+interface State<T> {
+  key: string;
+  value?: T | undefined;
+  error?: Error;
+}
+
+const own = <T>(state: State<T>, key: string) => (state.key === key ? state.value : undefined);
+
+const isDenied = (error: Error) =>
+  error instanceof ApiError && error.status < 500 && error.status !== 429;

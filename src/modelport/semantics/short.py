@@ -88,7 +88,7 @@ def _text(value: object) -> str:
         case bool():
             return str(value).lower()
         case float():
-            return f"{value:.6g}"
+            return f"{value:,.0f}" if 1e5 <= abs(value) < 1e15 else f"{value:.6g}"
         case Mapping() if "label" in value:  # of a box, or of a part of a text
             return str(value["label"])
         case Mapping():

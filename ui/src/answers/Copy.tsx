@@ -1,21 +1,17 @@
-import { ActionIcon, CopyButton } from "@mantine/core";
-import { IconCheck, IconCopy } from "@tabler/icons-react";
+import { ActionIcon } from "@mantine/core";
+import { IconCheck, IconCopy, IconX } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
+import { useCopy } from "../copy";
 
-/** A button that copies a text; absent where the browser lets no page copy (plain http). */
+/** A button that copies a text. */
 export function Copy({ value, label }: { value: string; label?: string | undefined }) {
   const { t } = useTranslation();
-  if (!("clipboard" in navigator)) return null;
+  const { said, copy } = useCopy(value);
+  const text = said ? t(`copy.${said}`) : (label ?? t("answers.copy"));
+  const Icon = said === null ? IconCopy : said === "copied" ? IconCheck : IconX;
   return (
-    <CopyButton value={value} timeout={1500}>
-      {({ copied, copy }) => {
-        const text = copied ? t("answers.copied") : (label ?? t("answers.copy"));
-        return (
-          <ActionIcon variant="subtle" color="gray" onClick={copy} aria-label={text} title={text}>
-            {copied ? <IconCheck size={16} /> : <IconCopy size={16} />}
-          </ActionIcon>
-        );
-      }}
-    </CopyButton>
+    <ActionIcon variant="subtle" color="gray" onClick={copy} aria-label={text} title={text}>
+      <Icon size={16} />
+    </ActionIcon>
   );
 }

@@ -33,10 +33,24 @@ export function send(path: string, init: RequestInit = {}, key = ""): Promise<Re
   return fetch(path, { ...init, headers, credentials: key ? "omit" : "same-origin" });
 }
 
+let tellRefused = () => {};
+
+/** Be told when a request was not let in, as when a session has ended; what comes back stops it. */
+export function onRefused(tell: () => void): () => void {
+  tellRefused = tell;
+  return () => {
+    tellRefused = () => {};
+  };
+}
+
+/** Tells who the page calls for; here a refusal is of a key, and not the end of a session. */
+const SESSION = "/session";
+
 /** A request of this page; an answer that is no success is raised. */
 export async function call(path: string, init: RequestInit = {}): Promise<Response> {
   const response = await send(path, init);
   if (response.ok) return response;
+  if (response.status === 401 && path !== SESSION) tellRefused();
   const body = (await response.json().catch(() => null)) as ErrorBody | null;
   throw new ApiError(
     response.status,
@@ -72,7 +86,7 @@ export interface Session {
 }
 
 async function session(init: RequestInit = {}): Promise<Session> {
-  const found = (await (await call("/session", init)).json()) as Session;
+  const found = (await (await call(SESSION, init)).json()) as Session;
   csrf = found.csrf ?? "";
   return found;
 }

@@ -1,4 +1,15 @@
-import { Anchor, Code, Group, Paper, SimpleGrid, Stack, Table, Text, Title } from "@mantine/core";
+import {
+  Anchor,
+  Box,
+  Code,
+  Group,
+  Paper,
+  SimpleGrid,
+  Stack,
+  Table,
+  Text,
+  Title,
+} from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { Copy } from "../answers/Copy";
@@ -23,7 +34,7 @@ export function Overview() {
   useTitle(t("docs.title"));
   const models = api.groups.filter((group) => group.model);
   const sessions = groupNamed(api, SESSIONS);
-  const isLocked = Boolean(session?.needs_key || session?.signed_in);
+  const isLocked = Boolean(session?.needs_key);
   const header = 'Authorization: Bearer $MODELPORT_API_KEY"';
   const call = `curl ${origin}/models${isLocked ? ` \\\n  -H "${header}` : ""}`;
   return (
@@ -102,12 +113,17 @@ function Listing({ title, groups, empty }: { title: string; groups: DocGroup[]; 
                   <Anchor component={Link} to={pageOf(group)} fw={600} size="sm">
                     {group.name}
                   </Anchor>
+                  {group.model && (
+                    <Box hiddenFrom="sm" mt={4}>
+                      <StateBadge state={group.model.state} />
+                    </Box>
+                  )}
                 </Table.Td>
                 <Table.Td>
                   <Words text={group.description.split("\n\n")[0] ?? ""} size="sm" c="dimmed" />
                 </Table.Td>
                 {group.model && (
-                  <Table.Td w={120}>
+                  <Table.Td w={120} visibleFrom="sm">
                     <StateBadge state={group.model.state} />
                   </Table.Td>
                 )}

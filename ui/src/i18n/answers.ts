@@ -3,7 +3,6 @@
 export const en = {
   answers: {
     copy: "Copy",
-    copied: "Copied",
     copyValue: "Copy the exact value, {{value}}",
     raw: "Raw answer",
     noNumber: "The model gave no number here (NaN or infinity).",
@@ -84,7 +83,6 @@ export const en = {
 export const zh: typeof en = {
   answers: {
     copy: "复制",
-    copied: "已复制",
     copyValue: "复制精确值 {{value}}",
     raw: "原始结果",
     noNumber: "模型在此没有给出数值（NaN 或无穷大）。",

@@ -19,7 +19,8 @@ export const en = {
     version: "version {{version}}",
     noDescription: "No description.",
     empty: "No models yet",
-    emptyHow: "Add one with a single command; it shows up here at once:",
+    emptyHow: "Add one with a single command; it shows up here by itself:",
+    emptyWhere: "FOLDER is the one that this server was started with.",
     state: {
       READY: "ready",
       LOADING: "loading",
@@ -63,7 +64,6 @@ export const en = {
     noAnswerHow: "Fill in the input and press Run, or begin with an example.",
     took: "{{ms}} ms · version {{version}}",
     share: "Copy link",
-    shared: "Copied",
     tooLong: "This input is too long for a link. Download it as a file, and open that here again.",
     download: "Download input",
     openFile: "Open input file",
@@ -118,12 +118,23 @@ export const en = {
   session: {
     signIn: "Sign in",
     signOut: "Sign out",
+    stillIn: "You are still signed in: the server does not answer.",
     key: "Key",
     how: "This server asks for a key. Its operator makes one with “modelport keys create”.",
+    howOpen: "From where you are, no key is needed to read and to predict. A key may allow more.",
+  },
+  tiles: {
+    errorShare: "{{share}} of requests",
+  },
+  copy: {
+    copied: "Copied",
+    failed: "The browser did not let this be copied",
   },
   error: {
     title: "Nothing to show",
     unreachable: "The server does not answer.",
+    unshown:
+      "This page could not be shown. The server may have stopped, or may be of another version since this was opened.",
     retry: "Try again",
     notFound: "There is nothing under this address.",
   },
@@ -148,7 +159,8 @@ export const zh: typeof en = {
     version: "版本 {{version}}",
     noDescription: "没有说明。",
     empty: "还没有模型",
-    emptyHow: "用一条命令添加模型，它会立即出现在这里：",
+    emptyHow: "用一条命令添加模型，它会自动出现在这里：",
+    emptyWhere: "FOLDER 是启动这台服务器时指定的文件夹。",
     state: {
       READY: "就绪",
       LOADING: "加载中",
@@ -192,7 +204,6 @@ export const zh: typeof en = {
     noAnswerHow: "填写输入后点击“运行”，或者从示例开始。",
     took: "{{ms}} 毫秒 · 版本 {{version}}",
     share: "复制链接",
-    shared: "已复制",
     tooLong: "输入太长，放不进链接。可以下载成文件，以后在这里重新打开。",
     download: "下载输入",
     openFile: "打开输入文件",
@@ -247,12 +258,22 @@ export const zh: typeof en = {
   session: {
     signIn: "登录",
     signOut: "退出",
+    stillIn: "服务器没有响应，您仍处于登录状态。",
     key: "密钥",
     how: "这台服务器需要密钥。管理员可以用“modelport keys create”创建。",
+    howOpen: "从您所在的位置，读取和预测不需要密钥。密钥可能允许更多操作。",
+  },
+  tiles: {
+    errorShare: "占请求的 {{share}}",
+  },
+  copy: {
+    copied: "已复制",
+    failed: "浏览器不允许复制",
   },
   error: {
     title: "没有内容可显示",
     unreachable: "服务器没有响应。",
+    unshown: "无法显示此页面。服务器可能已停止，或者在页面打开之后换成了另一个版本。",
     retry: "重试",
     notFound: "这个地址下没有内容。",
   },

@@ -22,11 +22,12 @@ export default function Docs() {
   const [key, setKey] = useState("");
   const [isDrawn, setDrawn] = useState(false);
   const shared = useMemo(() => api && { api, key, setKey, reload }, [api, key, reload]);
-  if (error) return <Trouble error={error} retry={reload} />;
+  if (error && !value) return <Trouble error={error} retry={reload} />;
   if (!api || !shared) return <Waiting />;
   const group = slug === undefined ? undefined : groupOf(api, slug);
   return (
     <DocsProvider value={shared}>
+      {error && <Trouble error={error} retry={reload} />}
       <div className={classes.layout}>
         <div className={classes.opener}>
           <Button

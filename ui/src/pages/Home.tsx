@@ -11,34 +11,42 @@ import {
   Title,
 } from "@mantine/core";
 import { IconArrowRight, IconSearch } from "@tabler/icons-react";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { Link } from "react-router";
+import { Link, useLocation } from "react-router";
 import * as api from "../api/client";
 import type { Listed, ModelTraffic } from "../api/types";
 import { duration, short } from "../charts/format";
 import { isStranger, useSession } from "../session";
-import { useLoaded } from "../useLoaded";
+import { useAgain } from "../useAgain";
+import { type Loaded, useLoaded } from "../useLoaded";
 import { useTitle } from "../useTitle";
 import classes from "./Home.module.css";
 import { StateBadge } from "./StateBadge";
 import { served } from "./served";
 import { Trouble } from "./Trouble";
-import { useTraffic } from "./useTraffic";
+import { CARDS_MS, useTraffic } from "./useTraffic";
+
+/** Somebody waits for a model to come. */
+const SOON_MS = 3000;
+const ON_THEIR_WAY = ["LOADING", "WARMING", "DRAINING"];
 
 /** All models as cards, with a search. */
 export default function Home() {
   const { t } = useTranslation();
-  const { value, error, reload } = useLoaded("models", api.models);
   const { session } = useSession();
+  const { value, error, reload } = useModels(session?.principal ?? null);
   const traffic = useTraffic(Boolean(session?.permissions.includes("read")));
-  const [query, setQuery] = useState("");
+  const [query, setQuery] = useQuery();
+  const isAwaited = value?.length === 0 || value?.some(({ state }) => ON_THEIR_WAY.includes(state));
+  useAgain(reload, isAwaited ? SOON_MS : CARDS_MS);
   useTitle("");
-  if (error) return <Trouble error={error} retry={reload} />;
+  if (error && !value) return <Trouble error={error} retry={reload} />;
   const all = value && served(value);
   const found = all?.filter((model) => matches(model, query));
   return (
     <Stack gap="lg">
+      {error && <Trouble error={error} retry={reload} />}
       <Group justify="space-between" align="end">
         <div>
           <Title order={1}>{t("home.title")}</Title>
@@ -80,6 +88,34 @@ export default function Home() {
       </SimpleGrid>
     </Stack>
   );
+}
+
+/** The search, which the address keeps: for who comes back, and to be passed on. */
+function useQuery(): [query: string, set: (query: string) => void] {
+  const { key } = useLocation();
+  const [query, setQuery] = useState(asked);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the address is read where a link leads here
+  useEffect(() => setQuery(asked()), [key]);
+  // The router would take its time, and letters that are typed meanwhile would be lost.
+  const set = (text: string) => {
+    setQuery(text);
+    const search = text ? `?${new URLSearchParams({ q: text })}` : "";
+    history.replaceState(history.state, "", location.pathname + search);
+  };
+  return [query, set];
+}
+
+const asked = () => new URLSearchParams(location.search).get("q") ?? "";
+
+/** What was listed last, and for whom: who comes back finds the page as tall as they left it. */
+let last: { who: string | null; models: Listed[] } | undefined;
+
+function useModels(who: string | null): Loaded<Listed[]> {
+  const { value, error, reload } = useLoaded(`models ${who}`, api.models);
+  useEffect(() => {
+    if (value) last = { who, models: value };
+  }, [who, value]);
+  return { value: value ?? (last?.who === who && !error ? last.models : undefined), error, reload };
 }
 
 function matches(model: Listed, query: string): boolean {
@@ -189,9 +225,12 @@ function Empty() {
           {t("home.empty")}
         </Title>
         <Text c="dimmed">{t("home.emptyHow")}</Text>
-        <Code block fz="sm">
-          modelport push model.onnx --name my-model
+        <Code block fz="sm" className={classes.command}>
+          modelport push model.onnx --name my-model --repository FOLDER
         </Code>
+        <Text c="dimmed" size="sm">
+          {t("home.emptyWhere")}
+        </Text>
       </Stack>
     </Card>
   );

@@ -1,8 +1,9 @@
-import { Button, CopyButton, Stack, Text } from "@mantine/core";
+import { Button, Stack, Text } from "@mantine/core";
 import { IconDownload } from "@tabler/icons-react";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { ModelInfo, Row } from "../api/types";
+import { useCopy } from "../copy";
 import { save } from "../save";
 import { bareAddress, toFragment } from "../share";
 
@@ -22,15 +23,12 @@ export function Share(props: { model: ModelInfo; row: Row }) {
       isOwn = false;
     };
   }, [row]);
+  const { said, copy } = useCopy(link ?? "");
   if (link)
     return (
-      <CopyButton value={link}>
-        {({ copied, copy }) => (
-          <Button variant="subtle" size="compact-sm" onClick={copy} data-testid="share">
-            {t(copied ? "app.shared" : "app.share")}
-          </Button>
-        )}
-      </CopyButton>
+      <Button variant="subtle" size="compact-sm" onClick={copy} data-testid="share">
+        {t(said ? `copy.${said}` : "app.share")}
+      </Button>
     );
   if (link === undefined) return null;
   return (

@@ -11,7 +11,7 @@ const LINK = /^#link=([\w.~-]+)$/;
 /** Takes a key, or the token of a link in the address's fragment. */
 export default function SignIn() {
   const { t } = useTranslation();
-  const { set } = useSession();
+  const { session, set } = useSession();
   const navigate = useNavigate();
   const [search] = useSearchParams();
   const [key, setKey] = useState("");
@@ -60,7 +60,7 @@ export default function SignIn() {
           {t("session.signIn")}
         </Title>
         <Text size="sm" c="dimmed">
-          {t("session.how")}
+          {t(session && !session.needs_key ? "session.howOpen" : "session.how")}
         </Text>
         <PasswordInput
           label={t("session.key")}

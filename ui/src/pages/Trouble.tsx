@@ -4,7 +4,13 @@ import { useTranslation } from "react-i18next";
 import { ApiError } from "../api/client";
 
 /** An error in the server's own words, with its request's id. */
-export function Trouble({ error, retry }: { error: Error; retry?: (() => void) | undefined }) {
+export function Trouble(props: {
+  error: Error;
+  /** Of an error that is none of the server's; else that it does not answer. */
+  said?: string;
+  retry?: (() => void) | undefined;
+}) {
+  const { error, said, retry } = props;
   const { t } = useTranslation();
   const isOurs = error instanceof ApiError;
   return (
@@ -15,7 +21,7 @@ export function Trouble({ error, retry }: { error: Error; retry?: (() => void) |
       title={t("app.errorTitle")}
       role="alert"
     >
-      <Text size="sm">{isOurs ? error.message : t("error.unreachable")}</Text>
+      <Text size="sm">{isOurs ? error.message : (said ?? t("error.unreachable"))}</Text>
       {(isOurs || retry) && (
         <Group mt="xs" justify="space-between">
           {retry ? (

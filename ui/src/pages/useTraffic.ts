@@ -1,30 +1,17 @@
-import { useEffect, useState } from "react";
 import * as figures from "../api/figures";
 import type { ModelTraffic } from "../api/types";
+import { useAgain } from "../useAgain";
+import { useLoaded } from "../useLoaded";
 
 /** Cards are read and not watched. */
-const EVERY_MS = 30_000;
+export const CARDS_MS = 30_000;
 
 /** What each version does, for whoever may read it: at first, and now and then while it is shown. */
 export function useTraffic(mayRead: boolean): ModelTraffic[] | undefined {
-  const [traffic, setTraffic] = useState<ModelTraffic[]>();
-  useEffect(() => {
-    if (!mayRead) return;
-    const control = new AbortController();
-    // Models can be used without it; what is wrong with the server, they tell themselves.
-    const look = () =>
-      figures.overview(control.signal).then(
-        (overview) => setTraffic(overview.models),
-        () => {},
-      );
-    void look();
-    const timer = setInterval(() => {
-      if (!document.hidden) void look();
-    }, EVERY_MS);
-    return () => {
-      control.abort();
-      clearInterval(timer);
-    };
-  }, [mayRead]);
-  return traffic;
+  // Models can be used without it; what is wrong with the server, they tell themselves.
+  const { value, reload } = useLoaded(`traffic ${mayRead}`, async (signal) =>
+    mayRead ? (await figures.overview(signal)).models : undefined,
+  );
+  useAgain(reload, CARDS_MS);
+  return value;
 }

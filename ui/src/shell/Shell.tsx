@@ -2,6 +2,7 @@ import {
   ActionIcon,
   Anchor,
   AppShell,
+  Box,
   Button,
   Container,
   Group,
@@ -10,7 +11,7 @@ import {
   useMantineColorScheme,
 } from "@mantine/core";
 import { IconLanguage, IconLogout, IconMoon, IconSun } from "@tabler/icons-react";
-import type { ReactNode } from "react";
+import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, useLocation } from "react-router";
 import * as api from "../api/client";
@@ -18,12 +19,14 @@ import { LANGUAGES, type Language, setLanguage } from "../i18n";
 import icon from "../icon.svg";
 import { useLookTitle } from "../Look";
 import { ONLY_APP } from "../onlyApp";
+import { Trouble } from "../pages/Trouble";
 import { isStranger, useSession } from "../session";
 import classes from "./Shell.module.css";
 
 /** The head with its links and switches, around each page. */
 export function Shell({ children }: { children: ReactNode }) {
   const { t } = useTranslation();
+  const { leave, failure } = useLeaving();
   return (
     <AppShell header={{ height: 56 }}>
       <a href="#main" className={classes.skip}>
@@ -34,7 +37,7 @@ export function Shell({ children }: { children: ReactNode }) {
           <Group h="100%" justify="space-between" wrap="nowrap">
             {ONLY_APP === null ? <Navigation /> : <OwnTitle />}
             <Group wrap="nowrap" className={classes.tools ?? ""}>
-              <SignedIn />
+              <SignedIn leave={leave} />
               <LanguageSwitch />
               <SchemeSwitch />
             </Group>
@@ -43,11 +46,35 @@ export function Shell({ children }: { children: ReactNode }) {
       </AppShell.Header>
       <AppShell.Main id="main" tabIndex={-1} className={classes.main}>
         <Container size="xl" py="lg">
+          {failure && (
+            <Box mb="md">
+              <Trouble error={failure} said={t("session.stillIn")} retry={leave} />
+            </Box>
+          )}
           {children}
         </Container>
       </AppShell.Main>
     </AppShell>
   );
+}
+
+/** Signs out, and knows on which page that failed. */
+function useLeaving(): { leave: () => void; failure: Error | undefined } {
+  const { set } = useSession();
+  const { pathname } = useLocation();
+  const [failed, setFailed] = useState<{ error: Error; pathname: string }>();
+  return {
+    leave: () => {
+      api.signOut().then(
+        (session) => {
+          setFailed(undefined);
+          set(session);
+        },
+        (error: Error) => setFailed({ error, pathname }),
+      );
+    },
+    failure: failed?.pathname === pathname ? failed.error : undefined,
+  };
 }
 
 /** To all pages: those that somebody may see. */
@@ -93,15 +120,15 @@ function OwnTitle() {
 }
 
 /** Who is signed in, or how to do so where it makes a difference. */
-function SignedIn() {
+function SignedIn({ leave }: { leave: () => void }) {
   const { t } = useTranslation();
-  const { session, set } = useSession();
-  const { pathname, hash } = useLocation();
+  const { session } = useSession();
+  const { pathname, search, hash } = useLocation();
   if (session && isStranger(session) && pathname !== "/sign-in") {
     return (
       <Button
         component={Link}
-        to={`/sign-in?next=${encodeURIComponent(pathname + hash)}`}
+        to={`/sign-in?next=${encodeURIComponent(pathname + search + hash)}`}
         variant="default"
         size="compact-sm"
       >
@@ -115,13 +142,7 @@ function SignedIn() {
       <Text size="sm" c="dimmed" visibleFrom="sm" maw={160} truncate>
         {session.principal}
       </Text>
-      <Button
-        variant="subtle"
-        color="gray"
-        size="compact-md"
-        visibleFrom="xs"
-        onClick={() => void api.signOut().then(set)}
-      >
+      <Button variant="subtle" color="gray" size="compact-md" visibleFrom="xs" onClick={leave}>
         {t("session.signOut")}
       </Button>
       <ActionIcon
@@ -130,7 +151,7 @@ function SignedIn() {
         size="lg"
         hiddenFrom="xs"
         aria-label={t("session.signOut")}
-        onClick={() => void api.signOut().then(set)}
+        onClick={leave}
       >
         <IconLogout size={20} />
       </ActionIcon>

@@ -7,6 +7,7 @@ import { bytes, duration, short } from "../../charts/format";
 import { byTraffic } from "../../charts/hour";
 import { WideTable } from "../../WideTable";
 import { StateBadge } from "../StateBadge";
+import classes from "./overview.module.css";
 
 /** What each version does, the most active first. */
 export function Models({ models }: { models: ModelTraffic[] }) {
@@ -81,7 +82,7 @@ function Row({ model }: { model: ModelTraffic }) {
         <StateBadge state={model.state} />
       </Table.Td>
       {cells.map(([name, text]) => (
-        <Table.Td key={name} ta="right">
+        <Table.Td key={name} ta="right" className={classes.number}>
           {text}
         </Table.Td>
       ))}

@@ -3,6 +3,7 @@ import { useTranslation } from "react-i18next";
 import type { Process } from "../../api/types";
 import { age, bytes, cores } from "../../charts/format";
 import { WideTable } from "../../WideTable";
+import classes from "./overview.module.css";
 
 const ORDER = ["supervisor", "control", "worker", "engine"];
 
@@ -39,10 +40,18 @@ export function Processes({ processes }: { processes: Process[] }) {
                 <Table.Td>
                   {t(`overview.processes.${process.kind}`, { index: process.index ?? "" })}
                 </Table.Td>
-                <Table.Td ta="right">{process.pid}</Table.Td>
-                <Table.Td ta="right">{cores(process.cpu, language)}</Table.Td>
-                <Table.Td ta="right">{bytes(process.memory_bytes, language)}</Table.Td>
-                <Table.Td ta="right">{age(process.uptime_s, words)}</Table.Td>
+                <Table.Td ta="right" className={classes.number}>
+                  {process.pid}
+                </Table.Td>
+                <Table.Td ta="right" className={classes.number}>
+                  {cores(process.cpu, language)}
+                </Table.Td>
+                <Table.Td ta="right" className={classes.number}>
+                  {bytes(process.memory_bytes, language)}
+                </Table.Td>
+                <Table.Td ta="right" className={classes.number}>
+                  {age(process.uptime_s, words)}
+                </Table.Td>
               </Table.Tr>
             ))}
           </Table.Tbody>

@@ -37,7 +37,14 @@ export function Tiles(props: { overview: Overview | undefined; hour: Hour | unde
         number(look.requests_per_s),
         t("overview.tiles.refused", { n: number(look.rejected_per_s) }),
       ],
-      errors: [number(look.errors_per_s), t("overview.tiles.errorsOf")],
+      errors: [
+        number(look.errors_per_s),
+        look.requests_per_s > 0
+          ? t("tiles.errorShare", {
+              share: percent(Math.min(1, look.errors_per_s / look.requests_per_s), language),
+            })
+          : "",
+      ],
       p95: [p95 === null ? "–" : duration(p95, language), t("overview.tiles.minute")],
       waiting: [number(look.waiting), t("overview.tiles.waitingOf")],
       hits: [
