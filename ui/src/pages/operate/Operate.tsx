@@ -6,7 +6,7 @@ import * as figures from "../../api/figures";
 import type { ModelInfo } from "../../api/types";
 import { modelHour, modelLook } from "../../charts/hour";
 import { useSession } from "../../session";
-import { useFigures } from "../../useFigures";
+import { failedAt, useFigures } from "../../useFigures";
 import { useLoaded } from "../../useLoaded";
 import { Errors } from "../Errors";
 import { Trouble } from "../Trouble";
@@ -84,7 +84,13 @@ export default function Operate(props: {
       {hour && <Charts hour={hour} link={link} />}
       {!hour && !error && <Skeleton h={620} />}
       {cost.value && <Cost cost={cost.value} />}
-      {isAdmin && <Errors load={(signal) => figures.modelErrors(name, signal)} of={name} />}
+      {isAdmin && (
+        <Errors
+          load={(signal) => figures.modelErrors(name, signal)}
+          of={name}
+          failedAt={failedAt(overview)}
+        />
+      )}
     </Stack>
   );
 }

@@ -8,7 +8,7 @@ import { HeatMap } from "../../charts/HeatMap";
 import { type Hour, latencyLines, serverHour, serverLook } from "../../charts/hour";
 import { TimeChart } from "../../charts/TimeChart";
 import { useSession } from "../../session";
-import { useFigures } from "../../useFigures";
+import { failedAt, useFigures } from "../../useFigures";
 import { useTitle } from "../../useTitle";
 import { Errors } from "../Errors";
 import { LinkBadge } from "../LinkBadge";
@@ -47,7 +47,7 @@ export default function Overview() {
       {overview ? <Models models={overview.models} /> : <Skeleton h={180} />}
       {overview ? <Processes processes={overview.processes} /> : <Skeleton h={220} />}
       {session?.permissions.includes("admin") && (
-        <Errors load={figures.serverErrors} of="" withModel />
+        <Errors load={figures.serverErrors} of="" failedAt={failedAt(overview)} withModel />
       )}
     </Stack>
   );
