@@ -1,6 +1,8 @@
 import { useCallback, useEffect, useState } from "react";
+import { ApiError } from "./api/client";
 
 export interface Loaded<T> {
+  /** The last one, also where the server could not be asked again. */
   value: T | undefined;
   error: Error | undefined;
   reload: () => void;
@@ -16,7 +18,12 @@ export function useLoaded<T>(key: string, load: (signal: AbortSignal) => Promise
     load(control.signal).then(
       (value) => setState({ key, value }),
       (error: Error) => {
-        if (!control.signal.aborted) setState({ key, error });
+        if (control.signal.aborted) return;
+        setState((known) => ({
+          ...(known.key === key && !isRefusal(error) ? known : {}),
+          key,
+          error,
+        }));
       },
     );
     return () => control.abort();
@@ -28,4 +35,9 @@ export function useLoaded<T>(key: string, load: (signal: AbortSignal) => Promise
     error: isOwn ? state.error : undefined,
     reload,
   };
+}
+
+/** Whether the server has decided: what was known before holds no more. */
+function isRefusal(error: Error): boolean {
+  return error instanceof ApiError && error.status < 500;
 }

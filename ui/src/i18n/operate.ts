@@ -27,6 +27,7 @@ export const en = {
     paused: "Paused",
     lost: "Connection lost, trying again…",
     saidLost: "The server does not answer. What is shown is of {{at}}.",
+    saidNone: "The server does not answer. This page goes on as soon as it does.",
     age: { d: "d", h: "h", min: "min", s: "s" },
   },
   figures: {
@@ -248,6 +249,7 @@ export const zh: typeof en = {
     paused: "已暂停",
     lost: "连接中断，正在重试…",
     saidLost: "服务器没有响应。显示的是 {{at}} 的数据。",
+    saidNone: "服务器没有响应。恢复后，本页会自动继续。",
     age: { d: "天", h: "小时", min: "分钟", s: "秒" },
   },
   figures: {

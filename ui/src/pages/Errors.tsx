@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Copy } from "../answers/Copy";
 import type { RecentError } from "../api/types";
+import { type Link, useReturn } from "../live";
 import { useLoaded } from "../useLoaded";
 import { WideTable } from "../WideTable";
 import { Trouble } from "./Trouble";
@@ -21,12 +22,14 @@ export function Errors(props: {
   of: string;
   /** When requests were last seen to fail, in seconds since 1970. */
   failedAt: number | undefined;
+  link: Link;
   withModel?: boolean;
 }) {
-  const { load, of, failedAt, withModel = false } = props;
+  const { load, of, failedAt, link, withModel = false } = props;
   const { t } = useTranslation();
   const { value, error, reload } = useLoaded(of, load);
   useAgain(failedAt, reload);
+  useReturn(link, reload);
   return (
     <Paper withBorder p="md">
       <Group justify="space-between" mb="xs">
@@ -37,7 +40,7 @@ export function Errors(props: {
           {t("errors.refresh")}
         </Button>
       </Group>
-      {error && <Trouble error={error} retry={reload} />}
+      {error && link !== "lost" && <Trouble error={error} retry={reload} />}
       {!value && !error && <Skeleton h={80} />}
       {value?.length === 0 && (
         <Text c="dimmed" size="sm">

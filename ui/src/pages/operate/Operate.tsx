@@ -5,10 +5,12 @@ import * as api from "../../api/client";
 import * as figures from "../../api/figures";
 import type { ModelInfo } from "../../api/types";
 import { modelHour, modelLook } from "../../charts/hour";
+import { useReturn } from "../../live";
 import { useSession } from "../../session";
 import { failedAt, useFigures } from "../../useFigures";
 import { useLoaded } from "../../useLoaded";
 import { Errors } from "../Errors";
+import { LostAlert } from "../LostAlert";
 import { Trouble } from "../Trouble";
 import { Aliases } from "./Aliases";
 import { Charts } from "./Charts";
@@ -47,6 +49,9 @@ export default function Operate(props: {
     onChange();
   }, [listed.reload, cost.reload, owned.reload, onChange]);
   const changes = useChanges(again);
+  useReturn(link, again);
+  const isLost = link === "lost";
+  const unknown = owned.error ?? listed.error;
 
   const traffic = overview?.models.filter((each) => each.name === name) ?? [];
   const state = overview && stateKey(traffic);
@@ -67,6 +72,7 @@ export default function Operate(props: {
   });
   return (
     <Stack gap="lg">
+      <LostAlert link={link} overview={overview} />
       {isAdmin ? (
         <Manage
           name={name}
@@ -76,19 +82,20 @@ export default function Operate(props: {
       ) : (
         <BecomeAdmin />
       )}
-      {owned.error && <Trouble error={owned.error} retry={owned.reload} />}
-      {listed.error && <Trouble error={listed.error} retry={listed.reload} />}
-      {listed.value || owned.value ? <Versions versions={versions} /> : <Skeleton h={140} />}
+      {unknown && !isLost && <Trouble error={unknown} retry={again} />}
+      {(listed.value || owned.value) && <Versions versions={versions} />}
+      {!listed.value && !owned.value && !unknown && <Skeleton h={140} />}
       {owned.value && <Aliases owned={owned.value} changes={changes} />}
-      {error && !hour && <Trouble error={error} />}
+      {error && !hour && !isLost && <Trouble error={error} />}
       {hour && <Charts hour={hour} link={link} />}
-      {!hour && !error && <Skeleton h={620} />}
+      {!hour && !error && !isLost && <Skeleton h={620} />}
       {cost.value && <Cost cost={cost.value} />}
       {isAdmin && (
         <Errors
           load={(signal) => figures.modelErrors(name, signal)}
           of={name}
           failedAt={failedAt(overview)}
+          link={link}
         />
       )}
     </Stack>
