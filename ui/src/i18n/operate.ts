@@ -137,6 +137,8 @@ export const en = {
       waiting: "Waiting requests",
       memory: "Memory",
       version: "version {{version}}",
+      others_one: "{{count}} other",
+      others_other: "{{count}} others",
     },
     cost: {
       title: "What a run costs",
@@ -359,6 +361,8 @@ export const zh: typeof en = {
       waiting: "等待的请求",
       memory: "内存",
       version: "版本 {{version}}",
+      others_one: "其他 {{count}} 个版本",
+      others_other: "其他 {{count}} 个版本",
     },
     cost: {
       title: "运行成本",
