@@ -394,7 +394,7 @@ def test_both_pages_are_in_chinese_too(page: sync_api.Page, operated: Served) ->
     expect(page.get_by_test_id("link")).to_have_text("实时")
     page.goto(f"{operated.url}/apps/twins/operate")
     expect(page.get_by_role("tab", name="运维")).to_be_visible()
-    expect(page.get_by_role("heading", name="运行耗时")).to_be_visible()
+    expect(page.get_by_role("heading", name="运行耗时", exact=True)).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -20,6 +20,14 @@ import { Manage } from "./Manage";
 import { Versions } from "./Versions";
 import { stateKey, versionsOf } from "./versions";
 
+/** About how high the parts will be, in pixels, so that little moves when they come. */
+const HEIGHTS = {
+  versions: { base: 325, md: 258 },
+  aliases: { base: 157, md: 117 },
+  charts: { base: 1297, md: 638 },
+  cost: { base: 747, md: 421 },
+};
+
 const noErrors = async () => undefined;
 
 /** A model for its owner: versions, traffic, cost and errors; and for an admin, how to change them. */
@@ -51,6 +59,8 @@ export default function Operate(props: {
   const changes = useChanges(again);
   useReturn(link, again);
   const isLost = link === "lost";
+  // What all readers are told comes first, and would grow once the owner's view is there.
+  const isKnown = owned.value || (listed.value && (!isAdmin || owned.error));
   const unknown = owned.error ?? listed.error;
 
   const traffic = overview?.models.filter((each) => each.name === name) ?? [];
@@ -83,13 +93,15 @@ export default function Operate(props: {
         <BecomeAdmin />
       )}
       {unknown && !isLost && <Trouble error={unknown} retry={again} />}
-      {(listed.value || owned.value) && <Versions versions={versions} />}
-      {!listed.value && !owned.value && !unknown && <Skeleton h={140} />}
+      {isKnown && <Versions versions={versions} />}
+      {!isKnown && !unknown && <Skeleton h={HEIGHTS.versions} />}
       {owned.value && <Aliases owned={owned.value} changes={changes} />}
+      {isAdmin && !owned.value && !owned.error && <Skeleton h={HEIGHTS.aliases} />}
       {error && !hour && !isLost && <Trouble error={error} />}
       {hour && <Charts hour={hour} link={link} />}
-      {!hour && !error && !isLost && <Skeleton h={620} />}
+      {!hour && !error && !isLost && <Skeleton h={HEIGHTS.charts} />}
       {cost.value && <Cost cost={cost.value} />}
+      {!cost.value && !cost.error && <Skeleton h={HEIGHTS.cost} />}
       {isAdmin && (
         <Errors
           load={(signal) => figures.modelErrors(name, signal)}

@@ -42,13 +42,13 @@ export default function Overview() {
       {error && !hour && !isLost && <Trouble error={error} />}
       {(overview || !isLost) && <Tiles overview={overview} hour={hour} />}
       {hour && <Charts hour={hour} overview={overview} />}
-      {!hour && !error && !isLost && <Skeleton h={880} />}
+      {!hour && !error && !isLost && <Skeleton h={{ base: 1930, md: 940 }} />}
       {overview && <Models models={overview.models} />}
       {overview && <Processes processes={overview.processes} />}
       {!overview && !isLost && (
         <>
           <Skeleton h={180} />
-          <Skeleton h={220} />
+          <Skeleton h={265} />
         </>
       )}
       {session?.permissions.includes("admin") && (
