@@ -270,7 +270,9 @@ def test_an_alias_is_promoted_rolled_back_and_removed(as_admin: Signed, operated
     expect(outcome).to_contain_text("“production” points to version 1 now")
     below = page.get_by_role("heading", name="Aliases").bounding_box()
     told_at = outcome.bounding_box()
-    assert below and told_at and told_at["y"] > below["y"]  # where it was asked for
+    assert below
+    assert told_at
+    assert told_at["y"] > below["y"]
     expect(new).to_be_focused()
     assert answer(operated) == {"prediction": [2.0, 2.0, 2.0]}
     row = page.get_by_test_id("aliases").get_by_role("row").nth(1)
