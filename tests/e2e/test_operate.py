@@ -135,6 +135,32 @@ def test_the_charts_go_on_by_themselves_and_can_be_read(
     expect(as_table(page, "heat").get_by_role("row")).not_to_have_count(1)
 
 
+def test_errors_come_by_themselves_ten_at_first(as_admin: Signed, operated: Served) -> None:
+    page = as_admin("/overview")
+    expect(page.get_by_test_id("link")).to_have_text("Live")
+    failed = used(operated, 12, body={"x": [1, 2]})
+    rows = page.get_by_test_id("errors").get_by_role("row")
+    expect(rows.nth(1)).to_contain_text(failed[-1], timeout=12_000)
+    expect(rows).to_have_count(11)
+    page.get_by_role("button", name=re.compile("^Show all")).click()
+    expect(rows.filter(has_text=failed[0])).to_have_count(1)
+
+
+def test_the_pages_of_a_stopped_server_keep_what_was_known(
+    as_admin: Signed, page: sync_api.Page, expected_errors: list[str], operated: Served
+) -> None:
+    expected_errors += ["Failed to load resource", "ERR_", "EventSource"]
+    as_admin("/apps/twins/operate")
+    expect(page.get_by_test_id("link")).to_have_text("Live")
+    page.route("**/*", lambda route: route.abort())
+    page.get_by_role("button", name="Load", exact=True).click()
+    outcome = page.get_by_test_id("outcome")
+    expect(outcome).to_contain_text("The server does not answer")
+    expect(page.get_by_test_id("versions").get_by_role("row")).to_have_count(3)
+    expect(page.get_by_role("tab")).to_have_text(TABS)
+    expect(page.get_by_role("button", name="Load", exact=True)).to_be_focused()
+
+
 def test_a_line_can_be_hidden_and_the_cursor_tells_its_values(
     page: sync_api.Page, operated: Served
 ) -> None:
@@ -184,11 +210,17 @@ def test_a_lost_server_is_said_and_found_again(
     expected_errors += ["Failed to load resource", "ERR_", "EventSource"]
     port = free_port()
     with serving(repository, "--port", str(port), state=tmp_path, workers=1) as server:
-        page.goto(f"{server.url}/overview")
+        page.goto(server.url)
+        page.get_by_role("navigation").get_by_text("Overview").click()
         expect(page.get_by_test_id("link")).to_have_text("Live")
         assert server.stop(signal.SIGTERM) == 0
         expect(page.get_by_test_id("link")).to_contain_text("Connection lost")
         expect(page.get_by_role("alert")).to_contain_text("What is shown is of")
+        page.get_by_role("navigation").get_by_text("Models").click()
+        page.get_by_role("navigation").get_by_text("Overview").click()
+        said = page.get_by_role("alert").get_by_text("This page goes on as soon as it does")
+        expect(said).to_be_visible()
+        expect(page.get_by_test_id("tile-requests")).to_have_count(0)
     with serving(repository, "--port", str(port), state=tmp_path, workers=1):
         expect(page.get_by_test_id("link")).to_have_text("Live", timeout=30_000)
         expect(page.get_by_role("alert")).to_have_count(0)
@@ -225,11 +257,23 @@ def test_an_alias_is_promoted_rolled_back_and_removed(as_admin: Signed, operated
         dialog.get_by_role("button", name=button, exact=True).click()
         return told
 
-    page.get_by_role("button", name="New alias…").click()
+    new = page.get_by_role("button", name="New alias…")
+    new.click()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(new).to_be_focused()
+    new.click()
     told = confirmed("Promote", "1")
     assert "“production” is a new alias, and points to version 1" in told
     assert "Requests that name no version are answered by version 1" in told
-    expect(page.get_by_test_id("outcome")).to_contain_text("“production” points to version 1 now")
+    outcome = page.get_by_test_id("outcome")
+    expect(outcome).to_contain_text("“production” points to version 1 now")
+    below = page.get_by_role("heading", name="Aliases").bounding_box()
+    told_at = outcome.bounding_box()
+    assert below
+    assert told_at
+    assert told_at["y"] > below["y"]
+    expect(new).to_be_focused()
     assert answer(operated) == {"prediction": [2.0, 2.0, 2.0]}
     row = page.get_by_test_id("aliases").get_by_role("row").nth(1)
     expect(row.get_by_role("cell").nth(1)).to_have_text("1")
@@ -238,6 +282,7 @@ def test_an_alias_is_promoted_rolled_back_and_removed(as_admin: Signed, operated
     page.get_by_role("button", name="Promote “production”…").click()
     assert "points to version 1 now, and to version 2 from then on" in confirmed("Promote")
     expect(row.get_by_role("cell").nth(1)).to_have_text("2")
+    expect(page.get_by_role("button", name="Promote “production”…")).to_be_focused()
     assert answer(operated) == {"prediction": [3.0, 3.0, 3.0]}
 
     page.get_by_role("button", name="Roll back “production”…").click()
@@ -248,6 +293,7 @@ def test_an_alias_is_promoted_rolled_back_and_removed(as_admin: Signed, operated
     page.get_by_role("button", name="Remove “production”…").click()
     assert "go to the latest version then" in confirmed("Remove")
     expect(page.get_by_text("There are no aliases yet.")).to_be_visible()
+    expect(new).to_be_focused()
     assert answer(operated) == {"prediction": [3.0, 3.0, 3.0]}
 
 
@@ -362,7 +408,7 @@ def test_both_pages_are_in_chinese_too(page: sync_api.Page, operated: Served) ->
     expect(page.get_by_test_id("link")).to_have_text("实时")
     page.goto(f"{operated.url}/apps/twins/operate")
     expect(page.get_by_role("tab", name="运维")).to_be_visible()
-    expect(page.get_by_role("heading", name="运行成本")).to_be_visible()
+    expect(page.get_by_role("heading", name="运行耗时", exact=True)).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

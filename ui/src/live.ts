@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from "react";
 
-/** How a page stands with the server: `lost` after it was live, until it is so again. */
+/** How a page stands with the server: `lost` from the first failure on, until it is live. */
 export type Link = "connecting" | "live" | "paused" | "lost";
 
 /** Events come every second: after so many without one, the connection is as good as lost. */
@@ -25,7 +25,6 @@ export function useEvents<T>(path: string, name: string, heard: Heard<T>): Link 
     let source: EventSource | undefined;
     let timer: ReturnType<typeof setTimeout> | undefined;
     let waitS = FIRST_WAIT_S;
-    let wasLive = false;
 
     function close() {
       clearTimeout(timer);
@@ -34,7 +33,7 @@ export function useEvents<T>(path: string, name: string, heard: Heard<T>): Link 
     }
     function lost() {
       close();
-      setLink(wasLive ? "lost" : "connecting");
+      setLink("lost");
       timer = setTimeout(open, waitS * 1000);
       waitS = Math.min(2 * waitS, LONGEST_WAIT_S);
     }
@@ -53,7 +52,6 @@ export function useEvents<T>(path: string, name: string, heard: Heard<T>): Link 
       });
       own.addEventListener(name, (event) => {
         waitS = FIRST_WAIT_S;
-        wasLive = true;
         watch();
         setLink("live");
         latest.current.took(JSON.parse((event as MessageEvent<string>).data) as T);
@@ -83,4 +81,17 @@ export function useEvents<T>(path: string, name: string, heard: Heard<T>): Link 
     };
   }, [path, name]);
   return link;
+}
+
+/** Calls `act` when a connection that was lost is live again. */
+export function useReturn(link: Link, act: () => void): void {
+  const wasLost = useRef(false);
+  const latest = useRef(act);
+  latest.current = act;
+  useEffect(() => {
+    if (link === "lost") wasLost.current = true;
+    if (link !== "live" || !wasLost.current) return;
+    wasLost.current = false;
+    latest.current();
+  }, [link]);
 }

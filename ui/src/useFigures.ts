@@ -49,3 +49,8 @@ export function useFigures(load: () => Promise<Hour>, look: (overview: Overview)
   });
   return { overview, hour, error, link };
 }
+
+/** When a look saw requests fail or be refused; undefined where it saw none. */
+export function failedAt(overview: Overview | undefined): number | undefined {
+  return overview && overview.errors_per_s + overview.rejected_per_s > 0 ? overview.at : undefined;
+}

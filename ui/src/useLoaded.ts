@@ -2,6 +2,7 @@ import { useCallback, useEffect, useState } from "react";
 import { ApiError } from "./api/client";
 
 export interface Loaded<T> {
+  /** The last one, also where the server could not be asked again. */
   value: T | undefined;
   error: Error | undefined;
   reload: () => void;

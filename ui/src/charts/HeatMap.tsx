@@ -72,10 +72,14 @@ export function HeatMap({ title, hour }: { title: string; hour: Hour }) {
       legend={
         <div className={classes.legend}>
           <span className={classes.scale}>
-            <span>1</span>
-            <span className={classes.ramp} aria-hidden />
-            <span>{short(Math.max(1, map.most), language)}</span>
-            <span>{t("charts.answersPerField")}</span>
+            {map.most > 1 && (
+              <>
+                <span>1</span>
+                <span className={classes.ramp} aria-hidden />
+                <span>{short(map.most, language)}</span>
+                <span>{t("charts.answersPerField")}</span>
+              </>
+            )}
           </span>
           <span className={classes.scale} data-testid="under">
             {under &&

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { History, ModelTraffic, Overview, TrafficPoint } from "../api/types";
 import {
+  busiest,
   byTraffic,
   extended,
   type Hour,
@@ -199,6 +200,18 @@ test("the most active model comes first; versions are ordered as numbers", () =>
     traffic("c", "1", 2),
   ]);
   expect(sorted.map((each) => `${each.name}${each.version}`)).toEqual(["c1", "a10", "a9", "b1"]);
+});
+
+test("the versions with most requests are told apart, the newest first; where equal, the newest", () => {
+  const lines = {
+    "requests 1": [9, null],
+    "requests 2": [0],
+    "requests 3": [0],
+    "requests 10": [2],
+  };
+  const hour = { ...bare, lines };
+  expect(busiest(hour, 2)).toEqual({ shown: ["10", "1"], others: ["3", "2"] });
+  expect(busiest(hour, 3)).toEqual({ shown: ["10", "3", "1"], others: ["2"] });
 });
 
 test("lines are summed where at least one knows something", () => {

@@ -224,6 +224,27 @@ export function versionsIn(hour: Hour): string[] {
     .sort((a, b) => b.localeCompare(a, "en", { numeric: true }));
 }
 
+/** The versions with most requests of an hour, and all others; both the newest first. */
+export function busiest(hour: Hour, most: number): { shown: string[]; others: string[] } {
+  const versions = versionsIn(hour);
+  const done = new Map(
+    versions.map((version) => [
+      version,
+      (hour.lines[lineOf("requests", version)] ?? []).reduce<number>(
+        (sum, value) => sum + (value ?? 0),
+        0,
+      ),
+    ]),
+  );
+  const first = [...versions]
+    .sort((a, b) => (done.get(b) ?? 0) - (done.get(a) ?? 0))
+    .slice(0, most);
+  return {
+    shown: versions.filter((version) => first.includes(version)),
+    others: versions.filter((version) => !first.includes(version)),
+  };
+}
+
 /** The most active first; where equal, by name and then the newest version. */
 export function byTraffic(models: readonly ModelTraffic[]): ModelTraffic[] {
   return [...models].sort(

@@ -6,6 +6,7 @@ import * as client from "../api/client";
 import { StateBadge } from "../pages/StateBadge";
 import { useTitle } from "../useTitle";
 import { useDocs } from "./context";
+import { groupName } from "./groupName";
 import { OperationView } from "./OperationView";
 import { type Group as DocGroup, type Operation, operationsFor } from "./openapi";
 import type { Level } from "./parts";
@@ -24,7 +25,7 @@ export function GroupPage({ group }: { group: DocGroup }) {
   // A model has one operation of its own, which is what one comes for.
   const first = operations.length === 1 || model ? operations.slice(0, 1) : [];
   const { open, toggle } = useOpened(first.map((operation) => operation.id));
-  useTitle(`${group.name} · ${t("docs.title")}`);
+  useTitle(`${groupName(t, group)} · ${t("docs.title")}`);
   const list = (shown: Operation[], level: Level) => (
     <Stack gap="xs">
       {shown.map((operation) => (
@@ -44,7 +45,7 @@ export function GroupPage({ group }: { group: DocGroup }) {
     <Stack gap="md">
       <div>
         <Group gap="sm">
-          <Title order={1}>{group.name}</Title>
+          <Title order={1}>{groupName(t, group)}</Title>
           {model && <StateBadge state={model.state} />}
         </Group>
         {model && (

@@ -20,6 +20,7 @@ import { useTitle } from "../useTitle";
 import { WideTable } from "../WideTable";
 import { useDocs } from "./context";
 import classes from "./docs.module.css";
+import { groupName } from "./groupName";
 import { type Group as DocGroup, errorsOf, groupNamed, pageOf } from "./openapi";
 import { Words } from "./Words";
 
@@ -80,7 +81,7 @@ export function Overview() {
             <Text size="sm">{t("docs.authSession")}</Text>
             {sessions && (
               <Anchor component={Link} to={pageOf(sessions)} size="sm">
-                {sessions.name}
+                {groupName(t, sessions)}
               </Anchor>
             )}
           </Stack>
@@ -98,6 +99,7 @@ export function Overview() {
 }
 
 function Listing({ title, groups, empty }: { title: string; groups: DocGroup[]; empty: string }) {
+  const { t } = useTranslation();
   return (
     <div>
       <Title order={2} size="h4" mb="xs">
@@ -111,7 +113,7 @@ function Listing({ title, groups, empty }: { title: string; groups: DocGroup[]; 
               <Table.Tr key={group.name}>
                 <Table.Td w={{ base: "44%", sm: "30%" }} style={{ overflowWrap: "anywhere" }}>
                   <Anchor component={Link} to={pageOf(group)} fw={600} size="sm">
-                    {group.name}
+                    {groupName(t, group)}
                   </Anchor>
                   {group.model && (
                     <Box hiddenFrom="sm" mt={4}>

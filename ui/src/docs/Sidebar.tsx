@@ -6,6 +6,7 @@ import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { useDocs } from "./context";
 import classes from "./docs.module.css";
+import { groupName } from "./groupName";
 import { Method } from "./Method";
 import { type Api, type Group, groupNamed, type Operation, pageOf, shownPath } from "./openapi";
 import { search } from "./search";
@@ -150,6 +151,7 @@ function Title({ text }: { text: string }) {
 
 function Entry(props: { group: Group; isCurrent: boolean; onGo: (() => void) | undefined }) {
   const { group, isCurrent, onGo } = props;
+  const { t } = useTranslation();
   const page = pageOf(group);
   return (
     <li>
@@ -159,7 +161,7 @@ function Entry(props: { group: Group; isCurrent: boolean; onGo: (() => void) | u
         onClick={onGo}
         aria-current={isCurrent ? "page" : undefined}
       >
-        {group.name}
+        {groupName(t, group)}
       </Link>
       {isCurrent && group.operations.length > 1 && (
         <ul className={`${classes.links} ${classes.nested}`}>

@@ -3,6 +3,7 @@ import { initReactI18next } from "react-i18next";
 import * as answers from "./answers";
 import * as docs from "./docs";
 import * as inputs from "./inputs";
+import * as names from "./names";
 import * as open from "./open";
 import * as operate from "./operate";
 import * as pages from "./pages";
@@ -37,6 +38,7 @@ void i18next.use(initReactI18next).init({
         ...pages.en,
         ...inputs.en,
         ...answers.en,
+        ...names.en,
         ...open.en,
         ...docs.en,
         ...operate.en,
@@ -47,6 +49,7 @@ void i18next.use(initReactI18next).init({
         ...pages.zh,
         ...inputs.zh,
         ...answers.zh,
+        ...names.zh,
         ...open.zh,
         ...docs.zh,
         ...operate.zh,

@@ -1,4 +1,5 @@
 import { Alert, Code, Group, Paper, SimpleGrid, Stack, Table, Text, Title } from "@mantine/core";
+import type { TFunction } from "i18next";
 import { useTranslation } from "react-i18next";
 import type { ModelInfo, OutputInfo, TensorInfo } from "../api/types";
 import { WideTable } from "../WideTable";
@@ -74,7 +75,7 @@ function Tensors({ title, tensors }: { title: string; tensors: (TensorInfo | Out
                 <Table.Td ff="monospace">
                   [{tensor.shape.map((size) => (size < 0 ? "?" : size)).join(", ")}]
                 </Table.Td>
-                <Table.Td>{meaning(tensor)}</Table.Td>
+                <Table.Td>{meaning(tensor, t)}</Table.Td>
               </Table.Tr>
             ))}
           </Table.Tbody>
@@ -84,9 +85,10 @@ function Tensors({ title, tensors }: { title: string; tensors: (TensorInfo | Out
   );
 }
 
-function meaning(tensor: TensorInfo | OutputInfo): string {
+function meaning(tensor: TensorInfo | OutputInfo, t: TFunction): string {
   if (!("kind" in tensor)) return "";
   const classes = tensor.classes?.map(String) ?? [];
   const shown = classes.length > 6 ? `${classes.slice(0, 6).join(", ")}, …` : classes.join(", ");
-  return [tensor.kind, shown].filter(Boolean).join(": ");
+  const kind = t(`names.output.${tensor.kind}`, { defaultValue: tensor.kind });
+  return [kind, shown].filter(Boolean).join(": ");
 }

@@ -3,7 +3,8 @@ import { Suspense } from "react";
 import { useTranslation } from "react-i18next";
 import { ApiError } from "../api/client";
 import type { FieldInfo, Json, Row } from "../api/types";
-import { controlFor } from "../inputs";
+import { controlFor, isCanvas, isSingle } from "../inputs";
+import { gridOf } from "../inputs/ink";
 
 /** Which values need not be given, said once for all of them. */
 export function MayBeEmpty({ fields }: { fields: FieldInfo[] }) {
@@ -47,7 +48,7 @@ export function Fields(props: {
       {fields.map((field) => {
         const Control = controlFor(field);
         return (
-          <Suspense key={field.name} fallback={<Skeleton h={62} />}>
+          <Suspense key={field.name} fallback={<Skeleton h={heightOf(field)} />}>
             <Control
               field={field}
               value={row[field.name]}
@@ -60,4 +61,15 @@ export function Fields(props: {
       })}
     </SimpleGrid>
   );
+}
+
+/** About how high a control that is still loaded will be, in pixels: what is below it stays there. */
+function heightOf(field: FieldInfo): number {
+  const label = field.description ? 48 : 30;
+  if (field.kind === "image") return label + 244;
+  if (field.kind === "audio") return label + 90;
+  if (isSingle(field)) return label + 32;
+  const grid = isCanvas(field) && gridOf(field.shape);
+  if (grid) return label + 65 + 320 * Math.min(1, grid.height / grid.width);
+  return label + 148;
 }

@@ -96,7 +96,11 @@ function Named({ name, view }: { name: string; view: string }) {
       {error && <Trouble error={error} retry={reload} />}
       {!model && !error && <Skeleton h={420} />}
       {model && !whole && (
-        <Alert color="red">{t("app.notServed", { reason: model.reason ?? model.state })}</Alert>
+        <Alert color="red">
+          {t("app.notServed", {
+            reason: model.reason ?? t(`home.state.${model.state}`, { defaultValue: model.state }),
+          })}
+        </Alert>
       )}
       {(whole || (model && mayRead) || (error && mayRead && isAdmin)) && (
         <Tabs

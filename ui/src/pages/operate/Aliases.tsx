@@ -1,19 +1,27 @@
 import { Alert, Button, Group, Paper, Table, Text, Title } from "@mantine/core";
-import { useState } from "react";
+import { useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { OwnedAlias, OwnedModel } from "../../api/types";
 import { WideTable } from "../../WideTable";
 import type { Changes } from "./changes";
 import { Promote } from "./Promote";
 import { Remove, RollBack } from "./TakeBack";
+import { Told } from "./Told";
+import { useFocusBack } from "./useFocusBack";
 
-type Asked = { what: "promote" | "rollBack" | "remove"; alias: string };
+const OWN = ["promote", "rollBack", "remove"] as const;
+type Asked = { what: (typeof OWN)[number]; alias: string };
 
 /** Where the aliases of a model point, and a way to move each. */
 export function Aliases({ owned, changes }: { owned: OwnedModel; changes: Changes }) {
   const { t } = useTranslation();
   const [asked, setAsked] = useState<Asked>();
   const names = Object.keys(owned.aliases).sort();
+  const add = useRef<HTMLButtonElement>(null);
+  const { busy, outcome } = changes;
+  const from = useFocusBack(!asked && busy === "", () =>
+    outcome?.kind === "done" && outcome.what !== "promote" ? add.current : undefined,
+  );
   const close = () => setAsked(undefined);
   const shared = { owned, changes, onClose: close };
   return (
@@ -24,10 +32,14 @@ export function Aliases({ owned, changes }: { owned: OwnedModel; changes: Change
         </Title>
         {owned.can_promote && (
           <Button
+            ref={add}
             variant="default"
             size="compact-sm"
-            disabled={changes.busy !== "" || owned.versions.length === 0}
-            onClick={() => setAsked({ what: "promote", alias: "" })}
+            disabled={busy !== "" || owned.versions.length === 0}
+            onClick={(event) => {
+              from.current = event.currentTarget;
+              setAsked({ what: "promote", alias: "" });
+            }}
           >
             {t("operate.aliases.add")}
           </Button>
@@ -64,18 +76,21 @@ export function Aliases({ owned, changes }: { owned: OwnedModel; changes: Change
                   <Table.Td c="dimmed">{owned.aliases[alias]?.before.join(", ") || "–"}</Table.Td>
                   <Table.Td>
                     <Group gap="xs" wrap="nowrap">
-                      {(["promote", "rollBack", "remove"] as const).map((what) => (
+                      {OWN.map((what) => (
                         <Button
                           key={what}
                           variant="default"
                           size="compact-sm"
                           aria-label={t(`operate.aliases.${what}Of`, { alias })}
                           disabled={
-                            changes.busy !== "" ||
+                            busy !== "" ||
                             !owned.can_promote ||
                             (what === "rollBack" && !owned.aliases[alias]?.before.length)
                           }
-                          onClick={() => setAsked({ what, alias })}
+                          onClick={(event) => {
+                            from.current = event.currentTarget;
+                            setAsked({ what, alias });
+                          }}
                         >
                           {t(`operate.aliases.${what}`)}
                         </Button>
@@ -88,6 +103,7 @@ export function Aliases({ owned, changes }: { owned: OwnedModel; changes: Change
           </Table>
         </WideTable>
       )}
+      <Told changes={changes} of={OWN} />
       {asked?.what === "promote" && <Promote {...shared} alias={asked.alias} />}
       {asked?.what === "rollBack" && <RollBack {...shared} alias={asked.alias} />}
       {asked?.what === "remove" && <Remove {...shared} alias={asked.alias} />}

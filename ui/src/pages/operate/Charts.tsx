@@ -2,14 +2,14 @@ import { Group, NativeSelect, SimpleGrid, Title } from "@mantine/core";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { bytes, duration, short } from "../../charts/format";
-import { type Hour, lineOf, summed, versionsIn } from "../../charts/hour";
+import { busiest, type Hour, lineOf, summed, versionsIn } from "../../charts/hour";
 import { type Named, TimeChart } from "../../charts/TimeChart";
 import type { Link } from "../../live";
 import { LinkBadge } from "../LinkBadge";
 
 const ALL = "";
-/** More lines than this are not told apart. */
-const MOST = 5;
+/** More versions than this are not told apart; with the others and the errors there are six lines. */
+const MOST = 4;
 
 /** A model's last hour: of all its versions beside each other, or of one. */
 export function Charts({ hour, link }: { hour: Hour; link: Link }) {
@@ -17,7 +17,11 @@ export function Charts({ hour, link }: { hour: Hour; link: Link }) {
   const [chosen, setChosen] = useState(ALL);
   const versions = versionsIn(hour);
   const { times, lines } = hour;
-  const shown = chosen === ALL ? versions.slice(0, MOST) : [chosen];
+  // Others that would be one are shown as what they are.
+  const { shown, others } =
+    chosen === ALL
+      ? busiest(hour, versions.length > MOST + 1 ? MOST : MOST + 1)
+      : { shown: [chosen], others: [] };
   const isOne = shown.length <= 1;
   const [only = ""] = shown;
   const line = (what: string, version: string) => lines[lineOf(what, version)] ?? [];
@@ -26,7 +30,14 @@ export function Charts({ hour, link }: { hour: Hour; link: Link }) {
       name: isOne ? t(`figures.${what}`) : t("operate.charts.version", { version }),
       line: line(what, version),
     }));
-  const errors = summed(shown.map((version) => line("errors", version)));
+  const sum = (what: string, of: string[]) => summed(of.map((version) => line(what, version)));
+  const withOthers = (what: string): Named[] => [
+    ...named(what),
+    ...(others.length
+      ? [{ name: t("operate.charts.others", { count: others.length }), line: sum(what, others) }]
+      : []),
+  ];
+  const errors = sum("errors", [...shown, ...others]);
   const quantiles = (["p50", "p95", "p99"] as const).map((what) => ({
     name: t(`figures.${what}`),
     line: line(what, only),
@@ -61,7 +72,7 @@ export function Charts({ hour, link }: { hour: Hour; link: Link }) {
           title={t("operate.charts.traffic")}
           testId="chart-traffic"
           times={times}
-          lines={[...named("requests"), { name: t("figures.errors"), line: errors }]}
+          lines={[...withOthers("requests"), { name: t("figures.errors"), line: errors }]}
           written={short}
         />
         <TimeChart
@@ -76,7 +87,7 @@ export function Charts({ hour, link }: { hour: Hour; link: Link }) {
           title={t("operate.charts.waiting")}
           testId="chart-waiting"
           times={times}
-          lines={named("waiting")}
+          lines={withOthers("waiting")}
           written={short}
           least={4}
         />
@@ -84,7 +95,7 @@ export function Charts({ hour, link }: { hour: Hour; link: Link }) {
           title={t("operate.charts.memory")}
           testId="chart-memory"
           times={times}
-          lines={named("memory")}
+          lines={withOthers("memory")}
           written={bytes}
           isBinary
         />

@@ -1,10 +1,13 @@
-import { Alert, Button, Group, List, Paper, Stack, Text, Title } from "@mantine/core";
-import { useState } from "react";
+import { Button, Group, Paper, Stack, Text, Title } from "@mantine/core";
+import { useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import * as figures from "../../api/figures";
-import { Trouble } from "../Trouble";
 import { Confirm } from "./Confirm";
 import type { Changes } from "./changes";
+import { Told } from "./Told";
+import { useFocusBack } from "./useFocusBack";
+
+const OWN = ["load", "unload", "reload"];
 
 /** Load, unload, and read the repository anew. */
 export function Manage(props: {
@@ -16,6 +19,11 @@ export function Manage(props: {
   const { name, changes, isThere } = props;
   const { t } = useTranslation();
   const [asks, setAsks] = useState(false);
+  const load = useRef<HTMLButtonElement>(null);
+  const { busy, outcome } = changes;
+  const from = useFocusBack(!asks && busy === "", () =>
+    outcome?.what === "unload" && outcome.kind === "done" ? load.current : undefined,
+  );
   const done = (what: string) => () => t(`operate.manage.done.${what}`, { name });
   return (
     <Paper withBorder p="md" component="section" aria-label={t("operate.manage.title")}>
@@ -25,35 +33,45 @@ export function Manage(props: {
         </Title>
         <Group gap="sm">
           <Button
+            ref={load}
             variant="default"
             title={t("operate.manage.loadHow")}
-            loading={changes.busy === "load"}
-            disabled={changes.busy !== ""}
-            onClick={() => void changes.make("load", done("load"), () => figures.load(name))}
+            loading={busy === "load"}
+            disabled={busy !== ""}
+            onClick={(event) => {
+              from.current = event.currentTarget;
+              void changes.make("load", done("load"), () => figures.load(name));
+            }}
           >
             {t("operate.manage.load")}
           </Button>
           <Button
             variant="default"
             title={t("operate.manage.unloadHow")}
-            loading={changes.busy === "unload"}
-            disabled={changes.busy !== "" || !isThere}
-            onClick={() => setAsks(true)}
+            loading={busy === "unload"}
+            disabled={busy !== "" || !isThere}
+            onClick={(event) => {
+              from.current = event.currentTarget;
+              setAsks(true);
+            }}
           >
             {t("operate.manage.unload")}
           </Button>
           <Button
             variant="default"
             title={t("operate.manage.reloadHow")}
-            loading={changes.busy === "reload"}
-            disabled={changes.busy !== ""}
-            onClick={() => void changes.make("reload", done("reload"), figures.reload)}
+            loading={busy === "reload"}
+            disabled={busy !== ""}
+            onClick={(event) => {
+              from.current = event.currentTarget;
+              void changes.make("reload", done("reload"), figures.reload);
+            }}
           >
             {t("operate.manage.reload")}
           </Button>
         </Group>
-        <Told changes={changes} />
       </Stack>
+      <Told changes={changes} of={OWN} />
       {asks && (
         <Confirm
           title={t("operate.manage.unloadTitle", { name })}
@@ -69,30 +87,5 @@ export function Manage(props: {
         </Confirm>
       )}
     </Paper>
-  );
-}
-
-/** What became of the last change, in the server's words where something is wrong. */
-function Told({ changes }: { changes: Changes }) {
-  const { t } = useTranslation();
-  const { outcome } = changes;
-  return (
-    <div aria-live="polite" data-testid="outcome">
-      {outcome?.kind === "failed" && <Trouble error={outcome.error} />}
-      {outcome?.kind === "done" && (
-        <Alert color={outcome.problems.length ? "yellow" : "teal"} variant="light">
-          <Text size="sm">
-            {outcome.problems.length ? t("operate.manage.partly") : outcome.said}
-          </Text>
-          {outcome.problems.length > 0 && (
-            <List size="sm">
-              {outcome.problems.map((problem) => (
-                <List.Item key={problem}>{problem}</List.Item>
-              ))}
-            </List>
-          )}
-        </Alert>
-      )}
-    </div>
   );
 }

@@ -5,10 +5,12 @@ import * as api from "../../api/client";
 import * as figures from "../../api/figures";
 import type { ModelInfo } from "../../api/types";
 import { modelHour, modelLook } from "../../charts/hour";
+import { useReturn } from "../../live";
 import { useSession } from "../../session";
-import { useFigures } from "../../useFigures";
+import { failedAt, useFigures } from "../../useFigures";
 import { useLoaded } from "../../useLoaded";
 import { Errors } from "../Errors";
+import { LostAlert } from "../LostAlert";
 import { Trouble } from "../Trouble";
 import { Aliases } from "./Aliases";
 import { Charts } from "./Charts";
@@ -17,6 +19,14 @@ import { useChanges } from "./changes";
 import { Manage } from "./Manage";
 import { Versions } from "./Versions";
 import { stateKey, versionsOf } from "./versions";
+
+/** About how high the parts will be, in pixels, so that little moves when they come. */
+const HEIGHTS = {
+  versions: { base: 325, md: 258 },
+  aliases: { base: 157, md: 117 },
+  charts: { base: 1297, md: 638 },
+  cost: { base: 747, md: 421 },
+};
 
 const noErrors = async () => undefined;
 
@@ -47,6 +57,11 @@ export default function Operate(props: {
     onChange();
   }, [listed.reload, cost.reload, owned.reload, onChange]);
   const changes = useChanges(again);
+  useReturn(link, again);
+  const isLost = link === "lost";
+  // What all readers are told comes first, and would grow once the owner's view is there.
+  const isKnown = owned.value || (listed.value && (!isAdmin || owned.error));
+  const unknown = owned.error ?? listed.error;
 
   const traffic = overview?.models.filter((each) => each.name === name) ?? [];
   const state = overview && stateKey(traffic);
@@ -67,6 +82,7 @@ export default function Operate(props: {
   });
   return (
     <Stack gap="lg">
+      <LostAlert link={link} overview={overview} />
       {isAdmin ? (
         <Manage
           name={name}
@@ -76,15 +92,24 @@ export default function Operate(props: {
       ) : (
         <BecomeAdmin />
       )}
-      {owned.error && <Trouble error={owned.error} retry={owned.reload} />}
-      {listed.error && <Trouble error={listed.error} retry={listed.reload} />}
-      {listed.value || owned.value ? <Versions versions={versions} /> : <Skeleton h={140} />}
+      {unknown && !isLost && <Trouble error={unknown} retry={again} />}
+      {isKnown && <Versions versions={versions} />}
+      {!isKnown && !unknown && <Skeleton h={HEIGHTS.versions} />}
       {owned.value && <Aliases owned={owned.value} changes={changes} />}
-      {error && !hour && <Trouble error={error} />}
+      {isAdmin && !owned.value && !owned.error && <Skeleton h={HEIGHTS.aliases} />}
+      {error && !hour && !isLost && <Trouble error={error} />}
       {hour && <Charts hour={hour} link={link} />}
-      {!hour && !error && <Skeleton h={620} />}
+      {!hour && !error && !isLost && <Skeleton h={HEIGHTS.charts} />}
       {cost.value && <Cost cost={cost.value} />}
-      {isAdmin && <Errors load={(signal) => figures.modelErrors(name, signal)} of={name} />}
+      {!cost.value && !cost.error && <Skeleton h={HEIGHTS.cost} />}
+      {isAdmin && (
+        <Errors
+          load={(signal) => figures.modelErrors(name, signal)}
+          of={name}
+          failedAt={failedAt(overview)}
+          link={link}
+        />
+      )}
     </Stack>
   );
 }

@@ -1,9 +1,10 @@
 import { useState } from "react";
 
 /** What became of the last change. */
-export type Outcome =
+export type Outcome = { /** Its name. */ what: string } & (
   | { kind: "done"; said: string; problems: string[] }
-  | { kind: "failed"; error: Error };
+  | { kind: "failed"; error: Error }
+);
 
 export interface Changes {
   /** The name of the change that is under way; empty where none is. */
@@ -26,9 +27,9 @@ export function useChanges(after: () => void): Changes {
     setOutcome(undefined);
     try {
       const answer = await change();
-      setOutcome({ kind: "done", said: said(answer), problems: answer.problems ?? [] });
+      setOutcome({ what: name, kind: "done", said: said(answer), problems: answer.problems ?? [] });
     } catch (error) {
-      setOutcome({ kind: "failed", error: error as Error });
+      setOutcome({ what: name, kind: "failed", error: error as Error });
     }
     setBusy("");
     after();

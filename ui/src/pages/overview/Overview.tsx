@@ -1,17 +1,18 @@
-import { Alert, Group, SimpleGrid, Skeleton, Stack, Text, Title } from "@mantine/core";
+import { Group, SimpleGrid, Skeleton, Stack, Text, Title } from "@mantine/core";
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import * as figures from "../../api/figures";
 import type { Overview as Look } from "../../api/types";
-import { bytes, clock, cores, duration, short } from "../../charts/format";
+import { bytes, cores, duration, short } from "../../charts/format";
 import { HeatMap } from "../../charts/HeatMap";
 import { type Hour, latencyLines, serverHour, serverLook } from "../../charts/hour";
 import { TimeChart } from "../../charts/TimeChart";
 import { useSession } from "../../session";
-import { useFigures } from "../../useFigures";
+import { failedAt, useFigures } from "../../useFigures";
 import { useTitle } from "../../useTitle";
 import { Errors } from "../Errors";
 import { LinkBadge } from "../LinkBadge";
+import { LostAlert } from "../LostAlert";
 import { Trouble } from "../Trouble";
 import { Models } from "./Models";
 import { Processes } from "./Processes";
@@ -21,9 +22,10 @@ const load = async () => serverHour(await figures.serverHistory());
 
 /** What the server does now and did within the last hour, for whoever operates it. */
 export default function Overview() {
-  const { t, i18n } = useTranslation();
+  const { t } = useTranslation();
   const { session } = useSession();
   const { overview, hour, error, link } = useFigures(load, serverLook);
+  const isLost = link === "lost";
   useTitle(t("overview.title"));
   return (
     <Stack gap="lg">
@@ -36,18 +38,27 @@ export default function Overview() {
         </div>
         <LinkBadge link={link} />
       </Group>
-      {link === "lost" && overview && (
-        <Alert color="red" role="alert">
-          {t("live.saidLost", { at: clock(overview.at, i18n.language, true) })}
-        </Alert>
+      <LostAlert link={link} overview={overview} />
+      {error && !hour && !isLost && <Trouble error={error} />}
+      {(overview || !isLost) && <Tiles overview={overview} hour={hour} />}
+      {hour && <Charts hour={hour} overview={overview} />}
+      {!hour && !error && !isLost && <Skeleton h={{ base: 1930, md: 940 }} />}
+      {overview && <Models models={overview.models} />}
+      {overview && <Processes processes={overview.processes} />}
+      {!overview && !isLost && (
+        <>
+          <Skeleton h={180} />
+          <Skeleton h={265} />
+        </>
       )}
-      {error && !hour && <Trouble error={error} />}
-      <Tiles overview={overview} hour={hour} />
-      {hour ? <Charts hour={hour} overview={overview} /> : <Skeleton h={880} />}
-      {overview ? <Models models={overview.models} /> : <Skeleton h={180} />}
-      {overview ? <Processes processes={overview.processes} /> : <Skeleton h={220} />}
       {session?.permissions.includes("admin") && (
-        <Errors load={figures.serverErrors} of="" withModel />
+        <Errors
+          load={figures.serverErrors}
+          of=""
+          failedAt={failedAt(overview)}
+          link={link}
+          withModel
+        />
       )}
     </Stack>
   );
