@@ -62,7 +62,11 @@ def sign_in(page: sync_api.Page, server: Served, token: str) -> None:
 def test_a_page_whose_code_does_not_come_says_so_and_can_be_tried_again(
     page: sync_api.Page, plain: tuple[Served, str], expected_errors: list[str]
 ) -> None:
-    expected_errors += ["Failed to load resource", "Failed to fetch dynamically", "Unable to preload"]
+    expected_errors += [
+        "Failed to load resource",
+        "Failed to fetch dynamically",
+        "Unable to preload",
+    ]
     server, _ = plain
     page.goto(server.url)
     page.get_by_test_id("card-linear").wait_for()
