@@ -48,7 +48,7 @@ def run(page: Any) -> None:
 
 def test_a_picture_gets_a_class(page: Any, kinds: Served, tmp_path: Path) -> None:
     page.goto(f"{kinds.url}/apps/colours")
-    page.locator("input[type=file]").first.set_input_files(
+    page.locator("input[accept='image/*']").set_input_files(
         picture(tmp_path / "red.png", "red", "darkred")
     )
     run(page)
@@ -57,7 +57,7 @@ def test_a_picture_gets_a_class(page: Any, kinds: Served, tmp_path: Path) -> Non
 
 def test_boxes_are_drawn_over_the_picture(page: Any, kinds: Served, tmp_path: Path) -> None:
     page.goto(f"{kinds.url}/apps/detector")
-    page.locator("input[type=file]").first.set_input_files(
+    page.locator("input[accept='image/*']").set_input_files(
         picture(tmp_path / "half.png", "white", "black")
     )
     run(page)
@@ -69,7 +69,7 @@ def test_boxes_are_drawn_over_the_picture(page: Any, kinds: Served, tmp_path: Pa
 
 def test_a_mask_is_laid_over_the_picture(page: Any, kinds: Served, tmp_path: Path) -> None:
     page.goto(f"{kinds.url}/apps/ground")
-    page.locator("input[type=file]").first.set_input_files(
+    page.locator("input[accept='image/*']").set_input_files(
         picture(tmp_path / "half.png", "white", "black")
     )
     run(page)
@@ -127,7 +127,7 @@ def test_a_series_is_carried_on(page: Any, kinds: Served) -> None:
 
 def test_a_recording_gets_a_class(page: Any, kinds: Served, tmp_path: Path) -> None:
     page.goto(f"{kinds.url}/apps/loudness")
-    page.locator("input[type=file]").first.set_input_files(tone(tmp_path / "loud.wav", 0.9))
+    page.locator("input[accept='audio/*']").set_input_files(tone(tmp_path / "loud.wav", 0.9))
     page.locator("audio").wait_for()
     run(page)
     expect(page.get_by_test_id("predicted")).to_have_text("loud")

@@ -398,7 +398,7 @@ def test_cards_tell_traffic_and_an_example(page: sync_api.Page, operated: Served
     )
     card = page.get_by_test_id("card-price")
     expect(card).to_contain_text("area 120 m², rooms 4, age 30 years, city Rome")
-    expect(card).to_contain_text("387000 EUR")
+    expect(card).to_contain_text("387,000 EUR")
 
 
 def test_both_pages_are_in_chinese_too(page: sync_api.Page, operated: Served) -> None:

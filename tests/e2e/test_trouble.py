@@ -65,7 +65,7 @@ def test_an_input_that_is_too_long_for_a_link_is_a_file(
     picture = tmp_path / "noise.png"
     Image.frombytes("RGB", (128, 128), os.urandom(128 * 128 * 3)).save(picture)
     page.goto(f"{kinds.url}/apps/colours")
-    page.locator("input[type=file]").first.set_input_files(picture)
+    page.locator("input[accept='image/*']").set_input_files(picture)
     page.get_by_role("button", name="Run", exact=True).click()
     expect(page.get_by_text("too long for a link")).to_be_visible()
     with page.expect_download() as kept:
@@ -73,10 +73,10 @@ def test_an_input_that_is_too_long_for_a_link_is_a_file(
     predicted = page.get_by_test_id("predicted").inner_text()
     page.reload()
     expect(page.get_by_text("The answer shows here.")).to_be_visible()
-    page.locator("input[type=file]").first.set_input_files(
+    page.locator("input[accept='image/*']").set_input_files(
         {"name": "x.png", "mimeType": "image/png", "buffer": picture.read_bytes()}
     )
     page.get_by_role("button", name="Run", exact=True).click()
     page.get_by_text("too long for a link").wait_for()
-    page.locator("input[type=file]").last.set_input_files(kept.value.path())
+    page.locator("input[accept*=json]").set_input_files(kept.value.path())
     expect(page.get_by_test_id("predicted")).to_have_text(predicted)

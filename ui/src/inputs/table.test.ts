@@ -91,6 +91,7 @@ describe("readCsvFile", () => {
         ["kind", 0],
         ["x", 2],
       ]),
+      missing: fields.flatMap(({ name }) => (name === "kind" || name === "x" ? [] : [name])),
     });
   });
 

@@ -95,6 +95,8 @@ export interface CsvFile {
   rows: string[][];
   /** By the field's name; one that may be empty need not have a column. */
   places: ReadonlyMap<string, number>;
+  /** Fields that no column is for, and that may be missing. */
+  missing: string[];
 }
 
 /** A CSV file with a header, in which columns of no field may stand too. */
@@ -110,8 +112,10 @@ export function readCsvFile(text: string, fields: readonly FieldInfo[]): CsvFile
     if (field && !places.has(field.name)) places.set(field.name, at);
   }
   const absent = fields.filter((field) => !field.nullable && !places.has(field.name));
+  const missing = fields.filter((field) => !places.has(field.name)).map((field) => field.name);
   if (absent.length) return { kind: "noHeader", names: absent.map((field) => field.name) };
-  return rows.length ? { header, rows, places } : { kind: "noRows" };
+  if (missing.length === fields.length) return { kind: "noHeader", names: missing };
+  return rows.length ? { header, rows, places, missing } : { kind: "noRows" };
 }
 
 /** A cell's text as the server reads it; other texts for the same value are taken here only. */

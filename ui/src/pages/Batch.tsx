@@ -24,7 +24,7 @@ type State =
   | { kind: "none" }
   | { kind: "running"; done: number; total: number }
   | { kind: "failed"; message: string }
-  | { kind: "done"; name: string; table: string[][]; seconds: number };
+  | { kind: "done"; name: string; table: string[][]; missing: string[]; seconds: number };
 
 /** A table as a file in, the same with the answers out. */
 export default function Batch({ model }: { model: ModelInfo }) {
@@ -53,7 +53,7 @@ export default function Batch({ model }: { model: ModelInfo }) {
         setState({ kind: "running", done, total }),
       );
       const seconds = (performance.now() - started) / 1000;
-      setState({ kind: "done", name: file.name, table, seconds });
+      setState({ kind: "done", name: file.name, table, missing: read.missing, seconds });
     } catch (error) {
       if (own.signal.aborted) setState({ kind: "none" });
       else setState({ kind: "failed", message: told(error, t) });
@@ -135,6 +135,11 @@ export default function Batch({ model }: { model: ModelInfo }) {
                   {t("batch.save")}
                 </Button>
               </Group>
+              {state.missing.length > 0 && (
+                <Alert color="yellow" role="status">
+                  {t("batch.missing", { names: state.missing.join(", ") })}
+                </Alert>
+              )}
               <Text size="sm" fw={600}>
                 {t("batch.preview")}
               </Text>
