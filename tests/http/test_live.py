@@ -28,7 +28,7 @@ FIRST = b'{"at":1}'
 
 
 def policy(*records: KeyRecord, **more: object) -> Policy:
-    return Policy(keys={record.id: record for record in records}, **more)  # type: ignore[arg-type]
+    return Policy(keys={record.id: record for record in records}, **more)  # type: ignore[arg-type]  # any fields
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from modelport.monitor.versions import VersionNow, add_versions
 
 
 def now(**facts: object) -> VersionNow:
-    return VersionNow(model="m", version="1", **facts)  # type: ignore[arg-type]
+    return VersionNow(model="m", version="1", **facts)  # type: ignore[arg-type]  # any fields
 
 
 @pytest.mark.parametrize(

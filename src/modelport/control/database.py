@@ -221,7 +221,7 @@ def _check(connection: Any, *_: object) -> None:
         cursor = connection.cursor()
         cursor.execute("SELECT 1")
         cursor.close()
-    except Exception as error:
+    except Exception as error:  # whatever went wrong with it, another connection is made
         raise sa.exc.InvalidatePoolError from error
 
 

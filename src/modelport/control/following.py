@@ -95,7 +95,7 @@ class Following:
                     await changed()
             except (ConfigError, NotReady) as error:
                 self._goes(error)
-            except Exception:
+            except Exception:  # the next look may go better, and the keys hold meanwhile
                 _log.exception("a look at the state store failed")
             else:
                 self._comes()

@@ -6,6 +6,7 @@ import { ChartFrame } from "./ChartFrame";
 import { duration, short } from "./format";
 import { colourName, dash, Legend } from "./Legend";
 import { inherited, Plot, type Shape } from "./Plot";
+import { useHidden } from "./useHidden";
 
 const HEIGHT = 200;
 
@@ -15,7 +16,7 @@ export function CostChart(props: { what: "seconds" | "rows_per_s"; curves: CostC
   const { t, i18n } = useTranslation();
   const language = i18n.language;
   const [at, setAt] = useState<number | null>(null);
-  const [hidden, setHidden] = useState<string[]>([]);
+  const [hidden, toggle] = useHidden();
   const title = t(`operate.cost.${what}`);
   const names = curves.map((curve) =>
     curve.row_elements === null && curves.length === 1
@@ -84,11 +85,7 @@ export function CostChart(props: { what: "seconds" | "rows_per_s"; curves: CostC
             value: written((data[line + 1] as (number | null)[])[shown]),
           }))}
           hidden={hidden}
-          onToggle={(name) =>
-            setHidden((all) =>
-              all.includes(name) ? all.filter((each) => each !== name) : [...all, name],
-            )
-          }
+          onToggle={toggle}
         />
       }
     >

@@ -8,6 +8,7 @@ import { HOUR_S, LEAST_S, type Line } from "./hour";
 import { colourName, dash, Legend } from "./Legend";
 import { inherited, Plot, type Shape } from "./Plot";
 import { byMinute, said } from "./table";
+import { useHidden } from "./useHidden";
 
 export interface Named {
   name: string;
@@ -44,7 +45,7 @@ export function TimeChart(props: {
   const { t, i18n } = useTranslation();
   const language = i18n.language;
   const [at, setAt] = useState<number | null>(null);
-  const [hidden, setHidden] = useState<string[]>([]);
+  const [hidden, toggle] = useHidden();
   const names = JSON.stringify(lines.map((line) => line.name));
   const shape = useMemo(
     () => shaped(JSON.parse(names) as string[], written, language, { least, isLog, isBinary }),
@@ -97,11 +98,7 @@ export function TimeChart(props: {
           label={t("charts.lines", { title })}
           keys={lines.map(({ name, line }) => ({ name, value: value(line) }))}
           hidden={hidden}
-          onToggle={(name) =>
-            setHidden((all) =>
-              all.includes(name) ? all.filter((each) => each !== name) : [...all, name],
-            )
-          }
+          onToggle={toggle}
         />
       }
     >

@@ -145,7 +145,6 @@ export const en = {
       base64Of: "base64 of {{media}}",
       again: "the same as {{name}} above",
       more: "{{count}} more",
-      region: "Fields",
     },
     type: {
       string: "text",
@@ -295,7 +294,6 @@ export const zh: typeof en = {
       base64Of: "{{media}} 的 base64",
       again: "与上面的 {{name}} 相同",
       more: "还有 {{count}} 个",
-      region: "字段",
     },
     type: {
       string: "文本",
