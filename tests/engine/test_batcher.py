@@ -288,6 +288,17 @@ def test_two_runs_at_once_are_taken_where_they_gain_and_not_where_they_do_not() 
         assert (scheduler.next(0.0) is not None) is expected
 
 
+def test_beside_another_run_nothing_beyond_its_share_is_tried() -> None:
+    """What it took more than that would be missing in the next, and so on for good."""
+    cost = known(affine)
+    learn(cost, lambda rows: 1.5 * affine(rows), SIZES[:8], at_once=2)
+    scheduler = batcher(cost, at_once=2)
+    put(scheduler, 8)
+    assert started(scheduler).rows == 8
+    put(scheduler, 24)
+    assert 8 <= started(scheduler).rows <= 16
+
+
 def test_a_second_run_waits_until_it_is_known_how_large_one_should_be() -> None:
     scheduler = batcher(known(flat, (1,)), at_once=2)
     put(scheduler, 8)

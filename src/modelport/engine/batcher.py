@@ -40,9 +40,10 @@ _GAIN_OF_RUN = 0.97
 """One more run at once is worth it from that part of the throughput on: what comes back, and what
 is between two runs, is done meanwhile, which no t(n) shows; and figures of another moment differ
 by more."""
-_OVERLAP = 0.97
-"""Part of the best rows/s from which on smaller runs are preferred where several are in the air:
-what comes back, and what is between two runs, is done meanwhile."""
+_OVERLAP = 0.9
+"""Part of the best rows/s from which on smaller runs are preferred where several are in the air: a
+batch waits whenever one ends. With all that there is in the air, what comes back is taken as it
+comes, and runs of nearly all and of a few rows take turns for good."""
 _BESIDE = 0.1
 """A run that was beside others for another part of its time than this says nothing of t(n)."""
 _SAFE = 0.8
@@ -308,12 +309,13 @@ class Batcher(Generic[P]):
         limits = self.limits
         if not limits.merges:
             return first.rows, 0.0
-        curve = self.cost.curve(first.row_class, len(self._running) + 1)
+        at_once = len(self._running) + 1
+        curve = self.cost.curve(first.row_class, at_once)
         within = self._longest_s(first)
         best = curve.best(limits.rows, within)
         if self._running:
-            best = max(best, self._unknown_part(first, within, len(self._running) + 1))
-            best = self._part(curve, best, self._rows_of(first), len(self._running) + 1)
+            best = max(best, self._unknown_part(first, within, at_once))
+            best = self._part(curve, best, self._rows_of(first), at_once)
         other = curve.untried(best) or self._again(curve, best, now)
         # While other kinds wait, they fill the time that a wait would take.
         may_wait = limits.regroups and not self._running and self.queue.kinds == 1
@@ -324,7 +326,9 @@ class Batcher(Generic[P]):
             beside = self.cost.curve(first.row_class, 2)
             best = max(self._unknown_part(first, within, 2), self._best(first, within, 2))
             return self._part(beside, best, total, 2), 0.0
-        if 0 < other <= min(limits.rows, grid(total)) and curve.guess(other) <= within:
+        # Nothing beyond its share is tried beside others: it would leave them crumbs.
+        share = math.ceil(self._rows_of(first) / at_once) if self._running else total
+        if 0 < other <= min(limits.rows, grid(share)) and curve.guess(other) <= within:
             best = other
         if due is None:
             return best, 0.0
