@@ -101,8 +101,10 @@ columns = ["area", "rooms", "age", "city"]
 """
 
 FORECAST = """
-title = "Next six hours"
+title = "Next two days"
 description = "Carries on a day of hourly values."
+[outputs.y]
+unit = "°C"
 """
 
 LOUDNESS = """
@@ -266,16 +268,11 @@ def _price() -> onnx.ModelProto:
 
 
 def _forecast() -> onnx.ModelProto:
-    nodes = [node("Slice", ["x", "first", "last", "axis"], ["y"])]
     return _model(
-        nodes,
+        [node("Concat", ["x", "x"], ["y"], axis=1)],
         [value("x", FLOAT, ["n", 24])],
-        [value("y", FLOAT, ["n", 6])],
-        {
-            "first": np.array([0], dtype=np.int64),
-            "last": np.array([6], dtype=np.int64),
-            "axis": np.array([1], dtype=np.int64),
-        },
+        [value("y", FLOAT, ["n", 48])],
+        {},
     )
 
 

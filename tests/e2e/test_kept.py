@@ -121,6 +121,12 @@ def test_what_is_wrong_with_a_file_names_its_row(
     # The same file, mended: other capitals, semicolons, and none of what may be empty.
     score(["99,5;3;Oslo"] * 649, "AREA;Rooms;City")
     expect(page.get_by_test_id("batch-done")).to_contain_text("649 rows")
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Download the answers").click()
+    first, *answers = saved.value.path().read_text().splitlines()
+    assert first.startswith("AREA;Rooms;City;")
+    assert len(answers) == 649
+    assert answers[0].startswith("99,5;3;Oslo;")
 
 
 def test_an_empty_table_is_not_run(page: sync_api.Page, kinds: Served) -> None:

@@ -53,6 +53,25 @@ def test_a_key_opens_the_page_that_was_wanted(
     expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
 
 
+def test_all_tabs_sign_out_together(
+    page: sync_api.Page, locked: tuple[Served, str], expected_errors: list[str]
+) -> None:
+    server, key = locked
+    expected_errors.append("401")
+    page.goto(f"{server.url}/sign-in")
+    page.get_by_label("Key").fill(key)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_text("a clerk")).to_be_visible()
+    other = page.context.new_page()
+    other.goto(f"{server.url}/apps/linear")
+    expect(other.get_by_text("a clerk")).to_be_visible()
+    page.get_by_role("button", name="Sign out").click()
+    expect(other.get_by_role("heading", level=1)).to_have_text("Sign in")
+    page.get_by_label("Key").fill(key)
+    page.get_by_role("button", name="Sign in").click()
+    expect(other.get_by_text("a clerk")).to_be_visible()
+
+
 def test_what_is_locked_is_not_delivered(page: sync_api.Page, locked: tuple[Served, str]) -> None:
     server, _ = locked
     asked: list[str] = []

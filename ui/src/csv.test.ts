@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { detectSeparator, parseCsv } from "./csv";
+import { detectSeparator, parseCsv, toCsv } from "./csv";
 
 describe("parseCsv", () => {
   it.each([
@@ -69,6 +69,13 @@ describe("parseCsv", () => {
 
   it("keeps empty lines where they are rows", () => {
     expect(parseCsv("a\n\n1\n", "\t", true)).toEqual([["a"], [""], ["1"]]);
+  });
+});
+
+describe("toCsv", () => {
+  it("quotes what its own separator, a quote or an end of line would part", () => {
+    expect(toCsv([["a,b", "c;d", 'e"f', "g\n"]])).toBe('"a,b",c;d,"e""f","g\n"\r\n');
+    expect(toCsv([["a,b", "c;d"], [""]], ";")).toBe('a,b;"c;d"\r\n""\r\n');
   });
 });
 

@@ -61,15 +61,17 @@ export function parseCsv(text: string, separator?: string, keepBlank = false): s
   return rows;
 }
 
-/** Rows of texts as CSV by RFC 4180. */
-export function toCsv(rows: string[][]): string {
-  return rows.map((cells) => `${csvLine(cells)}\r\n`).join("");
+/** Rows of texts as CSV by RFC 4180, but for a separator that is none. */
+export function toCsv(rows: string[][], separator = ","): string {
+  return rows.map((cells) => `${csvLine(cells, separator)}\r\n`).join("");
 }
 
-function csvLine(cells: string[]): string {
+function csvLine(cells: string[], separator: string): string {
   // Readers take an empty line for no row at all.
   if (cells.length === 1 && cells[0] === "") return '""';
   return cells
-    .map((cell) => (/[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell))
-    .join(",");
+    .map((cell) =>
+      /["\r\n]/.test(cell) || cell.includes(separator) ? `"${cell.replaceAll('"', '""')}"` : cell,
+    )
+    .join(separator);
 }

@@ -12,7 +12,10 @@ const HEIGHT = 60;
 
 type Values = (number | null)[];
 
-/** A list of numbers: a few as a table, many as a line that can be compared with another. */
+/**
+ * A list of numbers: a few as bars. Many as a line: above their bars where they have a unit or
+ * names of their own, as a forecast's have; else, as an embedding's, to be compared with another.
+ */
 export function VectorAnswer({
   values,
   output,
@@ -23,11 +26,16 @@ export function VectorAnswer({
   /** What was asked, in a few words. */
   asked: string;
 }) {
-  if (values.length > FEW) return <Embedding values={values} asked={asked} />;
-  return <Few values={values} output={output} />;
+  if (values.length <= FEW) return <Bars values={values} output={output} />;
+  const hasMeanings = Boolean(output?.unit) || output?.classes?.length === values.length;
+  return hasMeanings ? (
+    <Series values={values} output={output} />
+  ) : (
+    <Embedding values={values} asked={asked} />
+  );
 }
 
-function Few({ values, output }: { values: Values; output: OutputInfo | null }) {
+function Bars({ values, output }: { values: Values; output: OutputInfo | null }) {
   const { t, i18n } = useTranslation();
   const known = values.filter((value) => value !== null);
   const low = Math.min(0, ...known);
@@ -37,7 +45,11 @@ function Few({ values, output }: { values: Values; output: OutputInfo | null }) 
   const rows = values.map((value, at) => ({ value, at, name: String(names?.[at] ?? at) }));
   return (
     <Group align="flex-start" wrap="nowrap" gap="xs">
-      <ol className={`${classes.list} ${classes.grow}`} aria-label={t("answers.vector.values")}>
+      <ol
+        className={`${classes.list} ${classes.grow} ${values.length > FEW ? classes.long : ""}`}
+        aria-label={t("answers.vector.values")}
+        {...(values.length > FEW ? { tabIndex: 0 } : {})}
+      >
         {rows.map(({ value, at, name }) => (
           <li key={at} className={classes.vectorRow}>
             <Text span size="sm" c="dimmed" className={classes.name ?? ""} title={name}>
@@ -70,6 +82,31 @@ function Few({ values, output }: { values: Values; output: OutputInfo | null }) 
   );
 }
 
+function Series({ values, output }: { values: Values; output: OutputInfo | null }) {
+  return (
+    <Stack gap="sm">
+      <Line values={values} />
+      <Bars values={values} output={output} />
+    </Stack>
+  );
+}
+
+function Line({ values }: { values: Values }) {
+  const { t, i18n } = useTranslation();
+  const length = new Intl.NumberFormat(i18n.language).format(values.length);
+  return (
+    <svg
+      className={classes.spark}
+      viewBox={`-1 -1 ${WIDTH + 2} ${HEIGHT + 2}`}
+      preserveAspectRatio="none"
+      role="img"
+      aria-label={t("answers.vector.line", { n: length })}
+    >
+      <path d={sparkline(values, WIDTH, HEIGHT)} />
+    </svg>
+  );
+}
+
 function Embedding({ values, asked }: { values: Values; asked: string }) {
   const { t, i18n } = useTranslation();
   const [kept, setKept] = useState<{ values: Values; asked: string } | null>(null);
@@ -83,7 +120,6 @@ function Embedding({ values, asked }: { values: Values; asked: string }) {
     [t("answers.vector.least"), least],
     [t("answers.vector.most"), most],
   ];
-  const length = new Intl.NumberFormat(i18n.language).format(values.length);
   return (
     <Stack gap="sm">
       <Group gap="lg">
@@ -99,15 +135,7 @@ function Embedding({ values, asked }: { values: Values; asked: string }) {
         ))}
         <Copy value={JSON.stringify(values)} />
       </Group>
-      <svg
-        className={classes.spark}
-        viewBox={`-1 -1 ${WIDTH + 2} ${HEIGHT + 2}`}
-        preserveAspectRatio="none"
-        role="img"
-        aria-label={t("answers.vector.line", { n: length })}
-      >
-        <path d={sparkline(values, WIDTH, HEIGHT)} />
-      </svg>
+      <Line values={values} />
       <Group gap="xs">
         <Button size="compact-sm" variant="light" onClick={() => setKept({ values, asked })}>
           {t(kept ? "answers.vector.replace" : "answers.vector.keep")}

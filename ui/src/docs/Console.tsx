@@ -1,9 +1,11 @@
-import { Button, Group, NativeSelect, Paper, Stack, TextInput } from "@mantine/core";
+import { Alert, Button, Group, NativeSelect, Paper, Stack, Text, TextInput } from "@mantine/core";
 import { IconSend } from "@tabler/icons-react";
 import { type FormEvent, useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import * as client from "../api/client";
+import { Confirm } from "../Confirm";
 import { useSession } from "../session";
+import { useFocusBack } from "../useFocusBack";
 import { AnswerBox } from "./AnswerBox";
 import { BodyEditor } from "./BodyEditor";
 import { CodeBox } from "./CodeBox";
@@ -14,7 +16,6 @@ import { accepted, bodiesOf, type Operation, type Parameter } from "./openapi";
 import { type Level, PartTitle } from "./parts";
 import { choices, type Draft, drafted, keyOf, requestOf, settable } from "./request";
 import { Sender } from "./Sender";
-import { Sure } from "./Sure";
 import { useSending } from "./useSending";
 
 /** Fills in a request, sends it, shows the answer, and the same as code. */
@@ -34,6 +35,8 @@ export function Console(props: {
   const [isAsked, setAsked] = useState(false);
   const { phase, send, cancel, reset } = useSending();
   const form = useRef<HTMLFormElement>(null);
+  const isBusy = phase.kind === "running";
+  const from = useFocusBack(!isAsked && !isBusy, () => undefined);
   const draft = useMemo(() => ({ ...own, media }), [own, media]);
   const model = operation.fixed.name ?? draft.values["path/name"] ?? "";
 
@@ -73,8 +76,10 @@ export function Console(props: {
       requestAnimationFrame(() => {
         form.current?.querySelector<HTMLElement>('[aria-invalid="true"], [data-problem]')?.focus();
       });
-    } else if (operation.takesAway) setAsked(true);
-    else void go();
+    } else if (operation.takesAway) {
+      from.current = (event.nativeEvent as SubmitEvent).submitter;
+      setAsked(true);
+    } else void go();
   }
 
   const bodies = bodiesOf(api, operation);
@@ -93,7 +98,6 @@ export function Console(props: {
       />
     );
   };
-  const isBusy = phase.kind === "running";
   return (
     <Paper withBorder p="md" className={classes.console}>
       <form ref={form} onSubmit={submit} noValidate>
@@ -151,13 +155,24 @@ export function Console(props: {
         problems={problems}
         level={level}
       />
-      <Sure
-        operation={operation}
-        path={request.path}
-        isOpen={isAsked}
-        onNo={() => setAsked(false)}
-        onYes={() => void go()}
-      />
+      {isAsked && (
+        <Confirm
+          title={t("docs.try.sure")}
+          action={t("docs.try.sureYes")}
+          refusal={t("docs.try.sureNo")}
+          isDangerous
+          onConfirm={() => void go()}
+          onClose={() => setAsked(false)}
+        >
+          <Text size="sm">{t("docs.try.sureHow")}</Text>
+          <Alert color="red" variant="light" role="presentation">
+            <Text size="sm" ff="monospace">
+              {operation.method} {request.path}
+            </Text>
+            <Text size="sm">{operation.summary}</Text>
+          </Alert>
+        </Confirm>
+      )}
     </Paper>
   );
 }

@@ -178,7 +178,6 @@ export const en = {
         remove: "The alias “{{alias}}” is removed.",
       },
       partly: "Done, but for this:",
-      cancel: "Cancel",
     },
     aliases: {
       title: "Aliases",
@@ -402,7 +401,6 @@ export const zh: typeof en = {
         remove: "别名“{{alias}}”已删除。",
       },
       partly: "已完成，但有以下问题：",
-      cancel: "取消",
     },
     aliases: {
       title: "别名",

@@ -85,6 +85,7 @@ describe("pasteInto", () => {
 describe("readCsvFile", () => {
   it("finds columns by their names in any capitals; one that may be empty need not be there", () => {
     expect(readCsvFile("Kind;id;X\na;7;1,5\n", fields)).toEqual({
+      separator: ";",
       header: ["Kind", "id", "X"],
       rows: [["a", "7", "1,5"]],
       places: new Map([

@@ -1,5 +1,5 @@
 import type { FieldInfo, Json, Row } from "../api/types";
-import { parseCsv } from "../csv";
+import { detectSeparator, parseCsv } from "../csv";
 import { isNumeric, toNumber } from "./check";
 
 /** More rows than this are not edited by hand. */
@@ -91,6 +91,7 @@ export type Unfit =
 
 /** A CSV file as it is, and where each field's column is in it. */
 export interface CsvFile {
+  separator: string;
   header: string[];
   rows: string[][];
   /** By the field's name; one that may be empty need not have a column. */
@@ -103,7 +104,8 @@ export interface CsvFile {
 export function readCsvFile(text: string, fields: readonly FieldInfo[]): CsvFile | Unfit {
   // Spreadsheets' own files are packed, and no text has such a character.
   if (text.includes("\0") || text.startsWith("PK\u0003\u0004")) return { kind: "noCsv" };
-  const [header, ...rows] = parseCsv(text);
+  const separator = detectSeparator(text);
+  const [header, ...rows] = parseCsv(text, separator);
   if (!header) return { kind: "emptyFile" };
   const columns =
     headerFields(header, fields) ?? header.map((name) => fields.find((f) => f.name === name));
@@ -115,7 +117,7 @@ export function readCsvFile(text: string, fields: readonly FieldInfo[]): CsvFile
   const missing = fields.filter((field) => !places.has(field.name)).map((field) => field.name);
   if (absent.length) return { kind: "noHeader", names: absent.map((field) => field.name) };
   if (missing.length === fields.length) return { kind: "noHeader", names: missing };
-  return rows.length ? { header, rows, places, missing } : { kind: "noRows" };
+  return rows.length ? { separator, header, rows, places, missing } : { kind: "noRows" };
 }
 
 /** A cell's text as the server reads it; other texts for the same value are taken here only. */

@@ -24,7 +24,7 @@ type State =
   | { kind: "none" }
   | { kind: "running"; done: number; total: number }
   | { kind: "failed"; message: string }
-  | { kind: "done"; name: string; table: string[][]; missing: string[]; seconds: number };
+  | { kind: "done"; name: string; file: CsvFile; table: string[][]; seconds: number };
 
 /** A table as a file in, the same with the answers out. */
 export default function Batch({ model }: { model: ModelInfo }) {
@@ -53,7 +53,7 @@ export default function Batch({ model }: { model: ModelInfo }) {
         setState({ kind: "running", done, total }),
       );
       const seconds = (performance.now() - started) / 1000;
-      setState({ kind: "done", name: file.name, table, missing: read.missing, seconds });
+      setState({ kind: "done", name: file.name, file: read, table, seconds });
     } catch (error) {
       if (own.signal.aborted) setState({ kind: "none" });
       else setState({ kind: "failed", message: told(error, t) });
@@ -127,7 +127,7 @@ export default function Batch({ model }: { model: ModelInfo }) {
                   onClick={() =>
                     save(
                       state.name.replace(/(\.csv)?$/i, "-answers.csv"),
-                      toCsv(state.table),
+                      toCsv(state.table, state.file.separator),
                       "text/csv",
                     )
                   }
@@ -135,9 +135,9 @@ export default function Batch({ model }: { model: ModelInfo }) {
                   {t("batch.save")}
                 </Button>
               </Group>
-              {state.missing.length > 0 && (
+              {state.file.missing.length > 0 && (
                 <Alert color="yellow" role="status">
-                  {t("batch.missing", { names: state.missing.join(", ") })}
+                  {t("batch.missing", { names: state.file.missing.join(", ") })}
                 </Alert>
               )}
               <Text size="sm" fw={600}>

@@ -2,12 +2,12 @@ import { Alert, Button, Group, Paper, Table, Text, Title } from "@mantine/core";
 import { useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { OwnedAlias, OwnedModel } from "../../api/types";
+import { useFocusBack } from "../../useFocusBack";
 import { WideTable } from "../../WideTable";
 import type { Changes } from "./changes";
 import { Promote } from "./Promote";
 import { Remove, RollBack } from "./TakeBack";
 import { Told } from "./Told";
-import { useFocusBack } from "./useFocusBack";
 
 const OWN = ["promote", "rollBack", "remove"] as const;
 type Asked = { what: (typeof OWN)[number]; alias: string };

@@ -2,10 +2,10 @@ import { Button, Group, Paper, Stack, Text, Title } from "@mantine/core";
 import { useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import * as figures from "../../api/figures";
-import { Confirm } from "./Confirm";
+import { Confirm } from "../../Confirm";
+import { useFocusBack } from "../../useFocusBack";
 import type { Changes } from "./changes";
 import { Told } from "./Told";
-import { useFocusBack } from "./useFocusBack";
 
 const OWN = ["load", "unload", "reload"];
 

@@ -3,7 +3,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import * as figures from "../../api/figures";
 import type { OwnedModel } from "../../api/types";
-import { Confirm } from "./Confirm";
+import { Confirm } from "../../Confirm";
 import type { Changes } from "./changes";
 
 /** The alias that requests without a version go to, once it is set. */

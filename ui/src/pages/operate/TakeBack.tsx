@@ -2,7 +2,7 @@ import { Text } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import * as figures from "../../api/figures";
 import type { OwnedModel } from "../../api/types";
-import { Confirm } from "./Confirm";
+import { Confirm } from "../../Confirm";
 import type { Changes } from "./changes";
 import { DEFAULT } from "./Promote";
 

@@ -2,17 +2,19 @@ import { Button, Group, Modal, Stack } from "@mantine/core";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 
-/** Asks before something changes; what changes is its content. */
+/** Asks before something changes; what changes is its content. Nothing happens by closing it. */
 export function Confirm(props: {
   title: string;
   action: string;
+  /** What not to do it is called, where it is more than to cancel. */
+  refusal?: string;
   isDangerous?: boolean;
   disabled?: boolean;
   onConfirm: () => void;
   onClose: () => void;
   children: ReactNode;
 }) {
-  const { title, action, isDangerous = false, disabled = false } = props;
+  const { title, action, refusal, isDangerous = false, disabled = false } = props;
   const { t } = useTranslation();
   return (
     // Without a `<header>`, which would be a second one of the page.
@@ -32,8 +34,12 @@ export function Confirm(props: {
               </Modal.Title>
               {props.children}
               <Group justify="flex-end" mt="xs">
-                <Button variant="default" onClick={props.onClose}>
-                  {t("operate.manage.cancel")}
+                <Button
+                  variant="default"
+                  onClick={props.onClose}
+                  {...(isDangerous ? { "data-autofocus": true } : {})}
+                >
+                  {refusal ?? t("app.cancel")}
                 </Button>
                 <Button
                   type="submit"
