@@ -84,8 +84,7 @@ def expected_errors() -> list[str]:
 
 @pytest.fixture
 def page(context: sync_api.BrowserContext, expected_errors: list[str]) -> Iterator[sync_api.Page]:
-    """An empty page, watched."""
-    page = context.new_page()
+    """An empty page, watched with all that are opened beside it."""
     errors: list[str] = []
     strangers: list[str] = []
 
@@ -97,10 +96,10 @@ def page(context: sync_api.BrowserContext, expected_errors: list[str]) -> Iterat
         if not request.url.startswith(_OURS):
             strangers.append(request.url)
 
-    page.on("console", log)
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("request", asked)
-    yield page
+    context.on("console", log)
+    context.on("weberror", lambda failure: errors.append(str(failure.error)))
+    context.on("request", asked)
+    yield context.new_page()
     left = [text for text in errors if not any(part in text for part in expected_errors)]
     assert left == []
     assert strangers == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from pathlib import Path
@@ -127,6 +128,31 @@ def test_what_is_wrong_with_a_file_names_its_row(
     assert first.startswith("AREA;Rooms;City;")
     assert len(answers) == 649
     assert answers[0].startswith("99,5;3;Oslo;")
+    assert "." not in answers[0]  # as the file writes its own numbers
+
+
+def test_answers_stand_under_their_name_beside_rows_of_any_length(
+    page: sync_api.Page, kinds: Served, tmp_path: Path, expected_errors: list[str]
+) -> None:
+    expected_errors.append("400")
+    page.goto(f"{kinds.url}/apps/price/batch")
+    table = tmp_path / "houses.csv"
+    table.write_text("\ufeffarea,rooms,prediction,city,age\n100,3,,Oslo\n90,2,,Rome,7,\n", "utf-8")
+    page.locator("input[type=file]").first.set_input_files(table)
+    expect(page.get_by_test_id("batch-done")).to_contain_text("2 rows in")
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Download the answers").click()
+    header, *rows = csv.reader(saved.value.path().read_text("utf-8").splitlines())
+    assert header == ["\ufeffarea", "rooms", "prediction", "city", "age", "", "answer.prediction"]
+    assert [row[:6] for row in rows] == [
+        ["100", "3", "", "Oslo", "", ""],
+        ["90", "2", "", "Rome", "7", ""],
+    ]
+    assert all(float(row[6]) > 0 for row in rows)
+    # Between commas, a comma parts thousands: whoever meant them is asked.
+    table.write_text('area,rooms,city,age\n"1,200",3,Oslo,7\n')
+    page.locator("input[type=file]").first.set_input_files(table)
+    expect(page.get_by_role("alert")).to_contain_text("Row 1 of 1, area:")
 
 
 def test_an_empty_table_is_not_run(page: sync_api.Page, kinds: Served) -> None:
@@ -154,6 +180,20 @@ def test_what_is_compared_begins_with_what_was_tried_and_names_what_is_missing(
         box.fill("")
     run.click()
     expect(page.get_by_role("alert")).to_contain_text("Still missing: x")
+
+
+def test_a_version_beside_itself_and_beside_the_other_again(
+    page: sync_api.Page, kinds: Served
+) -> None:
+    page.goto(f"{kinds.url}/apps/twins/compare")
+    answers = page.get_by_text("ms · version")
+    for version in ("1", "2", "1"):
+        page.get_by_label("Version", exact=True).select_option(version)
+        page.get_by_role("button", name="Run", exact=True).click()
+        expect(answers.first).to_contain_text(f"version {version}")
+        expect(answers).to_have_count(2)
+        expect(answers.last).to_contain_text("version 2")
+    expect(page.get_by_role("button", name="Run", exact=True)).to_be_focused()
 
 
 def test_what_both_versions_refuse_is_told_once(

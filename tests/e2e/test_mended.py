@@ -186,13 +186,13 @@ def test_who_comes_back_finds_their_search_and_their_place(
     card = page.get_by_test_id("card-linear")
     card.scroll_into_view_if_needed()
     place = page.evaluate("scrollY")
+    assert place > 0
     card.click()
     page.get_by_role("button", name="Run").wait_for()
     page.go_back()
     expect(page.get_by_role("searchbox")).to_have_value("linear")
     expect(page.get_by_test_id(f"card-{LONG}")).to_have_count(0)
-    page.wait_for_timeout(300)
-    assert page.evaluate("scrollY") == place
+    page.wait_for_function("place => scrollY === place", arg=place)
     page.get_by_role("link", name="Models", exact=True).click()
     expect(page.get_by_role("searchbox")).to_have_value("")
 

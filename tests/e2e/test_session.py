@@ -69,6 +69,7 @@ def test_all_tabs_sign_out_together(
     expect(other.get_by_role("heading", level=1)).to_have_text("Sign in")
     page.get_by_label("Key").fill(key)
     page.get_by_role("button", name="Sign in").click()
+    expect(other).to_have_url(f"{server.url}/apps/linear")
     expect(other.get_by_text("a clerk")).to_be_visible()
 
 

@@ -61,7 +61,7 @@ export function parseCsv(text: string, separator?: string, keepBlank = false): s
   return rows;
 }
 
-/** Rows of texts as CSV by RFC 4180, but for a separator that is none. */
+/** Rows of texts as CSV (RFC 4180), with another separator where one is given. */
 export function toCsv(rows: string[][], separator = ","): string {
   return rows.map((cells) => `${csvLine(cells, separator)}\r\n`).join("");
 }

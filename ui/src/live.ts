@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from "react";
 
-/** How a page stands with the server: `lost` from the first failure on, until it is live. */
+/** How a page stands with the server: `lost` once it does not answer, until it is live again. */
 export type Link = "connecting" | "live" | "paused" | "lost";
 
 /** Events come every second: after so many without one, the connection is as good as lost. */
@@ -25,6 +25,7 @@ export function useEvents<T>(path: string, name: string, heard: Heard<T>): Link 
     let source: EventSource | undefined;
     let timer: ReturnType<typeof setTimeout> | undefined;
     let waitS = FIRST_WAIT_S;
+    let hasHeard = false; // anything by the present connection
 
     function close() {
       clearTimeout(timer);
@@ -43,6 +44,7 @@ export function useEvents<T>(path: string, name: string, heard: Heard<T>): Link 
     }
     function open() {
       close();
+      hasHeard = false;
       const own = new EventSource(path);
       source = own;
       watch();
@@ -52,12 +54,15 @@ export function useEvents<T>(path: string, name: string, heard: Heard<T>): Link 
       });
       own.addEventListener(name, (event) => {
         waitS = FIRST_WAIT_S;
+        hasHeard = true;
         watch();
         setLink("live");
         latest.current.took(JSON.parse((event as MessageEvent<string>).data) as T);
       });
       own.addEventListener("error", () => {
         const isRefused = own.readyState === EventSource.CLOSED;
+        // The server ends each connection after a while, and where keys change; else the next fails.
+        if (hasHeard && !isRefused) return open();
         lost();
         if (isRefused) latest.current.refused();
       });
@@ -83,15 +88,15 @@ export function useEvents<T>(path: string, name: string, heard: Heard<T>): Link 
   return link;
 }
 
-/** Calls `act` when a connection that was lost is live again. */
+/** Calls `act` when a page that was not told what happens is told again. */
 export function useReturn(link: Link, act: () => void): void {
-  const wasLost = useRef(false);
+  const wasAway = useRef(false);
   const latest = useRef(act);
   latest.current = act;
   useEffect(() => {
-    if (link === "lost") wasLost.current = true;
-    if (link !== "live" || !wasLost.current) return;
-    wasLost.current = false;
+    if (link === "lost" || link === "paused") wasAway.current = true;
+    if (link !== "live" || !wasAway.current) return;
+    wasAway.current = false;
     latest.current();
   }, [link]);
 }

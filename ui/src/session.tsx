@@ -1,4 +1,12 @@
-import { createContext, type ReactNode, useContext, useEffect, useRef, useState } from "react";
+import {
+  createContext,
+  type ReactNode,
+  useCallback,
+  useContext,
+  useEffect,
+  useRef,
+  useState,
+} from "react";
 import * as api from "./api/client";
 
 interface Known {
@@ -6,46 +14,48 @@ interface Known {
   session: api.Session | undefined;
   /** Here and in the other tabs, which have the same cookie. */
   set: (session: api.Session) => void;
+  /** Ask the server anew; where it does not answer, what was known stays. */
+  ask: () => void;
 }
 
-const Context = createContext<Known>({ session: undefined, set: () => {} });
+const Context = createContext<Known>({ session: undefined, set: () => {}, ask: () => {} });
 
 /** Asks who the page calls for: before anything else is asked, and where that was not let in. */
 export function SessionProvider({ children }: { children: ReactNode }) {
   const [session, setSession] = useState<api.Session>();
+  const question = useRef<AbortController>(undefined);
   const others = useRef<BroadcastChannel>(undefined);
+
+  /** In place of a question that is under way, whose answer may be of before. */
+  const ask = useCallback((otherwise?: api.Session) => {
+    question.current?.abort();
+    const own = new AbortController();
+    question.current = own;
+    api.whoAmI(own.signal).then(setSession, () => {
+      if (otherwise && !own.signal.aborted) setSession(otherwise);
+    });
+  }, []);
+
+  const set = useCallback((told: api.Session) => {
+    question.current?.abort();
+    setSession(told);
+    others.current?.postMessage(null);
+  }, []);
+
   useEffect(() => {
-    const control = new AbortController();
-    const set = setSession;
     const channel = new BroadcastChannel("modelport-session");
     others.current = channel;
-    channel.addEventListener("message", () => {
-      api.whoAmI(control.signal).then(set, () => {}); // what it asks for next tells what is wrong
-    });
+    channel.addEventListener("message", () => ask());
     // A server that cannot say it is asked for models all the same, and tells what is wrong.
-    api.whoAmI(control.signal).then(set, () => set(NOBODY));
-    let isAsking = false;
-    const stop = api.onRefused(() => {
-      if (isAsking) return;
-      isAsking = true;
-      api
-        .whoAmI(control.signal)
-        .then(set, () => {}) // the refusal itself is shown
-        .finally(() => {
-          isAsking = false;
-        });
-    });
+    ask(NOBODY);
+    const stop = api.onRefused(() => ask());
     return () => {
       stop();
       channel.close();
-      control.abort();
+      question.current?.abort();
     };
-  }, []);
-  function set(session: api.Session) {
-    setSession(session);
-    others.current?.postMessage(null);
-  }
-  return <Context value={{ session, set }}>{children}</Context>;
+  }, [ask]);
+  return <Context value={{ session, set, ask }}>{children}</Context>;
 }
 
 const NOBODY: api.Session = {

@@ -1,5 +1,4 @@
 import { useRef, useState } from "react";
-import * as api from "./api/client";
 import * as figures from "./api/figures";
 import type { Overview } from "./api/types";
 import { extended, type Hour, type Look } from "./charts/hour";
@@ -14,40 +13,44 @@ export interface Figures {
   /** Why it could not be. */
   error: Error | undefined;
   link: Link;
+  /** Load the last hour anew. */
+  reload: () => void;
 }
 
 /** The last hour, and what happens now. */
 export function useFigures(load: () => Promise<Hour>, look: (overview: Overview) => Look): Figures {
-  const { set } = useSession();
+  const { ask } = useSession();
   const [overview, setOverview] = useState<Overview>();
   const [hour, setHour] = useState<Hour>();
   const [error, setError] = useState<Error>();
   const turn = useRef(0);
 
+  function reload() {
+    turn.current += 1;
+    const own = turn.current;
+    load().then(
+      (loaded) => {
+        if (own !== turn.current) return;
+        setHour(loaded);
+        setError(undefined);
+      },
+      (failure: Error) => {
+        if (own === turn.current) setError(failure);
+      },
+    );
+  }
+
   const link = useEvents<Overview>(figures.EVENTS.path, figures.EVENTS.name, {
     // What happened while nobody listened is in the history, too.
-    opened: () => {
-      turn.current += 1;
-      const own = turn.current;
-      load().then(
-        (loaded) => {
-          if (own !== turn.current) return;
-          setHour(loaded);
-          setError(undefined);
-        },
-        (failure: Error) => {
-          if (own === turn.current) setError(failure);
-        },
-      );
-    },
+    opened: reload,
     took: (seen) => {
       setOverview(seen);
       setHour((known) => known && extended(known, look(seen)));
     },
     // A session that has ended leads to the page to sign in.
-    refused: () => void api.whoAmI().then(set, () => {}),
+    refused: ask,
   });
-  return { overview, hour, error, link };
+  return { overview, hour, error, link, reload };
 }
 
 /** When a look saw requests fail or be refused; undefined where it saw none. */

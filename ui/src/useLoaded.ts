@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 import { ApiError } from "./api/client";
 
 export interface Loaded<T> {
@@ -6,6 +6,8 @@ export interface Loaded<T> {
   value: T | undefined;
   error: Error | undefined;
   reload: () => void;
+  /** As `reload`, but for where it is loading: what is asked for again and again would never come. */
+  again: () => void;
 }
 
 /**
@@ -16,20 +18,34 @@ export interface Loaded<T> {
 export function useLoaded<T>(key: string, load: (signal: AbortSignal) => Promise<T>): Loaded<T> {
   const [state, setState] = useState<State<T>>({ key });
   const [turn, setTurn] = useState(0);
+  const isLoading = useRef(false);
   // biome-ignore lint/correctness/useExhaustiveDependencies: `key` stands for all that `load` reads
   useEffect(() => {
     const control = new AbortController();
+    isLoading.current = true;
     load(control.signal).then(
-      (value) => setState({ key, value }),
+      (value) => {
+        isLoading.current = control.signal.aborted;
+        setState({ key, value });
+      },
       (error: Error) => {
         if (control.signal.aborted) return;
+        isLoading.current = false;
         setState((known) => ({ key, error, value: isDenied(error) ? undefined : own(known, key) }));
       },
     );
     return () => control.abort();
   }, [key, turn]);
   const reload = useCallback(() => setTurn((n) => n + 1), []);
-  return { value: own(state, key), error: state.key === key ? state.error : undefined, reload };
+  const again = useCallback(() => {
+    if (!isLoading.current) setTurn((n) => n + 1);
+  }, []);
+  return {
+    value: own(state, key),
+    error: state.key === key ? state.error : undefined,
+    reload,
+    again,
+  };
 }
 
 interface State<T> {

@@ -37,7 +37,7 @@ export function TableAnswer({
         <Text size="sm" c="dimmed">
           {table.rows.length > SHOWN
             ? t("answers.table.cut", { n: count.format(SHOWN), all })
-            : t("answers.table.rows", { n: all })}
+            : t("answers.table.rows", { count: table.rows.length, n: all })}
         </Text>
         <Button
           size="compact-sm"

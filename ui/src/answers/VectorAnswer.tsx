@@ -7,6 +7,8 @@ import { Copy } from "./Copy";
 import { cosine, norm, readable, sparkline } from "./numbers";
 
 const FEW = 32;
+/** More bars than that say no more than the line above them. */
+const MOST_BARS = 500;
 const WIDTH = 240;
 const HEIGHT = 60;
 
@@ -38,11 +40,12 @@ export function VectorAnswer({
 function Bars({ values, output }: { values: Values; output: OutputInfo | null }) {
   const { t, i18n } = useTranslation();
   const known = values.filter((value) => value !== null);
-  const low = Math.min(0, ...known);
-  const high = Math.max(0, ...known);
+  const low = known.reduce((least, value) => Math.min(least, value), 0);
+  const high = known.reduce((most, value) => Math.max(most, value), 0);
   const span = high - low || 1;
   const names = output?.classes?.length === values.length ? output.classes : null;
-  const rows = values.map((value, at) => ({ value, at, name: String(names?.[at] ?? at) }));
+  const shown = values.slice(0, MOST_BARS);
+  const rows = shown.map((value, at) => ({ value, at, name: String(names?.[at] ?? at) }));
   return (
     <Group align="flex-start" wrap="nowrap" gap="xs">
       <ol
@@ -83,10 +86,17 @@ function Bars({ values, output }: { values: Values; output: OutputInfo | null })
 }
 
 function Series({ values, output }: { values: Values; output: OutputInfo | null }) {
+  const { t, i18n } = useTranslation();
+  const left = values.length - MOST_BARS;
   return (
     <Stack gap="sm">
       <Line values={values} />
       <Bars values={values} output={output} />
+      {left > 0 && (
+        <Text size="sm" c="dimmed">
+          {t("answers.leftOut", { n: new Intl.NumberFormat(i18n.language).format(left) })}
+        </Text>
+      )}
     </Stack>
   );
 }

@@ -70,9 +70,7 @@ function sharedKeys(rows: Json[]): string[] | null {
 
 /** Two tables side by side; an answer's column that has the name of another is told apart. */
 export function joined(inputs: Table, answers: Table): Table {
-  const names = answers.columns.map((name) =>
-    inputs.columns.includes(name) ? `answer.${name}` : name,
-  );
+  const names = answers.columns.map((name) => newName(name, inputs.columns));
   const count = Math.max(inputs.rows.length, answers.rows.length);
   return {
     columns: [...inputs.columns, ...names],
@@ -81,6 +79,11 @@ export function joined(inputs: Table, answers: Table): Table {
       ...(answers.rows[at] ?? names.map(() => null)),
     ]),
   };
+}
+
+/** What a column of answers is called beside the inputs' own. */
+export function newName(name: string, known: readonly string[]): string {
+  return known.includes(name) ? `answer.${name}` : name;
 }
 
 /** A cell as text: a text as it is, nothing for null, anything else as JSON has it. */

@@ -49,6 +49,11 @@ export function CostChart(props: { what: "seconds" | "rows_per_s"; curves: CostC
   );
   const rows = data[0] as number[];
   const shown = at ?? bestPlace(rows, curves);
+  const valueAt = (line: number) => {
+    const value = written((data[line + 1] as (number | null)[])[shown]);
+    const count = rows[shown];
+    return count === undefined ? value : `${value} (${t("operate.cost.count", { count })})`;
+  };
   const [first] = curves;
   const best = first?.best_rows ?? null;
   const own = first?.points.find((point) => point.rows === best);
@@ -61,7 +66,7 @@ export function CostChart(props: { what: "seconds" | "rows_per_s"; curves: CostC
       summary={
         own
           ? t("operate.cost.said", {
-              rows: best,
+              count: own.rows,
               time: duration(own.seconds, language),
               rate: short(own.rows_per_s, language),
             })
@@ -77,13 +82,7 @@ export function CostChart(props: { what: "seconds" | "rows_per_s"; curves: CostC
       legend={
         <Legend
           label={t("charts.lines", { title })}
-          keys={names.map((name, line) => ({
-            name:
-              rows[shown] === undefined
-                ? name
-                : `${name} (${t("operate.cost.count", { count: rows[shown] })})`,
-            value: written((data[line + 1] as (number | null)[])[shown]),
-          }))}
+          keys={names.map((name, line) => ({ name, value: valueAt(line) }))}
           hidden={hidden}
           onToggle={toggle}
         />

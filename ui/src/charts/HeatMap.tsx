@@ -51,6 +51,7 @@ export function HeatMap({ title, hour }: { title: string; hour: Hour }) {
         all === 0
           ? t("charts.heatNothing")
           : t("charts.heatSaid", {
+              count: all,
               all: new Intl.NumberFormat(language).format(all),
               p50: part(0.5),
               p95: part(0.95),

@@ -7,7 +7,7 @@ export interface Key {
 }
 
 /** How many lines are told apart by colour and dash. */
-export const STYLES = 6;
+const STYLES = 6;
 const DASHES: number[][] = [[], [7, 4], [2, 3], [9, 3, 2, 3], [4, 2], [1, 2]];
 
 /** The dash of a line, in pixels; empty where it is solid. Colour alone tells nothing apart. */

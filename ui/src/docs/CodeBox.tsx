@@ -30,7 +30,8 @@ export function CodeBox(props: {
   const isAllowed = permission !== null && Boolean(session?.permissions.includes(permission));
   const isKnown = Boolean(session?.needs_key || session?.signed_in || key);
   const need: KeyNeed = permission === null ? "none" : isAllowed && !isKnown ? "maybe" : "needed";
-  const isRight = problems.body !== "docs.try.notJson";
+  // Code may name a file that is to be chosen yet; of a body that is missing or wrong there is none.
+  const isRight = !problems.body || problems.body === "docs.try.noFile";
   const made = useMemo(() => {
     const answer = /[/+]json$/.test(type) || !type ? "json" : isReadable(type) ? "text" : "bytes";
     return isRight ? codes({ request, origin, key: need, answer }) : null;

@@ -63,7 +63,7 @@ export function Console(props: {
     await send(request, key);
     // Signing in or out by hand is signing in or out of the page.
     if (operation.path === "/session" && operation.method !== "GET" && !key) {
-      set(await client.whoAmI());
+      await client.whoAmI().then(set, () => {}); // the answer above tells what became of it
     }
   }
 
@@ -76,10 +76,11 @@ export function Console(props: {
       requestAnimationFrame(() => {
         form.current?.querySelector<HTMLElement>('[aria-invalid="true"], [data-problem]')?.focus();
       });
-    } else if (operation.takesAway) {
+    } else {
       from.current = (event.nativeEvent as SubmitEvent).submitter;
-      setAsked(true);
-    } else void go();
+      if (operation.takesAway) setAsked(true);
+      else void go();
+    }
   }
 
   const bodies = bodiesOf(api, operation);
@@ -141,7 +142,7 @@ export function Console(props: {
             </Button>
             {isBusy && (
               <Button variant="default" onClick={cancel}>
-                {t("docs.try.cancel")}
+                {t("app.cancel")}
               </Button>
             )}
           </Group>

@@ -12,6 +12,9 @@ import { type Group as DocGroup, type Operation, operationsFor } from "./openapi
 import type { Level } from "./parts";
 import { Words } from "./Words";
 
+/** Seconds to ask for the document of a model that was loaded just now, at most. */
+const MOST_LOOKS = 10;
+
 /** The operations of a model or a group, each a line until it is opened. */
 export function GroupPage({ group }: { group: DocGroup }) {
   const { t } = useTranslation();
@@ -89,15 +92,26 @@ function LoadNow({ name }: { name: string }) {
   const { t } = useTranslation();
   const { reload } = useDocs();
   const [isBusy, setBusy] = useState(false);
+  const [looks, setLooks] = useState(0);
+  // A worker that has not loaded it may give the document: it is asked for until one has.
+  useEffect(() => {
+    if (!looks) return;
+    reload();
+    const timer = setTimeout(() => setLooks(looks - 1), 1000);
+    return () => clearTimeout(timer);
+  }, [looks, reload]);
   async function load() {
     setBusy(true);
     // Where that fails, the document says why.
-    await client.model(name).catch(() => {});
-    reload();
+    const isLoaded = await client.model(name).then(
+      () => true,
+      () => false,
+    );
+    setLooks(isLoaded ? MOST_LOOKS : 1);
     setBusy(false);
   }
   return (
-    <Button mt="xs" size="compact-sm" variant="default" loading={isBusy} onClick={load}>
+    <Button mt="xs" size="compact-sm" variant="default" loading={isBusy || looks > 0} onClick={load}>
       {t("docs.operation.load")}
     </Button>
   );

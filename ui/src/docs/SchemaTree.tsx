@@ -37,7 +37,7 @@ export function SchemaTree(props: {
   const shape = useMemo(() => shapeOf(schema, api.resolve), [schema, api]);
   const component = shape.component;
   return (
-    <div className={classes.tree}>
+    <div>
       <div className={classes.line}>
         {before}
         <Kind shape={shape} />

@@ -39,7 +39,8 @@ export function Sidebar({ current, onGo }: { current: Group | undefined; onGo?: 
             event.stopPropagation();
             setQuery("");
           }
-          if (event.key === "Enter") {
+          // Within a method of input, it ends a word.
+          if (event.key === "Enter" && !event.nativeEvent.isComposing) {
             root.current?.querySelector<HTMLElement>("[data-found]")?.click();
           }
         }}

@@ -29,7 +29,7 @@ export interface Length {
 
 /** A schema inside a schema. */
 export interface Child {
-  kind: "property" | "other" | "form" | "place" | "element";
+  kind: "property" | "other" | "form" | "place";
   name: string;
   schema: Schema;
   isRequired: boolean;

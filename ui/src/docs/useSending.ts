@@ -37,8 +37,9 @@ export function useSending(): {
         got = part;
         setPhase({ kind: "running", got: part });
       });
-      setPhase({ kind: "done", got: whole });
+      if (running.current === control) setPhase({ kind: "done", got: whole });
     } catch {
+      if (running.current !== control) return; // a later one has taken its place
       setPhase(control.signal.aborted ? { kind: "cancelled", got } : { kind: "failed" });
     }
   }, []);

@@ -55,7 +55,8 @@ export const en = {
       label: "Answers",
       row: "Row",
       cut: "The first {{n}} of {{all}} rows; the file has all.",
-      rows: "{{n}} rows",
+      rows_one: "{{n}} row",
+      rows_other: "{{n}} rows",
       download: "Download CSV",
     },
     code: {
@@ -135,7 +136,8 @@ export const zh: typeof en = {
       label: "结果",
       row: "行",
       cut: "显示前 {{n}} 行，共 {{all}} 行；文件包含全部。",
-      rows: "共 {{n}} 行",
+      rows_one: "共 {{n}} 行",
+      rows_other: "共 {{n}} 行",
       download: "下载 CSV",
     },
     code: {

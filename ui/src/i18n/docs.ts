@@ -17,7 +17,6 @@ export const en = {
     noGroup: "There is no model and no group with this name.",
     intro:
       "Every address of this server, with what it takes, what it answers, and a way to try it here.",
-    version: "Modelport {{version}}",
     base: "Base URL",
     firstCall: "A first call",
     auth: "Signing in",
@@ -39,7 +38,6 @@ export const en = {
     try: {
       title: "Try it",
       send: "Send",
-      cancel: "Cancel",
       running: "Waiting for the answer…",
       receiving: "Receiving: {{size}}",
       cancelled: "Cancelled: the request was taken back.",
@@ -110,7 +108,6 @@ export const en = {
     },
     operation: {
       link: "Link to this operation",
-      copied: "Copied",
       deprecated: "deprecated",
       parameters: "Parameters",
       request: "Request body",
@@ -174,7 +171,6 @@ export const zh: typeof en = {
     noneFound: "没有与“{{query}}”匹配的接口。",
     noGroup: "没有这个名称的模型或分组。",
     intro: "这台服务器的所有地址：接受什么、返回什么，并可在此试用。",
-    version: "Modelport {{version}}",
     base: "基础地址",
     firstCall: "第一次调用",
     auth: "身份验证",
@@ -193,7 +189,6 @@ export const zh: typeof en = {
     try: {
       title: "试用",
       send: "发送",
-      cancel: "取消",
       running: "等待响应…",
       receiving: "接收中：{{size}}",
       cancelled: "已取消：请求已撤回。",
@@ -259,7 +254,6 @@ export const zh: typeof en = {
     },
     operation: {
       link: "此接口的链接",
-      copied: "已复制",
       deprecated: "已弃用",
       parameters: "参数",
       request: "请求体",

@@ -18,7 +18,8 @@ export const en = {
     between: "{{low}} to {{high}}",
     under: "{{at}}, {{range}}: {{n}}",
     heatNothing: "No answers yet",
-    heatSaid:
+    heatSaid_one: "One answer in the last hour, within {{p99}}.",
+    heatSaid_other:
       "{{all}} answers in the last hour: half within {{p50}}, 95 % within {{p95}}, 99 % within {{p99}}.",
   },
   live: {
@@ -57,7 +58,8 @@ export const en = {
       hits: "Cache hits",
       noCache: "not in use",
       cpu: "CPU",
-      cpuOf: "of {{cpus}} cores",
+      cpuOf_one: "of {{cpus}} core",
+      cpuOf_other: "of {{cpus}} cores",
       memory: "Memory",
       memoryOf: "of {{limit}}",
       memoryAll: "of all processes",
@@ -152,7 +154,8 @@ export const en = {
       rowsOf: "rows of size {{size}}",
       atOnce_one: "one run at a time",
       atOnce_other: "{{count}} runs at once",
-      said: "Best are {{rows}} rows a run: {{time}}, {{rate}} rows per second.",
+      said_one: "Best is one row a run: {{time}}, {{rate}} rows per second.",
+      said_other: "Best are {{count}} rows a run: {{time}}, {{rate}} rows per second.",
       noBest: "No size is the best yet.",
       threads_one: "{{count}} thread",
       threads_other: "{{count}} threads",
@@ -242,7 +245,8 @@ export const zh: typeof en = {
     between: "{{low}} 至 {{high}}",
     under: "{{at}}，{{range}}：{{n}}",
     heatNothing: "还没有结果",
-    heatSaid:
+    heatSaid_one: "最近一小时有 1 个结果，在 {{p99}} 内返回。",
+    heatSaid_other:
       "最近一小时有 {{all}} 个结果：50% 在 {{p50}} 内返回，95% 在 {{p95}} 内，99% 在 {{p99}} 内。",
   },
   live: {
@@ -281,7 +285,8 @@ export const zh: typeof en = {
       hits: "缓存命中率",
       noCache: "未启用",
       cpu: "CPU",
-      cpuOf: "共 {{cpus}} 核",
+      cpuOf_one: "共 {{cpus}} 核",
+      cpuOf_other: "共 {{cpus}} 核",
       memory: "内存",
       memoryOf: "共 {{limit}}",
       memoryAll: "所有进程",
@@ -376,7 +381,8 @@ export const zh: typeof en = {
       rowsOf: "大小为 {{size}} 的行",
       atOnce_one: "逐个运行",
       atOnce_other: "同时运行 {{count}} 个",
-      said: "每次运行 {{rows}} 行效率最高：{{time}}，每秒 {{rate}} 行。",
+      said_one: "每次运行 {{count}} 行效率最高：{{time}}，每秒 {{rate}} 行。",
+      said_other: "每次运行 {{count}} 行效率最高：{{time}}，每秒 {{rate}} 行。",
       noBest: "还没有得出最佳行数。",
       threads_one: "{{count}} 个线程",
       threads_other: "{{count}} 个线程",

@@ -94,7 +94,7 @@ function Camera({ onTake, onClose }: CameraProps) {
       )}
       <Group justify="flex-end">
         <Button variant="default" onClick={onClose}>
-          {t("inputs.cancel")}
+          {t("app.cancel")}
         </Button>
         <Button
           leftSection={<IconCamera size={16} aria-hidden />}

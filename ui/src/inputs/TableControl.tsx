@@ -273,7 +273,8 @@ function useProblems(
 
 /** Enter goes a row down, and with Shift up, as in a spreadsheet. */
 function walk(event: KeyboardEvent<HTMLTableElement>): void {
-  if (event.key !== "Enter" || !(event.target instanceof HTMLInputElement)) return;
+  if (event.key !== "Enter" || event.nativeEvent.isComposing) return; // of a method of input
+  if (!(event.target instanceof HTMLInputElement)) return;
   const { row, column } = event.target.dataset;
   if (row === undefined || column === undefined) return;
   event.preventDefault();

@@ -1,13 +1,16 @@
 import { describe, expect, it } from "vitest";
 import type { FieldInfo } from "../api/types";
 import {
+  type CsvFile,
   cellText,
   cellValue,
   MOST_ROWS,
+  ownNumber,
   pasteInto,
   plainCell,
   readCsvFile,
   readTable,
+  written,
 } from "./table";
 
 const x: FieldInfo = { name: "x", datatype: "FP32", shape: [] };
@@ -19,6 +22,8 @@ describe("cellValue", () => {
   it("reads a text by the field's type", () => {
     expect(cellValue(" 1.5 ", x)).toBe(1.5);
     expect(cellValue("1,5", x)).toBe(1.5);
+    expect(cellValue("1,200", x, ",")).toBe("1,200");
+    expect(cellValue("1,5", x, ";")).toBe(1.5);
     expect(cellValue("", x)).toBeUndefined();
     expect(cellValue("", n)).toBeNull();
     expect(cellValue("many", x)).toBe("many");
@@ -52,6 +57,9 @@ describe("readTable", () => {
       { x: 3, n: null, kind: "b" },
     ]);
     expect(readTable("1,2\n3,4", fields)).toBeNull();
+    expect(readTable('x,n,kind\n"1,200",2,a', fields)?.rows).toEqual([
+      { x: "1,200", n: 2, kind: "a" },
+    ]);
     expect(readTable("", fields)).toBeNull();
   });
 
@@ -85,7 +93,7 @@ describe("pasteInto", () => {
 describe("readCsvFile", () => {
   it("finds columns by their names in any capitals; one that may be empty need not be there", () => {
     expect(readCsvFile("Kind;id;X\na;7;1,5\n", fields)).toEqual({
-      separator: ";",
+      form: { separator: ";", hasMark: false, hasDecimalCommas: true },
       header: ["Kind", "id", "X"],
       rows: [["a", "7", "1,5"]],
       places: new Map([
@@ -110,6 +118,19 @@ describe("readCsvFile", () => {
     expect(readCsvFile("x,n,kind\n", fields)).toEqual({ kind: "noRows" });
     expect(readCsvFile("", fields)).toEqual({ kind: "emptyFile" });
     expect(readCsvFile("PK\u0003\u0004\0\0[Content_Types].xml", fields)).toEqual({ kind: "noCsv" });
+  });
+});
+
+describe("written", () => {
+  it("keeps a file's separator, mark and way of writing numbers", () => {
+    const german = readCsvFile("\uFEFFx;kind\n1,5;a\n", fields) as CsvFile;
+    expect(german.form).toEqual({ separator: ";", hasMark: true, hasDecimalCommas: true });
+    expect(ownNumber("0.25", german.form)).toBe("0,25");
+    expect(ownNumber("v1.2.3", german.form)).toBe("v1.2.3");
+    expect(written([["x", "y"]], german.form)).toBe("\uFEFFx;y\r\n");
+    const plain = readCsvFile("x,kind\n1.5,a\n", fields) as CsvFile;
+    expect(ownNumber("0.25", plain.form)).toBe("0.25");
+    expect(written([["x", "1,5"]], plain.form)).toBe('x,"1,5"\r\n');
   });
 });
 

@@ -1,5 +1,5 @@
 import type { FieldInfo, Json, Row } from "../api/types";
-import { detectSeparator, parseCsv } from "../csv";
+import { detectSeparator, parseCsv, toCsv } from "../csv";
 import { isNumeric, toNumber } from "./check";
 
 /** More rows than this are not edited by hand. */
@@ -10,27 +10,39 @@ const BOOLS: Record<string, boolean> = { true: true, false: false, "1": true, "0
 /** Whether anything is given in a row. */
 export const isFilled = (row: Row) => Object.values(row).some((value) => value !== undefined);
 
-/** The value of a cell's text by the field's type; a text that is no such value stays a text. */
-export function cellValue(text: string, field: FieldInfo): Json | undefined {
+/**
+ * The value of a cell's text by the field's type; a text that is no such value stays a text.
+ *
+ * A comma is a decimal one, but for where cells are separated by commas: there it parts thousands,
+ * or anything else, and the number is none.
+ */
+export function cellValue(
+  text: string,
+  field: FieldInfo,
+  separator?: string,
+): Json | undefined {
   const bare = text.trim();
   if (bare === "" && (field.datatype !== "BYTES" || field.choices?.length || field.nullable)) {
     return field.nullable ? null : undefined;
   }
   if (field.choices?.length) {
-    return field.choices.find((choice) => String(choice) === bare) ?? numericChoice(bare, field);
+    return field.choices.find((choice) => String(choice) === bare) ?? numericChoice(bare, field, separator);
   }
   if (field.datatype === "BYTES") return text;
   if (field.datatype === "BOOL") return BOOLS[bare.toLowerCase()] ?? text;
-  return number(bare) ?? text;
+  return number(bare, separator) ?? text;
 }
 
-function numericChoice(text: string, field: FieldInfo): Json {
-  const wanted = isNumeric(field.datatype) ? number(text) : undefined;
+function numericChoice(text: string, field: FieldInfo, separator?: string): Json {
+  const wanted = isNumeric(field.datatype) ? number(text, separator) : undefined;
   return field.choices?.find((choice) => choice === wanted) ?? text;
 }
 
-function number(text: string): number | undefined {
-  return toNumber(/^[+-]?\d*,\d+$/.test(text) ? text.replace(",", ".") : text);
+const DECIMAL_COMMA = /^[+-]?\d*,\d+$/;
+
+function number(text: string, separator?: string): number | undefined {
+  const isDecimal = separator !== "," && DECIMAL_COMMA.test(text);
+  return toNumber(isDecimal ? text.replace(",", ".") : text);
 }
 
 /** The text of a cell's value. */
@@ -69,7 +81,8 @@ export interface Read {
 
 /** The rows of a CSV text, by its header or, without one, in the fields' order; null if neither. */
 export function readTable(text: string, fields: readonly FieldInfo[]): Read | null {
-  const cells = parseCsv(text);
+  const separator = detectSeparator(text);
+  const cells = parseCsv(text, separator);
   const [first] = cells;
   if (!first) return null;
   const header = headerFields(first, fields);
@@ -77,7 +90,7 @@ export function readTable(text: string, fields: readonly FieldInfo[]): Read | nu
   const columns = header ?? fields;
   const body = header ? cells.slice(1) : cells;
   return {
-    rows: body.slice(0, MOST_ROWS).map((row) => rowOf(row, columns)),
+    rows: body.slice(0, MOST_ROWS).map((row) => rowOf(row, columns, separator)),
     unknown: header ? first.filter((_, at) => !header[at]) : [],
     missing: fields.filter((field) => !columns.includes(field)).map((field) => field.name),
     total: body.length,
@@ -91,7 +104,8 @@ export type Unfit =
 
 /** A CSV file as it is, and where each field's column is in it. */
 export interface CsvFile {
-  separator: string;
+  /** How it is written, so that what is added to it is written so, too. */
+  form: { separator: string; hasMark: boolean; hasDecimalCommas: boolean };
   header: string[];
   rows: string[][];
   /** By the field's name; one that may be empty need not have a column. */
@@ -117,22 +131,40 @@ export function readCsvFile(text: string, fields: readonly FieldInfo[]): CsvFile
   const missing = fields.filter((field) => !places.has(field.name)).map((field) => field.name);
   if (absent.length) return { kind: "noHeader", names: absent.map((field) => field.name) };
   if (missing.length === fields.length) return { kind: "noHeader", names: missing };
-  return rows.length ? { separator, header, rows, places, missing } : { kind: "noRows" };
+  if (!rows.length) return { kind: "noRows" };
+  const hasDecimalCommas =
+    separator !== "," && rows.some((row) => row.some((cell) => DECIMAL_COMMA.test(cell.trim())));
+  const form = { separator, hasMark: text.startsWith("\uFEFF"), hasDecimalCommas };
+  return { form, header, rows, places, missing };
+}
+
+/** A table as a file of the same form; numbers that the server wrote are written so, too. */
+export function written(table: string[][], { separator, hasMark }: CsvFile["form"]): string {
+  return (hasMark ? "\uFEFF" : "") + toCsv(table, separator);
+}
+
+/** A number of an answer as the file has its own. */
+export function ownNumber(cell: string, { hasDecimalCommas }: CsvFile["form"]): string {
+  return hasDecimalCommas && /^-?\d+\.\d+(e[+-]?\d+)?$/i.test(cell) ? cell.replace(".", ",") : cell;
 }
 
 /** A cell's text as the server reads it; other texts for the same value are taken here only. */
-export function plainCell(text: string, field: FieldInfo): string {
+export function plainCell(text: string, field: FieldInfo, separator?: string): string {
   const bare = text.trim();
   // Long whole numbers are more exact as they stand.
   return /^[+-]?\d+$/.test(bare) && isNumeric(field.datatype)
     ? bare
-    : cellText(cellValue(text, field));
+    : cellText(cellValue(text, field, separator));
 }
 
-function rowOf(cells: readonly string[], columns: readonly (FieldInfo | undefined)[]): Row {
+function rowOf(
+  cells: readonly string[],
+  columns: readonly (FieldInfo | undefined)[],
+  separator: string,
+): Row {
   const row: Row = {};
   for (const [at, field] of columns.entries()) {
-    if (field) row[field.name] = cellValue(cells[at] ?? "", field);
+    if (field) row[field.name] = cellValue(cells[at] ?? "", field, separator);
   }
   return row;
 }
@@ -154,7 +186,7 @@ export function pasteInto(
     const place = at.row + index;
     if (place >= MOST_ROWS) break;
     const given = columns.slice(0, line.length);
-    out[place] = { ...out[place], ...rowOf(line, given) };
+    out[place] = { ...out[place], ...rowOf(line, given, "\t") };
   }
   return { rows: out, total: at.row + body.length };
 }

@@ -5,10 +5,19 @@ import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import * as api from "../api/client";
 import type { ModelInfo } from "../api/types";
+import { newName } from "../answers/table";
 import { parseCsv, toCsv } from "../csv";
 import { checkField, isTabular, problemText } from "../inputs";
 import { UploadButton } from "../inputs/Actions";
-import { type CsvFile, cellValue, plainCell, readCsvFile, type Unfit } from "../inputs/table";
+import {
+  type CsvFile,
+  cellValue,
+  ownNumber,
+  plainCell,
+  readCsvFile,
+  type Unfit,
+  written,
+} from "../inputs/table";
 import { save } from "../save";
 import { WideTable } from "../WideTable";
 import { EditTable } from "./EditTable";
@@ -42,7 +51,7 @@ export default function Batch({ model }: { model: ModelInfo }) {
     control.current = own;
     const started = performance.now();
     try {
-      const read = readCsvFile(await file.text(), shown(model));
+      const read = readCsvFile(await textOf(file), shown(model));
       if ("kind" in read) {
         setState({ kind: "failed", message: unfit(read, t) });
         return;
@@ -104,7 +113,7 @@ export default function Batch({ model }: { model: ModelInfo }) {
                 variant="light"
                 onClick={() => control.current?.abort()}
               >
-                {t("batch.cancel")}
+                {t("app.cancel")}
               </Button>
             </Group>
           )}
@@ -118,6 +127,7 @@ export default function Batch({ model }: { model: ModelInfo }) {
               <Group>
                 <Text data-testid="batch-done">
                   {t("batch.done", {
+                    count: state.table.length - 1,
                     rows: count.format(state.table.length - 1),
                     seconds: state.seconds.toFixed(1),
                   })}
@@ -127,7 +137,7 @@ export default function Batch({ model }: { model: ModelInfo }) {
                   onClick={() =>
                     save(
                       state.name.replace(/(\.csv)?$/i, "-answers.csv"),
-                      toCsv(state.table, state.file.separator),
+                      written(state.table, state.file.form),
                       "text/csv",
                     )
                   }
@@ -165,7 +175,7 @@ export default function Batch({ model }: { model: ModelInfo }) {
 /** The rows with the columns of the answers behind their own. */
 async function scored(
   model: ModelInfo,
-  { header, rows, places }: CsvFile,
+  { form, header, rows, places }: CsvFile,
   signal: AbortSignal,
   t: TFunction,
   progress: (done: number) => void,
@@ -175,25 +185,36 @@ async function scored(
     cellsOf(model, (name) => {
       const field = byName.get(name);
       const text = row[places.get(name) ?? -1] ?? "";
-      const value = field && cellValue(text, field);
+      const value = field && cellValue(text, field, form.separator);
       if (!field || value === undefined) return "";
       const problem = checkField(value, field);
-      if (!problem) return plainCell(text, field);
+      if (!problem) return plainCell(text, field, form.separator);
       const place = { row: at + 1, total: rows.length, name };
       throw new RowError(t("kept.cell", { ...place, text: problemText(problem, t, field) }));
     });
   const names = model.fields.map((field) => field.name);
+  // Where rows differ in length, the answers stand under their names all the same.
+  const width = rows.reduce((most, row) => Math.max(most, row.length), header.length);
+  const own = (row: string[]) => Array.from({ length: width }, (_, at) => row[at] ?? "");
   const table: string[][] = [];
   for (let from = 0; from < rows.length; from += CHUNK) {
     const chunk = rows.slice(from, from + CHUNK);
     const sent = toCsv([names, ...chunk.map((row, at) => cells(row, from + at))]);
     const place = { from, count: chunk.length, total: rows.length };
     const answer = parseCsv(await sentChunk(model.name, sent, place, signal, t), ",");
-    if (from === 0) table.push([...header, ...(answer[0] ?? [])]);
-    for (const [at, row] of chunk.entries()) table.push([...row, ...(answer[at + 1] ?? [])]);
+    const [added = [], ...answers] = answer;
+    if (from === 0) table.push([...own(header), ...added.map((name) => newName(name, header))]);
+    for (const [at, row] of chunk.entries()) {
+      table.push([...own(row), ...(answers[at] ?? []).map((cell) => ownNumber(cell, form))]);
+    }
     progress(from + chunk.length);
   }
   return table;
+}
+
+/** Its text with the mark of its encoding, if it has one: spreadsheets ask for that. */
+async function textOf(file: File): Promise<string> {
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(await file.arrayBuffer());
 }
 
 /** What is wrong with a file's rows, in words that name them. */

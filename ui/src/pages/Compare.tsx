@@ -16,6 +16,7 @@ import { AnswerView } from "../answers/AnswerView";
 import * as api from "../api/client";
 import type { Json, Listed, ModelInfo, Row } from "../api/types";
 import { isFilled } from "../inputs/table";
+import { useFocusBack } from "../useFocusBack";
 import { useLoaded } from "../useLoaded";
 import { Fields, StillMissing } from "./Fields";
 import { examplesOf, isMissing, seen, shown, took, whole } from "./rows";
@@ -39,6 +40,7 @@ export default function Compare({ model, begun }: { model: ModelInfo; begun: Row
   const [sides, setSides] = useState<Side[]>([]);
   const [wantsMore, setWantsMore] = useState(false);
   const [isBusy, setIsBusy] = useState(false);
+  const from = useFocusBack(!isBusy, () => undefined);
   if (listed.error) return <Trouble error={listed.error} retry={listed.reload} />;
   if (!listed.value) return null;
   const latest = [...versions].sort((a, b) => Number(b.version) - Number(a.version));
@@ -100,7 +102,8 @@ export default function Compare({ model, begun }: { model: ModelInfo; begun: Row
             <Button
               leftSection={<IconPlayerPlay size={16} />}
               loading={isBusy}
-              onClick={() => {
+              onClick={(event) => {
+                from.current = event.currentTarget;
                 setWantsMore(true);
                 if (missing.length === 0) void run();
               }}
@@ -141,8 +144,9 @@ function Both({ model, row, sides }: { model: ModelInfo; row: Row; sides: Side[]
         </Group>
       )}
       <SimpleGrid cols={{ base: 1, md: 2 }}>
-        {sides.map((side) => (
-          <Paper key={side.version} withBorder p="lg" component="section">
+        {sides.map((side, at) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: both may be of one version
+          <Paper key={at} withBorder p="lg" component="section">
             <Text size="sm" c="dimmed" mb="sm">
               {side.got
                 ? t("app.took", { ms: took(side.got.tookMs), version: side.version })

@@ -7,6 +7,7 @@ import * as api from "../api/client";
 import type { FieldInfo, Json, ModelInfo, Row } from "../api/types";
 import { TableControl } from "../inputs/TableControl";
 import { isFilled } from "../inputs/table";
+import { useFocusBack } from "../useFocusBack";
 import { shown, whole } from "./rows";
 import { Trouble } from "./Trouble";
 
@@ -18,6 +19,7 @@ export function EditTable({ model }: { model: ModelInfo }) {
   const [done, setDone] = useState<{ request: Row; got: api.Prediction }>();
   const [error, setError] = useState<Error>();
   const [isBusy, setIsBusy] = useState(false);
+  const from = useFocusBack(!isBusy, () => undefined);
   const wrong = error instanceof api.ApiError ? error : undefined;
 
   async function run() {
@@ -53,7 +55,10 @@ export function EditTable({ model }: { model: ModelInfo }) {
           leftSection={<IconPlayerPlay size={16} />}
           loading={isBusy}
           disabled={!rows.some(isFilled)}
-          onClick={run}
+          onClick={(event) => {
+            from.current = event.currentTarget;
+            void run();
+          }}
         >
           {t("app.run")}
         </Button>

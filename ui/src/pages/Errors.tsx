@@ -28,7 +28,7 @@ export function Errors(props: {
   const { load, of, failedAt, link, withModel = false } = props;
   const { t } = useTranslation();
   const { value, error, reload } = useLoaded(of, load);
-  useAgain(failedAt, reload);
+  useSoon(failedAt, reload);
   useReturn(link, reload);
   return (
     <Paper withBorder p="md">
@@ -53,7 +53,7 @@ export function Errors(props: {
 }
 
 /** Loads again after requests failed, soon but not for each of them. */
-function useAgain(failedAt: number | undefined, reload: () => void) {
+function useSoon(failedAt: number | undefined, reload: () => void) {
   const last = useRef(Number.NEGATIVE_INFINITY);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   useEffect(() => {

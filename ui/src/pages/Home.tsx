@@ -35,11 +35,11 @@ const ON_THEIR_WAY = ["LOADING", "WARMING", "DRAINING"];
 export default function Home() {
   const { t } = useTranslation();
   const { session } = useSession();
-  const { value, error, reload } = useModels(session?.principal ?? null);
+  const { value, error, reload, again } = useModels(session?.principal ?? null);
   const traffic = useTraffic(Boolean(session?.permissions.includes("read")));
   const [query, setQuery] = useQuery();
   const isAwaited = value?.length === 0 || value?.some(({ state }) => ON_THEIR_WAY.includes(state));
-  useAgain(reload, isAwaited ? SOON_MS : CARDS_MS);
+  useAgain(again, isAwaited ? SOON_MS : CARDS_MS);
   useTitle("");
   if (error && !value) return <Trouble error={error} retry={reload} />;
   const all = value && served(value);
@@ -111,11 +111,11 @@ const asked = () => new URLSearchParams(location.search).get("q") ?? "";
 let last: { who: string | null; models: Listed[] } | undefined;
 
 function useModels(who: string | null): Loaded<Listed[]> {
-  const { value, error, reload } = useLoaded(`models ${who}`, api.models);
+  const { value, ...rest } = useLoaded(`models ${who}`, api.models);
   useEffect(() => {
     if (value) last = { who, models: value };
   }, [who, value]);
-  return { value: value ?? (last?.who === who && !error ? last.models : undefined), error, reload };
+  return { value: value ?? (last?.who === who && !rest.error ? last.models : undefined), ...rest };
 }
 
 function matches(model: Listed, query: string): boolean {

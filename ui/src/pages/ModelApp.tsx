@@ -53,6 +53,9 @@ function Named({ name, view }: { name: string; view: string }) {
   const mayRead = ONLY_APP === null && session?.permissions.includes("read");
   const isAdmin = session?.permissions.includes("admin");
   if (!VIEWS.some((known) => known === view)) return <Missing />;
+  if (view === "operate" && session && !mayRead) {
+    return ONLY_APP === null ? <Navigate to={appPath(name)} replace /> : <Missing />;
+  }
   // There is nothing to try; and once it is served, whoever loaded it stays where they are.
   if (model && !whole && mayRead && view !== "operate") {
     return <Navigate to={appPath(name, "operate")} replace />;

@@ -1,7 +1,7 @@
 import { Alert, Button, Paper, PasswordInput, Stack, Text, Title } from "@mantine/core";
 import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { useNavigate, useSearchParams } from "react-router";
+import { Navigate, useNavigate, useSearchParams } from "react-router";
 import * as api from "../api/client";
 import { useSession } from "../session";
 import { useTitle } from "../useTitle";
@@ -42,6 +42,9 @@ export default function SignIn() {
     void enter({ link });
   }, []);
 
+  // In another tab, which has the same cookie.
+  const next = search.get("next");
+  if (next && session?.signed_in) return <Navigate to={own(next)} replace />;
   return (
     <Paper
       withBorder

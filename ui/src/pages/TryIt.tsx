@@ -25,6 +25,7 @@ import { Fields, MayBeEmpty, StillMissing } from "./Fields";
 import { OpenInput } from "./OpenInput";
 import { examplesOf, isMissing, isSame, seen, shown, shownOf, took, whole } from "./rows";
 import { Share } from "./Share";
+import { useFocusBack } from "../useFocusBack";
 import { Trouble } from "./Trouble";
 import classes from "./TryIt.module.css";
 
@@ -61,12 +62,15 @@ export function TryIt(props: { model: ModelInfo; tried: ReturnType<typeof useTri
   const [asked, setAsked] = useState(false);
   const [tab, setTab] = useState("answer");
   const control = useRef<AbortController>(undefined);
+  const answer = useRef<HTMLDivElement>(null);
+  const button = useRef<HTMLButtonElement>(null);
   const latest = useRef(row);
   const location = useLocation();
   const isFirst = useRef(true);
   const missing = fields.filter((field) => isMissing(field, row));
 
-  async function run(input: Row) {
+  /** Whether an answer came. */
+  async function run(input: Row): Promise<boolean> {
     control.current?.abort();
     const own = new AbortController();
     control.current = own;
@@ -77,13 +81,22 @@ export function TryIt(props: { model: ModelInfo; tried: ReturnType<typeof useTri
       const done = { kind: "done", row: input, got } as const;
       setOutcome(done);
       setLast(done);
+      return true;
     } catch (error) {
-      if (control.current !== own) return; // a later run has taken its place
+      if (control.current !== own) return false; // a later run has taken its place
       setTab("answer");
       setOutcome(
         own.signal.aborted ? { kind: "cancelled" } : { kind: "failed", error: error as Error },
       );
+      return false;
     }
+  }
+
+  /** Runs what was asked for with a press, and shows the answer where it stands below the input. */
+  async function ask(input: Row) {
+    if (!(await run(input))) return;
+    const top = answer.current?.getBoundingClientRect().top ?? 0;
+    if (top > innerHeight / 2) answer.current?.scrollIntoView();
   }
 
   function fill(input: Row) {
@@ -103,7 +116,7 @@ export function TryIt(props: { model: ModelInfo; tried: ReturnType<typeof useTri
 
   function use(input: Row) {
     fill(input);
-    void run(input);
+    void ask(input);
   }
 
   /** What comes from outside may name what the page does not show. */
@@ -127,6 +140,7 @@ export function TryIt(props: { model: ModelInfo; tried: ReturnType<typeof useTri
 
   const failure = outcome.kind === "failed" ? outcome.error : undefined;
   const isRunning = outcome.kind === "running";
+  const from = useFocusBack(!isRunning, () => button.current);
   const answered = outcome.kind === "done" || isRunning ? last : undefined;
   const isOld = outcome.kind === "done" && !isSame(outcome.row, row);
   return (
@@ -139,7 +153,8 @@ export function TryIt(props: { model: ModelInfo; tried: ReturnType<typeof useTri
         onSubmit={(event: React.FormEvent) => {
           event.preventDefault();
           setAsked(true);
-          if (missing.length === 0) void run(row);
+          from.current = button.current;
+          if (missing.length === 0) void ask(row);
         }}
       >
         <Stack gap="md">
@@ -180,7 +195,12 @@ export function TryIt(props: { model: ModelInfo; tried: ReturnType<typeof useTri
                 {t("app.cancel")}
               </Button>
             ) : (
-              <Button key="run" type="submit" leftSection={<IconPlayerPlay size={16} />}>
+              <Button
+                key="run"
+                ref={button}
+                type="submit"
+                leftSection={<IconPlayerPlay size={16} />}
+              >
                 {t("app.run")}
               </Button>
             )}
@@ -203,7 +223,7 @@ export function TryIt(props: { model: ModelInfo; tried: ReturnType<typeof useTri
           </Group>
         </Stack>
       </Paper>
-      <Paper withBorder p="lg" className={classes.answer} component="section">
+      <Paper withBorder p="lg" className={classes.answer} component="section" ref={answer}>
         <Tabs value={tab} onChange={(chosen) => setTab(chosen ?? "answer")}>
           <Tabs.List>
             <Tabs.Tab value="answer">{t("app.tabs.answer")}</Tabs.Tab>

@@ -46,7 +46,7 @@ export default function Operate(props: {
   const owned = useLoaded(`${isAdmin} ${name}`, (signal) =>
     isAdmin ? figures.ownedModel(name, signal) : noErrors(),
   );
-  const { overview, hour, error, link } = useFigures(
+  const { overview, hour, error, link, reload } = useFigures(
     async () => modelHour(await figures.modelHistory(name), name),
     (seen) => modelLook(seen, name),
   );
@@ -97,7 +97,7 @@ export default function Operate(props: {
       {!isKnown && !unknown && <Skeleton h={HEIGHTS.versions} />}
       {owned.value && <Aliases owned={owned.value} changes={changes} />}
       {isAdmin && !owned.value && !owned.error && <Skeleton h={HEIGHTS.aliases} />}
-      {error && !hour && !isLost && <Trouble error={error} />}
+      {error && !hour && !isLost && <Trouble error={error} retry={reload} />}
       {hour && <Charts hour={hour} link={link} />}
       {!hour && !error && !isLost && <Skeleton h={HEIGHTS.charts} />}
       {cost.value && <Cost cost={cost.value} />}

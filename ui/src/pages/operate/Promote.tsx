@@ -21,8 +21,9 @@ export function Promote(props: {
   const { t } = useTranslation();
   const from = owned.aliases[alias]?.version;
   const others = owned.versions.map((each) => each.version).filter((each) => each !== from);
-  const [name, setName] = useState(alias || (owned.aliases[DEFAULT] ? "" : DEFAULT));
+  const [typed, setTyped] = useState(alias || (owned.aliases[DEFAULT] ? "" : DEFAULT));
   const [to, setTo] = useState(others[0] ?? "");
+  const name = typed.trim();
   const present = owned.aliases[name]?.version;
   return (
     <Confirm
@@ -32,7 +33,7 @@ export function Promote(props: {
           : t("operate.aliases.promoteNew")
       }
       action={t("operate.aliases.doPromote")}
-      disabled={!name.trim() || !to || present === to}
+      disabled={!name || !to || present === to}
       onClose={onClose}
       onConfirm={() => {
         onClose();
@@ -40,7 +41,7 @@ export function Promote(props: {
           "promote",
           (answer) =>
             t("operate.manage.done.promote", { alias: name, version: answer.version ?? to }),
-          () => figures.promote(owned.name, name.trim(), to),
+          () => figures.promote(owned.name, name, to),
         );
       }}
     >
@@ -48,9 +49,9 @@ export function Promote(props: {
         <TextInput
           label={t("operate.aliases.name")}
           required
-          value={name}
+          value={typed}
           data-autofocus
-          onChange={(event) => setName(event.currentTarget.value)}
+          onChange={(event) => setTyped(event.currentTarget.value)}
         />
       )}
       <NativeSelect
@@ -59,12 +60,12 @@ export function Promote(props: {
         data={others}
         onChange={(event) => setTo(event.currentTarget.value)}
       />
-      {name.trim() && to && (
+      {name && to && (
         <Text size="sm" data-testid="what-changes">
           {present
             ? t("operate.aliases.changes", { alias: name, from: present, to })
             : t("operate.aliases.makes", { alias: name, to })}{" "}
-          {name.trim() === DEFAULT && t("operate.aliases.default", { to })}{" "}
+          {name === DEFAULT && t("operate.aliases.default", { to })}{" "}
           {t("operate.aliases.noOneWaits", { to })}
         </Text>
       )}

@@ -24,7 +24,7 @@ const load = async () => serverHour(await figures.serverHistory());
 export default function Overview() {
   const { t } = useTranslation();
   const { session } = useSession();
-  const { overview, hour, error, link } = useFigures(load, serverLook);
+  const { overview, hour, error, link, reload } = useFigures(load, serverLook);
   const isLost = link === "lost";
   useTitle(t("overview.title"));
   return (
@@ -39,7 +39,7 @@ export default function Overview() {
         <LinkBadge link={link} />
       </Group>
       <LostAlert link={link} overview={overview} />
-      {error && !hour && !isLost && <Trouble error={error} />}
+      {error && !hour && !isLost && <Trouble error={error} retry={reload} />}
       {(overview || !isLost) && <Tiles overview={overview} hour={hour} />}
       {hour && <Charts hour={hour} overview={overview} />}
       {!hour && !error && !isLost && <Skeleton h={{ base: 1930, md: 940 }} />}

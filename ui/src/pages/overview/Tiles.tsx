@@ -53,7 +53,7 @@ export function Tiles(props: { overview: Overview | undefined; hour: Hour | unde
       ],
       cpu: [
         cores(processSum(look, "cpu"), language),
-        t("overview.tiles.cpuOf", { cpus: cores(look.cpus, language) }),
+        t("overview.tiles.cpuOf", { count: look.cpus, cpus: cores(look.cpus, language) }),
       ],
       memory: [
         bytes(processSum(look, "memory_bytes"), language),
