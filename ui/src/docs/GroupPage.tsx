@@ -111,7 +111,13 @@ function LoadNow({ name }: { name: string }) {
     setBusy(false);
   }
   return (
-    <Button mt="xs" size="compact-sm" variant="default" loading={isBusy || looks > 0} onClick={load}>
+    <Button
+      mt="xs"
+      size="compact-sm"
+      variant="default"
+      loading={isBusy || looks > 0}
+      onClick={load}
+    >
       {t("docs.operation.load")}
     </Button>
   );

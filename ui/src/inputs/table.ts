@@ -16,17 +16,16 @@ export const isFilled = (row: Row) => Object.values(row).some((value) => value !
  * A comma is a decimal one, but for where cells are separated by commas: there it parts thousands,
  * or anything else, and the number is none.
  */
-export function cellValue(
-  text: string,
-  field: FieldInfo,
-  separator?: string,
-): Json | undefined {
+export function cellValue(text: string, field: FieldInfo, separator?: string): Json | undefined {
   const bare = text.trim();
   if (bare === "" && (field.datatype !== "BYTES" || field.choices?.length || field.nullable)) {
     return field.nullable ? null : undefined;
   }
   if (field.choices?.length) {
-    return field.choices.find((choice) => String(choice) === bare) ?? numericChoice(bare, field, separator);
+    return (
+      field.choices.find((choice) => String(choice) === bare) ??
+      numericChoice(bare, field, separator)
+    );
   }
   if (field.datatype === "BYTES") return text;
   if (field.datatype === "BOOL") return BOOLS[bare.toLowerCase()] ?? text;

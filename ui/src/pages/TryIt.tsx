@@ -21,11 +21,11 @@ import * as api from "../api/client";
 import type { FieldInfo, Json, ModelInfo, Row } from "../api/types";
 import { isCanvas } from "../inputs";
 import { bareAddress, fromFragment } from "../share";
+import { useFocusBack } from "../useFocusBack";
 import { Fields, MayBeEmpty, StillMissing } from "./Fields";
 import { OpenInput } from "./OpenInput";
 import { examplesOf, isMissing, isSame, seen, shown, shownOf, took, whole } from "./rows";
 import { Share } from "./Share";
-import { useFocusBack } from "../useFocusBack";
 import { Trouble } from "./Trouble";
 import classes from "./TryIt.module.css";
 
