@@ -141,9 +141,13 @@ def test_while_the_store_is_away_all_is_served_and_what_writes_is_refused(
         refused = browser.post("/session", json={"link": link})
         assert refused.status_code == 503
         assert refused.json()["error"].startswith("the state store cannot be used now: it cannot")
+        assert " : " in refused.headers[SERVED_BY], "a second server is asked"
         for server in three.servers:
             made = httpx.post(f"{server.url}/admin/keys", headers=ops, json={"role": "infer"})
             assert (made.status_code, made.json()["code"]) == (503, "NOT_READY")
+        made = browser.post("/admin/keys", headers=ops, json={"role": "infer"})
+        assert (made.status_code, made.json()["code"]) == (503, "NOT_READY")
+        assert " : " not in made.headers[SERVED_BY], "what changes something is asked for once"
         os.kill(pid, signal.SIGKILL)  # what takes its place cannot read the store
         assert eventually(lambda: three.servers[0].children()["control"] not in ([], [pid]))
         assert eventually(lambda: "the keys hold that were read last" in three.log())
