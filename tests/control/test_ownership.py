@@ -36,11 +36,13 @@ def owning() -> Callable[..., Ownership]:
         *now: VersionNow,
         hidden: tuple[str, ...] = (),
         elsewhere: dict[str, str] | None = None,
+        more: tuple[Problem, ...] = (),
     ) -> Ownership:
         async def reload() -> list[Problem]:
             return [
                 Problem("m", "1", "'production' of 'm' stays"),
                 Problem("other", "1", "'m' of 'other' stays"),
+                *more,
             ]
 
         async def refresh() -> list[VersionNow]:
@@ -153,6 +155,17 @@ def test_a_change_answers_with_what_is_served_and_what_of_the_model_is_not(
     assert "is unloaded" in str(gone["problems"])
     with pytest.raises(ConfigError, match="there is no alias 'production'"):
         asyncio.run(owning(Home(root)).roll_back(body))
+
+
+def test_a_change_tells_what_is_a_problem_of_no_model_in_particular(
+    root: Path, owning: Callable[..., Ownership]
+) -> None:
+    one = owning(Home(root), more=(Problem("", "", "worker 1 did not confirm the change"),))
+    moved = told(asyncio.run(one.promote(b'{"name":"m","alias":"a","version":"1"}')))
+    assert moved["problems"] == [
+        "'production' of 'm' stays",
+        "worker 1 did not confirm the change",
+    ]
 
 
 def test_a_name_that_is_none_reaches_no_folder(

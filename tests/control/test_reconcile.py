@@ -37,6 +37,8 @@ class Workers:
         """From a version to why the last worker cannot load it."""
         self.crashes: Mapping[str, str] = {}
         """From a version to what loading it does to a process."""
+        self.missing: list[int] = []
+        """The workers that confirm nothing."""
         self.reconciler = Reconciler(
             served, lambda: self.wanted, self._publish, self._settled, self._try_out
         )
@@ -47,7 +49,7 @@ class Workers:
         self.published.append(told)
         self.changes = changes
         self._present = told
-        return []
+        return self.missing
 
     async def _settled(self) -> list[tuple[VersionState, ...]]:
         return [self._states(fails={}) for _ in range(self._count - 1)] + [
@@ -204,6 +206,31 @@ def test_what_is_unloaded_is_told_to_the_workers() -> None:
     assert workers.reload(Plan((), {}, unloaded=(("m", "1"),))) == []
     assert workers.published[-1].sources == ()
     assert workers.published[-1].unloaded == (("m", "1"),)
+
+
+def test_what_is_unloaded_is_told_while_others_are_loaded() -> None:
+    workers = Workers(plan("1"))
+    gone = (("a", "1"), ("b", "1"))
+    workers.reload(msgspec.structs.replace(plan("1"), unloaded=gone))
+    back = Source(name="b", version="2", path="/b", toml="")
+    more = plan("1", "2")
+    workers.reload(
+        msgspec.structs.replace(more, sources=(*more.sources, back), unloaded=(("a", "1"),))
+    )
+    beside, after = workers.published[-2:]
+    assert beside.unloaded == after.unloaded == (("a", "1"),)
+
+
+def test_workers_that_do_not_confirm_a_change_are_told() -> None:
+    workers = Workers(plan("1"))
+    workers.missing = [0, 2]
+    workers.wanted = plan("1", "2", production="2")
+    (problem,) = asyncio.run(workers.reconciler.reload())
+    assert (problem.model, problem.version) == ("", "")
+    assert problem.sentence.startswith("worker 0, 2 did not confirm the change in time: it may")
+    assert workers.aliases["production"] == "2"
+    workers.missing = []
+    assert workers.reload(plan("1", "2", production="1")) == []
 
 
 def test_what_is_published_again_during_a_change_is_what_is_being_loaded() -> None:

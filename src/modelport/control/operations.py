@@ -18,7 +18,7 @@ from modelport.control.messages import (
     LinkWanted,
     VersionState,
 )
-from modelport.control.reconcile import Problem
+from modelport.control.reconcile import Problem, unconfirmed
 from modelport.control.state import StateStore
 from modelport.core.errors import InvalidInput, LoadError, ModelNotFound, NotReady
 from modelport.core.messages import Priority
@@ -209,12 +209,8 @@ class Operations:
         return b"{}"
 
     async def _confirmed(self) -> bytes:
-        missing = ", ".join(map(str, await self._changed()))
-        if missing:
-            raise NotReady(
-                f"the change is stored, and worker {missing} did not confirm it in time: it may"
-                " still act on what was true before; restart the server if it hangs"
-            )
+        if missing := await self._changed():
+            raise NotReady(f"the change is stored, and {unconfirmed(missing)}")
         return b"{}"
 
 

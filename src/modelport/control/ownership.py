@@ -175,7 +175,7 @@ class Ownership:
                 reason = error.__cause__.strerror
                 raise ConfigError(f"the repository cannot be changed: {reason}") from error
             raise
-        problems = [each.sentence for each in await self._reload() if each.model == name]
+        problems = [each.sentence for each in await self._reload() if each.model in ("", name)]
         if name in self._hidden:
             problems.append(f"'{name}' is unloaded: the change holds once it is loaded again")
         moved = AliasMoved(

@@ -16,7 +16,7 @@ from modelport.control.messages import VersionState
 from modelport.repository.aliases import LATEST
 from modelport.repository.layout import Source, latest
 
-__all__ = ["Plan", "Problem", "Reconciler", "common_states"]
+__all__ = ["Plan", "Problem", "Reconciler", "common_states", "unconfirmed"]
 
 _Key = tuple[str, str]
 
@@ -81,7 +81,8 @@ class Reconciler:
     async def reload(self) -> list[Problem]:
         """Serve what should be served now; what could not be done.
 
-        When this returns, no worker answers with a version that an alias no longer points to.
+        When this returns, no worker answers with a version that an alias no longer points to, but
+        for those that a problem names.
         """
         async with self._changing:
             wanted = await asyncio.to_thread(self._wanted)
@@ -96,7 +97,8 @@ class Reconciler:
             states = common_states(await self._settled())
             after, problems = _turned_over(before, wanted, states)
             self.served = after
-            await self._publish(after)
+            if missing := await self._publish(after):
+                problems.append(Problem("", "", unconfirmed(missing)))
             return problems
 
     async def publish_again(self) -> list[int]:
@@ -109,9 +111,9 @@ class Reconciler:
         """
         return await self._tell(self._published, self._changes)
 
-    async def _publish(self, plan: Plan) -> None:
+    async def _publish(self, plan: Plan) -> list[int]:
         self._published = plan
-        await self._tell(plan, self._changes)
+        return await self._tell(plan, self._changes)
 
     async def _tried(self, plan: Plan) -> Plan:
         """The plan, with what is new and cannot be loaded marked as such: no worker tries it."""
@@ -122,6 +124,14 @@ class Reconciler:
                 source = msgspec.structs.replace(source, problem=problem)
             sources.append(source)
         return msgspec.structs.replace(plan, sources=tuple(sources))
+
+
+def unconfirmed(workers: Iterable[int]) -> str:
+    """What is told of workers that did not confirm in time that they act on a change."""
+    return (
+        f"worker {', '.join(map(str, workers))} did not confirm the change in time: it may still"
+        " act on what was true before; restart the server if it hangs"
+    )
 
 
 def common_states(
@@ -158,7 +168,10 @@ def _beside(before: Plan, wanted: Plan) -> Plan:
     """What is new beside what is served, under the aliases as they are."""
     new = {_key(source) for source in wanted.sources}
     rest = tuple(source for source in before.sources if _key(source) not in new)
-    return Plan((*wanted.sources, *rest), before.aliases, public=_public(before, wanted, rest))
+    loaded = {source.name for source in wanted.sources}
+    unloaded = tuple(key for key in before.unloaded if key[0] not in loaded)
+    public = _public(before, wanted, rest)
+    return Plan((*wanted.sources, *rest), before.aliases, unloaded, public)
 
 
 def _public(before: Plan, wanted: Plan, kept: Iterable[Source]) -> frozenset[_Key]:
