@@ -69,10 +69,10 @@ class AliasWanted(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class AliasMoved(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a change of an alias; all workers act on it."""
+    """What became of a change of an alias; all workers act on it but those that a problem names."""
 
     alias: str
     version: str | None
-    """Where it points now; null where it is forgotten."""
+    """Where requests to it go now; null where they are refused, or it is forgotten."""
     problems: list[str]
     """What could not be done, a sentence each; empty where all was."""
