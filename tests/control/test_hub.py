@@ -23,7 +23,7 @@ from modelport.control.messages import (
     ReportNow,
     Snapshot,
 )
-from modelport.core.errors import Forbidden
+from modelport.core.errors import Forbidden, Overloaded
 from modelport.guard.sessions import Sessions
 from modelport.kit.ipc import Channel
 from modelport.monitor.metrics import Gathered, ModelMetrics, Report
@@ -426,10 +426,16 @@ def test_errors_cross_by_code_and_message(conversation: Conversation) -> None:
     async def refuse(body: bytes) -> bytes:
         raise Forbidden("not you")
 
+    async def put_off(body: bytes) -> bytes:
+        raise Overloaded("not now", retry_after_s=2)
+
     async def talk(control: Control) -> None:
-        control.hub.operations["refuse"] = refuse
+        control.hub.operations |= {"refuse": refuse, "put off": put_off}
         tool = await control.join(-1)
-        assert (await tool.ask("refuse")).error == ("FORBIDDEN", "not you")
+        refused = await tool.ask("refuse")
+        assert (refused.error, refused.retry_after_s) == (("FORBIDDEN", "not you"), None)
+        later = await tool.ask("put off")
+        assert (later.error, later.retry_after_s) == (("OVERLOADED", "not now"), 2)
         unknown = await tool.ask("nonsense")
         assert unknown.error == ("NOT_FOUND", "control has no operation 'nonsense'")
         await tool.close()

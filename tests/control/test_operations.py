@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,7 @@ from modelport.core.errors import (
     ModelNotFound,
     NotFound,
     NotReady,
+    Overloaded,
 )
 from modelport.guard.auth import recognise
 from modelport.guard.links import link_hash, new_link
@@ -30,10 +34,13 @@ class Desk:
     """Operations on a store of their own, and how often workers were told."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.store = StateStore(folder)
         self.store.prepare()
         self.told = 0
         self.missing: list[int] = []
+        self.fails: Exception | None = None
+        """What telling the workers ends in."""
         self.hidden: set[str] = set()
         self.states = [
             VersionState("m", "1", "FAILED", "it is damaged"),
@@ -52,6 +59,8 @@ class Desk:
 
     async def _changed(self) -> list[int]:
         self.told += 1
+        if self.fails is not None:
+            raise self.fails
         return self.missing
 
     async def _reload(self) -> list[Problem]:
@@ -64,12 +73,11 @@ class Desk:
         return ModelStates("/models", tuple(self.states))
 
     def do(self, operation: str, body: object = None) -> Any:
+        return asyncio.run(self.ask(operation, body))
+
+    async def ask(self, operation: str, body: object = None) -> Any:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
-
-        async def main() -> bytes:
-            return await self._table[operation](content)
-
-        return json.loads(asyncio.run(main()))
+        return json.loads(await self._table[operation](content))
 
 
 def test_the_states_of_all_versions_are_told(desk: Callable[[], Desk]) -> None:
@@ -165,6 +173,19 @@ def test_a_change_that_a_worker_did_not_confirm_is_told(desk: Callable[[], Desk]
     assert one.do("keys.create", {"role": "infer"})["key"], "a key that was made is not lost"
 
 
+@pytest.mark.parametrize("fails", [NotReady("it is away"), KeyError("mark")])
+def test_a_key_that_is_stored_is_shown_though_it_is_not_in_force_yet(
+    desk: Callable[[], Desk], caplog: pytest.LogCaptureFixture, fails: Exception
+) -> None:
+    one = desk()
+    one.fails = fails
+    made = one.do("keys.create", {"role": "infer"})
+    assert recognise(made["key"], one.store.keys()) is not None
+    (record,) = caplog.records
+    assert record.getMessage() == f"a new key is not in force yet: {fails}"
+    assert bool(record.exc_info) is isinstance(fails, KeyError)
+
+
 def test_a_reload_tells_what_could_not_be_done(desk: Callable[[], Desk]) -> None:
     assert desk().do("models.reload", b"") == {
         "problems": ["'old' of 'm' is not set yet", "version 2 of 'm' could not be loaded"]
@@ -210,6 +231,33 @@ def test_a_link_is_good_once_and_no_worker_is_told(desk: Callable[[], Desk]) -> 
     assert [redeemed(one, link) for link in (*links, *links)] == [True, True, False, False]
     assert not redeemed(one, new_link()[0])
     assert one.told == 0
+
+
+def test_who_shows_links_to_a_busy_store_takes_one_thread_and_not_for_ever(
+    desk: Callable[[], Desk],
+) -> None:
+    one = desk()
+    shown = {"hash": link_hash(one.do("links.create", {})["link"])}
+
+    async def main(other: sqlite3.Connection) -> list[Any]:
+        trying = [asyncio.create_task(one.ask("links.redeem", shown)) for _ in range(40)]
+        await asyncio.sleep(0.3)
+        assert sum(task.done() for task in trying) == 24
+        began = time.monotonic()
+        await asyncio.to_thread(other.rollback)
+        assert time.monotonic() - began < 0.3
+        return await asyncio.gather(*trying, return_exceptions=True)
+
+    path = one.folder / "state.db"
+    with contextlib.closing(sqlite3.connect(path, check_same_thread=False)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        told = asyncio.run(main(other))
+    refused = [each for each in told if isinstance(each, Overloaded)]
+    assert len(refused) == 24
+    assert refused[0].retry_after_s == 1
+    assert sorted(each["good"] for each in told if isinstance(each, dict)) == [False] * 15 + [True]
+    again = [one.do("links.redeem", shown) for _ in range(2)]
+    assert again == [{"good": False}] * 2
 
 
 def test_a_link_is_good_for_a_quarter_of_an_hour(desk: Callable[[], Desk]) -> None:

@@ -25,7 +25,7 @@ from modelport.control.messages import (
     Snapshot,
     VersionState,
 )
-from modelport.core.errors import NotReady, error_from_code
+from modelport.core.errors import ModelportError, NotReady, error_from_code
 from modelport.kit.ipc import Channel
 from modelport.monitor.metrics import Gathered, Report
 from modelport.monitor.recent import ErrorLog
@@ -183,8 +183,8 @@ async def ask_control(path: str, operation: str, body: bytes = b"") -> bytes:
         channel.close()
     if not isinstance(answer, Answer):
         raise NotReady(f"the control process did not answer within {timeout_s:g} s")
-    if answer.error is not None:
-        raise error_from_code(*answer.error, detail={})
+    if (error := _error(answer)) is not None:
+        raise error
     return answer.body
 
 
@@ -195,7 +195,15 @@ def _patience_s(operation: str) -> float:
 def _settle(future: asyncio.Future[bytes] | None, answer: Answer) -> None:
     if future is None or future.done():
         return
-    if answer.error is not None:
-        future.set_exception(error_from_code(*answer.error, detail={}))
+    if (error := _error(answer)) is not None:
+        future.set_exception(error)
     else:
         future.set_result(answer.body)
+
+
+def _error(answer: Answer) -> ModelportError | None:
+    """The error that control raised; None where it did what was asked."""
+    if answer.error is None:
+        return None
+    after_s = answer.retry_after_s
+    return error_from_code(*answer.error, {} if after_s is None else {"retry_after_s": after_s})

@@ -239,7 +239,8 @@ class Hub:
                 raise NotFound(f"control has no operation '{ask.operation}'")
             answer = Answer(ask.id, await operation(ask.body))
         except ModelportError as error:
-            answer = Answer(ask.id, error=(error.code, error.message))
+            said = error.code, error.message
+            answer = Answer(ask.id, error=said, retry_after_s=error.retry_after_s)
         except Exception:
             _log.exception("the operation '%s' failed", ask.operation)
             internal = Internal(f"the operation '{ask.operation}' failed; the log has the reason")

@@ -62,6 +62,8 @@ class Answer(msgspec.Struct, tag=True, frozen=True):
     id: int
     body: bytes = b""
     error: tuple[str, str] | None = None
+    retry_after_s: float | None = None
+    """What the error says of when another try makes sense."""
 
 
 class Hello(msgspec.Struct, tag=True, frozen=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -20,7 +20,14 @@ from modelport.control.messages import (
 )
 from modelport.control.reconcile import Problem, unconfirmed
 from modelport.control.state import StateStore
-from modelport.core.errors import InvalidInput, LoadError, ModelNotFound, NotReady
+from modelport.core.errors import (
+    InvalidInput,
+    LoadError,
+    ModelNotFound,
+    ModelportError,
+    NotReady,
+    Overloaded,
+)
 from modelport.core.messages import Priority
 from modelport.guard.auth import KeyRecord, Role
 
@@ -34,6 +41,11 @@ __all__ = [
     "Operations",
     "Reloaded",
 ]
+
+
+_log = logging.getLogger(__name__)
+_MOST_REDEEMERS = 16
+"""How many may wait for each other to be told whether a link is good."""
 
 
 class NewKey(msgspec.Struct, forbid_unknown_fields=True):
@@ -118,6 +130,9 @@ class Operations:
         self._states = states
         self._hidden = hidden
         self._clock = clock
+        # Anybody may show links: those who do take one thread together, and not all there are.
+        self._redeeming = asyncio.Lock()
+        self._redeemers = 0
 
     def table(self) -> dict[str, Operation]:
         """By name."""
@@ -145,14 +160,15 @@ class Operations:
         key, made = await asyncio.to_thread(
             self._store.create_key, wanted.role, wanted.name, wanted.priority
         )
-        with contextlib.suppress(
-            NotReady
-        ):  # it is stored, and shown this once: it must not be lost
+        try:
             await self._changed()
+        except Exception as error:  # it is stored, and shown this once: it must not be lost
+            is_strange = not isinstance(error, ModelportError)
+            _log.warning("a new key is not in force yet: %s", error, exc_info=is_strange)
         return msgspec.json.encode(KeyCreated(key, made.id, made.role, made.name, made.priority))
 
     async def revoke_key(self, body: bytes) -> bytes:
-        """Forget a key; it stops working at once."""
+        """Forget a key; when this returns, no worker of this server takes it any more."""
         await asyncio.to_thread(self._store.revoke_key, _parsed(body, KeyNamed).id)
         return await self._confirmed()
 
@@ -167,7 +183,14 @@ class Operations:
     async def redeem_link(self, body: bytes) -> bytes:
         """Whether a link is good, which it is once."""
         shown: LinkShown = _parsed(body, LinkShown)
-        good = await asyncio.to_thread(self._store.redeem_link, shown.hash, self._clock())
+        if self._redeemers >= _MOST_REDEEMERS:
+            raise Overloaded("too many links are being tried now; try again", retry_after_s=1)
+        self._redeemers += 1
+        try:
+            async with self._redeeming:
+                good = await asyncio.to_thread(self._store.redeem_link, shown.hash, self._clock())
+        finally:
+            self._redeemers -= 1
         return msgspec.json.encode(LinkRedeemed(good))
 
     async def refresh(self, body: bytes) -> bytes:
