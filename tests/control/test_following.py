@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -26,8 +28,8 @@ SOON_S = 2.0 + 2.0
 class Follower:
     """A `Following` at work, and how often it told of a change."""
 
-    def __init__(self, folder: Path, url: str = "") -> None:
-        self.store = StateStore(folder, url)
+    def __init__(self, folder: Path, url: str = "", store: StateStore | None = None) -> None:
+        self.store = store or StateStore(folder, url)
         self.following = Following(self.store, folder / "known.json")
         self.told = 0
 
@@ -194,6 +196,83 @@ def test_a_store_that_is_emptied_takes_no_key_from_a_server_that_runs(
     assert other.startswith("the state store is another one than this server began with")
     assert other.endswith(": the keys hold that were read last")
     assert came == "the state store answers again"
+
+
+@pytest.fixture
+def emptied(request: pytest.FixtureRequest, url: str, tmp_path: Path) -> Callable[[], None]:
+    """Take every row out of the store."""
+    server: PostgresServer | None = request.getfixturevalue("postgres") if url else None
+
+    def empty() -> None:
+        if server is not None:
+            server.sql("TRUNCATE modelport.facts, modelport.keys", url.rpartition("/")[2])
+            return
+        with closing(sqlite3.connect(tmp_path / "state.db")) as opened, opened:
+            opened.execute("DELETE FROM facts")
+            opened.execute("DELETE FROM keys")
+
+    return empty
+
+
+def test_the_keys_hold_when_a_store_s_rows_are_gone(
+    url: str, emptied: Callable[[], None], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(tmp_path, url, "a")
+    one = Follower(tmp_path, url)
+
+    def logged() -> list[str]:
+        return [record.getMessage() for record in caplog.records if record.name != "asyncio"]
+
+    async def main() -> None:
+        await asyncio.to_thread(emptied)
+        assert await eventually(lambda: len(logged()) == 1)
+        await asyncio.sleep(2 * LOOK_S)
+        assert (one.names(), one.told) == ({"a"}, 0)
+        with pytest.raises(NotReady, match="rows of it are gone"):
+            await one.following.read()
+
+    with caplog.at_level(logging.WARNING):
+        asyncio.run(one.follows(main))
+    (gone,) = logged()
+    assert "rows of it are gone" in gone
+    assert gone.endswith(": the keys hold that were read last")
+
+
+class Faulty(StateStore):
+    """A store that fails as nobody expects."""
+
+    fault = ""
+    looks = 0
+
+    def mark(self) -> str:
+        self.looks += 1
+        if self.fault:
+            raise RuntimeError(self.fault)
+        return super().mark()
+
+
+def test_a_fault_that_nobody_expects_is_told_once_until_it_is_another(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = Faulty(tmp_path)
+    one = Follower(tmp_path, store=store)
+
+    async def looks() -> None:
+        until = store.looks + 2
+        assert await eventually(lambda: store.looks > until, 3 * SOON_S)
+
+    async def main() -> None:
+        for fault in ("one", "other", "", "other"):
+            store.fault = fault
+            await looks()
+
+    with caplog.at_level(logging.WARNING):
+        asyncio.run(one.follows(main))
+    records = [record for record in caplog.records if record.name != "asyncio"]
+    assert [str(record.exc_info and record.exc_info[1]) for record in records] == [
+        *("one", "other", "other")
+    ]
+    assert {record.getMessage() for record in records} == {"a look at the state store failed"}
 
 
 def test_a_control_process_that_starts_after_the_store_was_emptied_keeps_the_keys(

@@ -50,6 +50,8 @@ class Following:
         self._is_known = False
         self._told = ""
         """Why the store is of no use, in the words logged last; empty while it is."""
+        self._fault = ""
+        """What went wrong that nobody expected, as it was logged last; empty once it goes well."""
 
     async def start(self) -> None:
         """Read the store, or take what the control process before this one knew.
@@ -72,9 +74,11 @@ class Following:
         """Read the store anew.
 
         Raises:
-            ConfigError: it cannot be used; it was not before, either.
-            NotReady: it does not answer, or is another one, whose keys are not taken: where it has
-                none, nobody would be asked for a key.
+            ConfigError: it cannot be used.
+            NotReady: it does not answer, or rows of it are gone; or it is one that servers have in
+                common (`state_url`), and another one than before: its keys are not taken, as
+                where it has none nobody would be asked for a key. Of a store in the state folder
+                nothing tells it from others, and what it holds is taken.
         """
         async with self._reading:  # or an older answer might come after a newer one
             if not self._is_known:  # once for a server: what is gone later is not made anew
@@ -95,8 +99,8 @@ class Following:
                     await changed()
             except (ConfigError, NotReady) as error:
                 self._goes(error)
-            except Exception:  # the next look may go better, and the keys hold meanwhile
-                _log.exception("a look at the state store failed")
+            except Exception as error:  # the next look may go better, and the keys hold meanwhile
+                self._breaks(error)
             else:
                 self._comes()
 
@@ -109,10 +113,16 @@ class Following:
             _log.warning("%s: the keys hold that were read last", why)
             self._told = why
 
+    def _breaks(self, error: Exception) -> None:
+        """Tell of what nobody expected, once until it is something else."""
+        if (what := repr(error)) != self._fault:
+            _log.error("a look at the state store failed", exc_info=error)
+            self._fault = what
+
     def _comes(self) -> None:
         if self._told:
             _log.warning("the state store answers again")
-        self._told = ""
+        self._told = self._fault = ""
 
     def _keep(self, known: Known) -> None:
         try:

@@ -17,7 +17,7 @@ import msgspec
 import sqlalchemy as sa
 
 from modelport.control.database import Database
-from modelport.core.errors import ConfigError, NotFound
+from modelport.core.errors import ConfigError, NotFound, NotReady
 from modelport.core.messages import Priority
 from modelport.guard.auth import KeyRecord, Role, new_key, record_of
 from modelport.guard.links import LINK_S, new_link
@@ -53,6 +53,10 @@ _FACTS = sa.Table(
     sa.Column("value", sa.String, nullable=False),
 )
 _MARK, _ADMIN = "mark", "admin"
+_GONE = (
+    "the state store cannot be used now: rows of it are gone: bring them back, or restart the"
+    " servers to begin with what is left"
+)
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,20 +106,26 @@ class StateStore:
                 connection.execute(sa.insert(_FACTS).values(name=_ADMIN, value=told))
 
     def read(self) -> Known:
-        """What servers act on."""
+        """What servers act on.
+
+        Raises:
+            NotReady: the store does not answer, or rows of it are gone.
+            ConfigError: the file of the admin token can be neither read nor written.
+        """
         with self._database.begin() as connection:
             # The mark first: what is written meanwhile has another, and is read the next time.
             facts, keys = _facts(connection), _keys(connection)
+        mark = _fact(facts, _MARK)
         if self.is_common:
-            admin = msgspec.json.decode(facts[_ADMIN], type=KeyRecord)
+            admin = msgspec.json.decode(_fact(facts, _ADMIN), type=KeyRecord)
         else:
             admin = admin_token(self._folder)
-        return Known(mark=facts[_MARK], keys=keys, admin=admin)
+        return Known(mark=mark, keys=keys, admin=admin)
 
     def mark(self) -> str:
-        """That of what `read` would give now."""
+        """That of what `read` would give now; raises as it does."""
         with self._database.begin() as connection:
-            return _facts(connection)[_MARK]
+            return _fact(_facts(connection), _MARK)
 
     def keys(self) -> dict[str, KeyRecord]:
         """Every key, by id, oldest first."""
@@ -129,6 +139,7 @@ class StateStore:
 
         Raises:
             ConfigError: the name is too long, or none.
+            NotReady: the store does not answer, or rows of it are gone.
         """
         if len(name) > _LONGEST_NAME:
             raise ConfigError(
@@ -147,6 +158,7 @@ class StateStore:
 
         Raises:
             NotFound: there is none of that id.
+            NotReady: the store does not answer, or rows of it are gone.
         """
         with self._changing() as connection:
             wanted = key_id.replace("\0", "?")  # which a PostgreSQL refuses to look for
@@ -176,12 +188,19 @@ class StateStore:
         """A transaction that changes the keys."""
         with self._database.begin() as connection:
             marked = sa.update(_FACTS).where(_FACTS.c.name == _MARK)
-            connection.execute(marked.values(value=_new_mark()))
+            if not connection.execute(marked.values(value=_new_mark())).rowcount:
+                raise NotReady(_GONE)  # nobody would notice the change
             yield connection
 
 
 def _facts(connection: sa.Connection) -> dict[str, str]:
     return {row.name: row.value for row in connection.execute(sa.select(_FACTS))}
+
+
+def _fact(facts: Mapping[str, str], name: str) -> str:
+    if name not in facts:
+        raise NotReady(_GONE)
+    return facts[name]
 
 
 def _keys(connection: sa.Connection) -> dict[str, KeyRecord]:
@@ -229,8 +248,11 @@ def _kept(folder: Path, name: str, read: Callable[[str], T | None], make: Callab
         if known is None:
             _write(path, read, make())
             known = _read(path, read)
-    except OSError as error:
-        raise ConfigError(f"'{path}' can be neither read nor written: {error.strerror}") from error
+    except OSError as error:  # callers may be told, and no path is for them
+        raise ConfigError(
+            f"the file '{name}' of the state folder can be neither read nor written:"
+            f" {error.strerror}"
+        ) from error
     assert known is not None  # just written, whole
     return known
 
