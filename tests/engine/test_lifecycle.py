@@ -108,6 +108,22 @@ def test_a_version_that_failed_has_the_code_of_the_error(
     assert loaded(source(content, toml=toml)).code == code
 
 
+def test_an_answer_that_no_card_can_show_keeps_no_version_from_being_served(
+    source: Sources, onnx_model: Callable[..., Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    onnx = pytest.importorskip("onnx")
+    nodes = [onnx.helper.make_node("Identity", ["x"], ["y"])]
+    free = (onnx.TensorProto.FLOAT, ["rows", "scores"])
+    model = onnx_model(nodes, {"x": free}, {"y": free}).read_bytes()
+    toml = "[outputs.y]\nclasses = ['a', 'b']\n[[examples]]\ninput = { x = [%s] }"
+    good = loaded(source(model, toml=toml % "1, 0", name="good"))
+    assert (good.state, good.example_answer) == (State.READY, "a")
+    other = loaded(source(model, toml=toml % "1, 0, 0", name="other"))
+    assert (other.state, other.example_answer) == (State.READY, None)
+    (record,) = [each for each in caplog.records if each.levelno == logging.WARNING]
+    assert "the model's answer to its own example cannot be read: " in record.getMessage()
+
+
 def test_each_example_of_the_owner_is_checked_and_the_model_closed(
     program: Callable[..., Source], trusted: Trusted, tmp_path: Path
 ) -> None:
