@@ -45,7 +45,10 @@ class Home(msgspec.Struct, frozen=True):
     """Whether it was fetched from a URL."""
 
     def why_not(self, name: str) -> str | None:
-        """Why the aliases of a model cannot be set through the server; None where they can."""
+        """Why the aliases of a model cannot be set through the server; None where they can.
+
+        Asks the file system, and so is called in a thread.
+        """
         if self.root is None:
             return (
                 "this server was started with files of models: versions and aliases are those of a"
@@ -114,7 +117,7 @@ class Ownership:
         versions = {*published, *now, *states}
         if not versions:
             raise ModelNotFound.named(name)
-        why_not = home.why_not(name)
+        why_not = await asyncio.to_thread(home.why_not, name)
         served = self._served().get(name, {})
         model = OwnedModel(
             name=name,
@@ -164,7 +167,7 @@ class Ownership:
         known = {each.name for each in self._states()}
         if name not in known and not await asyncio.to_thread(_is_there, home, name):
             raise ModelNotFound.named(name)
-        if (why_not := home.why_not(name)) is not None:
+        if (why_not := await asyncio.to_thread(home.why_not, name)) is not None:
             raise ConfigError(f"the aliases of '{name}' cannot be set here: {why_not}")
         assert home.root is not None  # else there is a reason why not
         try:

@@ -76,9 +76,9 @@ def infer_routes(
 
     def prepare(head: Head, params: Mapping[str, str]) -> Handler:
         version = engine.find(params["name"], params.get("version"))
-        version.check_served()
         metrics = metrics_of(version.name, version.version, "oip")
-        head.metrics = metrics
+        head.metrics = metrics  # first, so that what is refused from here on is the version's
+        version.check_served()
         _check_media(head)
         length, terms = _header_length(head), terms_of(head, timeout_s)
 

@@ -60,9 +60,9 @@ def plain_routes(
 
     def prepare(head: Head, params: Mapping[str, str]) -> Handler:
         version = engine.find(params.get("name"), params.get("version"))
-        version.check_served()
         metrics = metrics_of(version.name, version.version, "plain")
-        head.metrics = metrics
+        head.metrics = metrics  # first, so that what is refused from here on is the version's
+        version.check_served()
 
         def codec_of(described: Described) -> Codec[bool]:
             return unpacked(head, _codec(head, version, described), max_body_bytes)
