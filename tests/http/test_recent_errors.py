@@ -23,7 +23,10 @@ def sleeps(x: float) -> float:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     program = tmp_path_factory.mktemp("programs") / "sleeps.py"
     program.write_text(SLEEPS)
-    with serving([LINEAR, FAILS, source(program, attribute="sleeps")]) as server:
+    empty = program.with_name("empty.onnx")
+    empty.write_bytes(b"")
+    sources = [LINEAR, FAILS, source(program, attribute="sleeps"), source(empty)]
+    with serving(sources) as server:
         yield server
 
 
@@ -58,6 +61,30 @@ def test_what_reached_no_model_is_kept_as_that(server: Served) -> None:
         kept = last(server)
         assert (kept.model, kept.version, kept.protocol, kept.status) == (None, None, None, status)
         assert kept.message == answer.json["error"]
+
+
+@pytest.mark.parametrize(
+    ("path", "protocol"), [("/models/empty/predict", "plain"), ("/v2/models/empty/infer", "oip")]
+)
+def test_what_asks_a_version_that_could_not_be_loaded_is_kept_and_counted_as_the_version_s(
+    server: Served, path: str, protocol: str
+) -> None:
+    answer = server.post(path, "{}")
+    assert answer.status == 503
+    kept = last(server)
+    assert (kept.model, kept.version, kept.protocol) == ("empty", "1", protocol)
+    assert (kept.code, kept.message) == ("NOT_READY", answer.json["error"])
+    assert server.metrics_of("empty", protocol).errors == {"NOT_READY": 1}
+    assert "NOT_READY" not in server.rejected
+
+
+def test_a_version_that_is_not_there_makes_no_further_figures(
+    server: Served,
+) -> None:
+    counted = dict(server.metrics)
+    server.post("/models/empty/versions/9/predict", "{}")
+    assert last(server).model is None
+    assert server.metrics == counted
 
 
 def test_only_the_beginning_of_a_long_message_is_kept(server: Served) -> None:
