@@ -168,7 +168,7 @@ class Operations:
         return msgspec.json.encode(KeyCreated(key, made.id, made.role, made.name, made.priority))
 
     async def revoke_key(self, body: bytes) -> bytes:
-        """Forget a key; when this returns, no worker of this server takes it any more."""
+        """Forget a key; it stops working here at once, and within two seconds elsewhere."""
         await asyncio.to_thread(self._store.revoke_key, _parsed(body, KeyNamed).id)
         return await self._confirmed()
 

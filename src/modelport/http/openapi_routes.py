@@ -58,7 +58,7 @@ def operation(route: Route, models: Iterable[str]) -> Schema:
         described["x-takes-away"] = True
     parameters = [_parameter(name, models) for name in _names(route.path)]
     parameters += TERMS if route.permission is Permission.INFER else []
-    parameters += [ref("parameters", name) for name in about.headers]
+    parameters += [ref("parameters", name) for name in about.parameters]
     if parameters:
         described["parameters"] = parameters
     if about.body is not None:

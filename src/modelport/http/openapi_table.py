@@ -47,8 +47,8 @@ class About:
     """Whether "not yet" is answered in the same shape with status 503."""
     refused: tuple[int, ...] = ()
     """With which errors, besides those that the permission may end in."""
-    headers: tuple[str, ...] = ()
-    """Of the components' parameters."""
+    parameters: tuple[str, ...] = ()
+    """Headers and queries, by their names among the components."""
     takes_away: bool = False
     """Whether it ends what somebody may miss, as each DELETE does: a page asks first."""
 
@@ -215,14 +215,16 @@ ABOUT = {
         tag=_FIGURES,
         summary="What the server did within the last hour",
         answer=ref("schemas", "History"),
-        headers=(SINCE,),
+        refused=(400,),
+        parameters=(SINCE,),
     ),
     "GET /models/{name}/history": About(
         id="model_history",
         tag=_FIGURES,
         summary="What a model did within the last hour",
         answer=ref("schemas", "History"),
-        headers=(SINCE,),
+        refused=(400,),
+        parameters=(SINCE,),
     ),
     "GET /models/{name}/cost": About(
         id="model_cost",
@@ -233,13 +235,13 @@ ABOUT = {
     "GET /server/errors": About(
         id="errors",
         tag=_OWNER,
-        summary="The last requests that ended in an error, also those that reached no model",
+        summary="The last requests that ended in an error: to run a model, or that reached none",
         answer=ref("schemas", "RecentErrors"),
     ),
     "GET /models/{name}/errors": About(
         id="model_errors",
         tag=_OWNER,
-        summary="The last requests to a model that ended in an error",
+        summary="The last requests to run a model that ended in an error",
         answer=ref("schemas", "RecentErrors"),
     ),
     "GET /admin/models/{name}": About(
@@ -254,14 +256,14 @@ ABOUT = {
         summary="Have an alias point to a version; answered once all workers act on it",
         body=ref("schemas", "AliasWanted"),
         answer=ref("schemas", "AliasMoved"),
-        headers=(CSRF,),
+        parameters=(CSRF,),
     ),
     "POST /admin/models/{name}/aliases/{alias}/rollback": About(
         id="roll_back",
         tag=_OWNER,
         summary="Have an alias point to the version that it pointed to before",
         answer=ref("schemas", "AliasMoved"),
-        headers=(CSRF,),
+        parameters=(CSRF,),
     ),
     "DELETE /admin/models/{name}/aliases/{alias}": About(
         id="forget_alias",
@@ -269,7 +271,7 @@ ABOUT = {
         summary="Forget an alias",
         answer=ref("schemas", "AliasMoved"),
         refused=(400,),
-        headers=(CSRF,),
+        parameters=(CSRF,),
     ),
     "GET /admin/keys": About(
         id="keys",
@@ -286,7 +288,9 @@ ABOUT = {
         status=201,
     ),
     "DELETE /admin/keys/{id}": About(
-        id="revoke_key", tag=_KEYS, summary="Revoke a key; it stops working at once"
+        id="revoke_key",
+        tag=_KEYS,
+        summary="Revoke a key; it stops working here at once, and within two seconds elsewhere",
     ),
     "GET /session": About(
         id="session",
@@ -301,7 +305,7 @@ ABOUT = {
         summary="Sign in: the answer sets the session's cookie",
         body=_SIGN_IN,
         answer=ref("schemas", "Session"),
-        refused=(400, 401, 403, 413),
+        refused=(400, 401, 403, 413, 503),
     ),
     "DELETE /session": About(
         id="sign_out",
@@ -309,7 +313,7 @@ ABOUT = {
         summary="Sign out: the answer takes the cookie back",
         answer=ref("schemas", "Session"),
         refused=(403,),
-        headers=(CSRF,),
+        parameters=(CSRF,),
     ),
     "GET /docs": About(
         id="docs", tag=_DOCS, summary="The pages for people", media="text/html", answer=_TEXT
