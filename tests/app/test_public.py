@@ -126,6 +126,7 @@ def test_the_app_of_one_model_is_all_that_is_shown(models: Path, tmp_path: Path)
             return httpx.get(server.url + path)
 
         assert get("/docs").status_code == 404
+        assert get("/docs").json()["error"].endswith("addresses are listed at /openapi.json")
         assert get("/apps/offered").status_code == 404
         moved = get("/apps/kept/batch")
         assert (moved.status_code, moved.headers["location"]) == (307, "/batch")

@@ -11,7 +11,7 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
-from modelport.core.errors import ModelNotFound, Unauthenticated
+from modelport.core.errors import ModelNotFound, NotFound, Unauthenticated
 from modelport.guard.auth import KeyRecord, new_key
 from modelport.guard.policy import Permission, Policy
 from modelport.http.routes import Gate, Route, Router
@@ -251,6 +251,13 @@ def test_a_wrong_method_is_told_which_are_right(server: Served) -> None:
     cold = server.post("/models", "{}")
     assert (cold.status, cold.headers["allow"]) == (405, "GET, HEAD")
     assert cold.json["code"] == "METHOD_NOT_ALLOWED"
+
+
+def test_an_address_that_is_none_is_told_where_all_are_listed(server: Served) -> None:
+    assert server.get("/nothing").json["error"].endswith("addresses are listed at /docs")
+    without_pages = Router([route for route in server.routes if route.path != "/docs"])
+    with pytest.raises(NotFound, match=r"addresses are listed at /openapi\.json$"):
+        without_pages.match("GET", b"/nothing")
 
 
 def test_two_routes_for_one_address_are_a_mistake(server: Served) -> None:

@@ -731,6 +731,16 @@ def test_what_somebody_may_miss_is_marked_so_that_a_page_asks_first(everything: 
     assert marked == {("DELETE", path) for path in deleted} | {unload}
 
 
+def test_what_takes_a_time_says_that_a_wrong_one_is_refused(everything: Engine) -> None:
+    since = {"$ref": "#/components/parameters/since"}
+    told = {
+        path: "400" in operation["responses"]
+        for path, _, operation in operations(document_of(everything))
+        if since in operation.get("parameters", ())
+    }
+    assert told == {"/server/history": True, "/models/{name}/history": True}
+
+
 def test_where_no_model_is_served_any_name_may_be_tried(tmp_path: Path) -> None:
     settings = opening.Settings(threads=1, trusted=frozenset(), cache_dir=tmp_path)
     made = document_of(Engine((), settings))

@@ -71,6 +71,9 @@ class Router:
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self.routes = tuple(routes)
+        # Where one model's app is the only page, there is none for the API.
+        paths = {route.path for route in self.routes}
+        self._list = "/docs" if "/docs" in paths else "/openapi.json"
         self._by_path: dict[tuple[str, ...], dict[str, Route]] = {}
         self._asgi: dict[Route, Any] = {}
         for route in self.routes:
@@ -102,7 +105,7 @@ class Router:
                 values = [s for name, s in zip(shape, segments, strict=True) if name == "{}"]
                 return route, dict(zip(names, values, strict=True))
         raise NotFound(
-            "there is nothing under this address; the API's addresses are listed at /docs",
+            f"there is nothing under this address; the API's addresses are listed at {self._list}"
         )
 
     def handler(self, route: Route, head: Head, params: dict[str, str]) -> Handler | Asgi:
