@@ -148,6 +148,68 @@ def test_nobody_is_asked_once_nobody_watches(server: Served) -> None:
     assert len(server.asked) == asked
 
 
+class Watcher:
+    """Who watches a `Live`, and what they were sent."""
+
+    def __init__(self, live: Live) -> None:
+        self.sent = b""
+        self.leaves = asyncio.Event()
+        self._task = asyncio.create_task(self._watch(live))
+
+    async def until(self, words: bytes) -> None:
+        async with asyncio.timeout(10):
+            while words not in self.sent:  # noqa: ASYNC110  # nobody tells of it
+                await asyncio.sleep(0.005)
+
+    async def left(self) -> None:
+        self.leaves.set()
+        await self._task
+
+    async def _watch(self, live: Live) -> None:
+        request = request_of(Principal("local", "infer"))
+        stream = await live.endpoint(request)
+        await stream(request.scope, self._receive, self._send)
+
+    async def _receive(self) -> Message:
+        await self.leaves.wait()
+        return {"type": "http.disconnect"}
+
+    async def _send(self, message: Message) -> None:
+        self.sent += message.get("body", b"")
+
+
+def test_who_comes_before_the_first_look_is_over_is_told_nothing_old() -> None:
+    async def run() -> None:
+        answer, may_answer = FIRST, asyncio.Event()
+
+        async def ask(operation: str, body: bytes) -> bytes:
+            await may_answer.wait()
+            return answer
+
+        live = Live(ask, Policy)
+        may_answer.set()
+        before = Watcher(live)
+        await before.until(FIRST)
+        await before.left()
+        async with asyncio.timeout(10):
+            while live._looking is not None:  # noqa: ASYNC110  # nobody tells of it
+                await asyncio.sleep(0.005)
+        answer = b'{"at":2}'
+        may_answer.clear()
+        watchers = [Watcher(live)]
+        await watchers[0].until(b"retry")
+        watchers.append(Watcher(live))
+        await watchers[1].until(b"retry")
+        await asyncio.sleep(0.05)
+        may_answer.set()
+        for each in watchers:
+            await each.until(answer)
+            assert FIRST not in each.sent
+            await each.left()
+
+    asyncio.run(run())
+
+
 def test_while_control_is_away_the_stream_lives(server: Served) -> None:
     server.answers["figures.overview"] = FIRST
     with watching(server) as stream:

@@ -60,6 +60,7 @@ class Live:
         self._watchers = 0
         self._is_over = False
         self._latest = _NOTHING
+        """What was seen last, while somebody watches."""
         self._interruptions = 0
         self._next: asyncio.Future[None] | None = None
         """Done at the next look, or interruption."""
@@ -98,7 +99,7 @@ class Live:
     async def _events(self, principal: Principal) -> AsyncIterator[bytes]:
         ends, interruptions = self._ends(principal), self._interruptions
         yield _BEGIN
-        is_fresh = self._looking is not None
+        is_fresh = self._latest is not _NOTHING
         while not self._is_over and self._clock() < ends:
             if not is_fresh:
                 await self._looked()
@@ -140,7 +141,7 @@ class Live:
                 due = max(due + _EVERY_S, loop.time())
                 await asyncio.sleep(due - loop.time())
         finally:
-            self._looking = None
+            self._looking, self._latest = None, _NOTHING
             self.interrupt()  # whoever still watches would wait in vain
 
     def _wake(self) -> None:
