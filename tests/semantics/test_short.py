@@ -47,6 +47,36 @@ def test_a_line_has_an_end(view_of: Views) -> None:
     assert line.endswith("…")
 
 
+def test_of_a_picture_of_numbers_few_are_written(view_of: Views) -> None:
+    class Counted(float):
+        written = 0
+
+        def __format__(self, how: str) -> str:
+            Counted.written += 1
+            return super().__format__(how)
+
+    picture = [[[Counted(0.5)] * 224] * 224] * 3
+    view = view_of([TensorSpec("x", DType.FP32, (None, 3, 224, 224))])
+    for example in ({"x": picture}, [picture], {"x": picture, "other": {"deep": picture}}):
+        line = short_request(view, [example])
+        assert line is not None
+        assert line.endswith("…")
+    assert 0 < Counted.written < 100
+
+
+def test_a_line_that_just_fits_is_whole(view_of: Views) -> None:
+    view = view_of([NUMBERS])
+    whole = ["1234567"] * 10  # with commas 88 characters
+    assert short_request(view, [[*whole]]) == ", ".join(whole)
+    assert short_request(view, [[*whole[:-1], "123456789"]]) == ", ".join(
+        [*whole[:-1], "123456789"]
+    )
+    assert short_request(view, [[*whole[:-1], "1234567890"]]) == (
+        ", ".join([*whole[:-1], "12345678…"])
+    )
+    assert short_request(view, [["a  b\n"] * 40]) == f"{', '.join(['a b'] * 18)[:89].rstrip(', ')}…"
+
+
 @pytest.mark.parametrize(
     ("answer", "line"),
     [

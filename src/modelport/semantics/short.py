@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import orjson
@@ -14,8 +14,6 @@ __all__ = ["short_answer", "short_request"]
 
 _LONGEST = 90
 """Characters of a line."""
-_MOST = 48
-"""Values of a list that are written at all; more would not fit into a line."""
 _LARGEST = 4096
 """Values of an answer that is told at all: all of it becomes JSON first."""
 _FILES = ("image", "audio")
@@ -82,23 +80,44 @@ def _is_picture(value: object) -> bool:
 
 
 def _text(value: object) -> str:
+    """Its beginning, if it is more than a line: a picture of numbers is not written to its end."""
+    parts: list[str] = []
+    length = 0
+    for part in _parts(value):
+        parts.append(part)
+        length += len(part) + 2
+        if length > _LONGEST + 2:
+            break
+    return ", ".join(parts)
+
+
+def _parts(value: object) -> Iterator[str]:
+    """What stands between the commas; each is made when it is asked for."""
     match value:
         case None:
-            return "–"
+            yield "–"
         case bool():
-            return str(value).lower()
+            yield str(value).lower()
         case float():
-            return f"{value:,.0f}" if 1e5 <= abs(value) < 1e15 else f"{value:.6g}"
+            yield f"{value:,.0f}" if 1e5 <= abs(value) < 1e15 else f"{value:.6g}"
         case Mapping() if "label" in value:  # of a box, or of a part of a text
-            return str(value["label"])
+            yield _squeezed(str(value["label"]))
         case Mapping():
-            return ", ".join(f"{name} {_text(part)}" for name, part in value.items())
+            for name, part in value.items():
+                parts = _parts(part)
+                yield _squeezed(f"{name} {next(parts, '')}")
+                yield from parts
         case list() | tuple():
-            return ", ".join(_text(part) for part in value[:_MOST])
+            for part in value:
+                yield from _parts(part)
         case _:
-            return str(value)
+            yield _squeezed(str(value))
+
+
+def _squeezed(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _line(text: str) -> str:
-    words = " ".join(text.split())
+    words = _squeezed(text)
     return words if len(words) <= _LONGEST else f"{words[: _LONGEST - 1].rstrip(', ')}…"
