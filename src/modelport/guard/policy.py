@@ -25,6 +25,7 @@ __all__ = [
     "check_sign_in",
     "granted",
     "is_admitted",
+    "is_anybody",
     "is_public",
     "permit",
     "prioritise",
@@ -206,6 +207,11 @@ def is_admitted(policy: Policy, principal: Principal) -> bool:
     return principal.name in policy.keys
 
 
+def is_anybody(principal: Principal) -> bool:
+    """Whether it is nobody in particular, who uses a public app."""
+    return principal.role == _ANYBODY
+
+
 def permit(principal: Principal, permission: Permission) -> None:
     """Refuse what the caller's role does not grant.
 
@@ -237,7 +243,7 @@ def prioritise(principal: Principal, asked: Priority | None) -> Priority:
     if asked is None:
         return principal.priority
     if _ORDER.index(asked) > _ORDER.index(principal.highest):
-        whose = "without a key" if principal.role == _ANYBODY else "with this key"
+        whose = "without a key" if is_anybody(principal) else "with this key"
         raise Forbidden(
             f"requests {whose} have the priority '{principal.highest}' at most, and"
             f" '{asked}' was asked for; a key for that is made with"

@@ -16,7 +16,7 @@ from modelport.core.tensors import DType
 from modelport.engine.facade import Engine
 from modelport.engine.lifecycle import State, Version
 from modelport.engine.opening import Described
-from modelport.guard.policy import Permission, is_public
+from modelport.guard.policy import Permission, is_anybody, is_public
 from modelport.http.callers import CurrentPolicy
 from modelport.http.routes import Route
 from modelport.repository.layout import latest
@@ -154,7 +154,7 @@ def catalog_routes(engine: Engine, timeout_s: float, policy: CurrentPolicy) -> l
     """
 
     async def models(request: Request) -> Response:
-        now, anybody = policy(), request.state.principal.role == "public"
+        now, anybody = policy(), is_anybody(request.state.principal)
         shown = (v for v in engine.versions if not anybody or is_public(now, v.name))
         unloaded = () if anybody else engine.unloaded
         return _json(
