@@ -46,6 +46,8 @@ def test_a_word_is_obeyed_whatever_the_facts() -> None:
         ("there is only one worker", "auto", False, {"workers": 1}),
         ("it is a program", "auto", False, {"execution": "blocking"}),
         ("its files have 64.0 MiB", "auto", True, {"size_bytes": 64 * MIB}),
+        ("the engine process could not take it", "auto", False, {"size_bytes": 64 * MIB}),
+        ("the engine process could not take it", "auto", False, {"seconds": 0.02}),
         ("is not known yet", "auto", False, {}),
         ("one inference takes 20 ms: batches", "auto", True, {"seconds": 0.02}),
         ("one inference takes 0.1 ms, beside which", "auto", False, {"seconds": 0.0001}),

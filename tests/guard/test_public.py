@@ -15,6 +15,7 @@ from modelport.guard.policy import (
     Principal,
     admit,
     granted,
+    is_anybody,
     is_public,
     permit,
     prioritise,
@@ -54,6 +55,8 @@ def test_only_the_models_of_the_policy_are_public() -> None:
 def test_whoever_has_no_credentials_is_anybody_at_a_public_app(loopback: bool) -> None:
     anybody = admit(policy(), caller(loopback=loopback), public=True)
     assert anybody == Principal("public", "public", "low", "low")
+    assert is_anybody(anybody)
+    assert not is_anybody(admit(Policy(), caller(loopback=True)))
     with pytest.raises(Unauthenticated, match="this server needs a key"):
         admit(policy(), caller(loopback=loopback))
 

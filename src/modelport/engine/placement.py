@@ -56,6 +56,11 @@ def why_placed(wanted: Placement, facts: Facts, shared: bool) -> str:
         return "there is only one worker"
     if facts.execution not in (None, "compute"):
         return "it is a program that may do more than compute, and so stays in the workers"
+    if not shared and is_shared(wanted, facts):
+        return (
+            "it would be shared now: when it was loaded, the engine process could not take it, or"
+            " it took less time"
+        )
     if facts.size_bytes >= _LARGE_BYTES:
         return f"its files have {mib(facts.size_bytes)}, which are in memory once for all workers"
     if facts.seconds is None:
