@@ -34,7 +34,8 @@ __all__ = [
 VersionKey: TypeAlias = tuple[str, str]
 """The name of a model, and one of its versions."""
 SECRETS = ("MODELPORT_STATE_URL", "MODELPORT_SESSION_SECRET")
-"""Variables that no process inherits: control alone is told what they say, in its spec."""
+"""Variables that no process inherits. Control is told what they say, in its spec; workers, which
+sign sessions, have the secret of these from control's snapshots. The engine process has neither."""
 
 
 class Spec(msgspec.Struct, kw_only=True):
@@ -68,7 +69,7 @@ class Spec(msgspec.Struct, kw_only=True):
     """Versions whose loading ends the process: each with that as its problem."""
 
     def without_secrets(self) -> Spec:
-        """What a process is told that runs models, and whatever code comes with them."""
+        """What a process is told that runs models, and their code; for sessions, see `SECRETS`."""
         settings = self.settings
         state = dataclasses.replace(settings.state, state_url="")
         security = dataclasses.replace(settings.security, session_secret="")
