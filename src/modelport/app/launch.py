@@ -6,6 +6,7 @@ import ipaddress
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from modelport.app.spec import state_folder
@@ -43,6 +44,7 @@ def launch(
             a port that is taken, a cache that is none, a state store that cannot be used.
         MissingLibrary: a cache on a Redis or a state store on a PostgreSQL needs its client; names
             the extra.
+        NotReady: the state store did answer, and does not any more.
     """
     sources = find_sources(argument, is_model, name)
     if settings.server.app_only:
@@ -96,7 +98,12 @@ def _check_cache(settings: Caching) -> None:
 
 
 def _check_state(settings: Settings, state: Path) -> None:
-    """Refuse a common state store that does not answer, or servers that share it by half."""
+    """Refuse a common state store that does not answer, or servers that share it by half.
+
+    Raises:
+        ConfigError: the store cannot be used, or the secret of sessions is not common, too.
+        MissingLibrary: the store needs its client; names the extra.
+    """
     if not settings.state.state_url:
         return
     if not settings.security.session_secret:
@@ -105,18 +112,35 @@ def _check_state(settings: Settings, state: Path) -> None:
             " browsers that signed in at one are unknown to the next: set it to the same text on"
             " all, of which 'openssl rand -base64 32' prints a good one"
         )
-    _has_keys(settings.state, state)
+    _prepare(settings.state, state)
+
+
+def _prepare(settings: State, folder: Path) -> None:
+    """Make what the state store lacks.
+
+    Raises:
+        ConfigError: it cannot be used.
+        MissingLibrary: it needs its client; names the extra.
+    """
+    from modelport.control.state import StateStore  # costs 0.1 s that loopback need not pay
+
+    with closing(StateStore(folder, settings.state_url)) as store:
+        store.prepare()
 
 
 def _has_keys(settings: State, folder: Path) -> bool:
-    from modelport.control.state import StateStore  # costs 0.1 s that loopback need not pay
+    """Whether the state store has a key; it is made where it is not there.
 
-    store = StateStore(folder, settings.state_url)
-    try:
+    Raises:
+        ConfigError: it cannot be used.
+        MissingLibrary: it needs its client; names the extra.
+        NotReady: it does not answer any more.
+    """
+    from modelport.control.state import StateStore  # as above
+
+    with closing(StateStore(folder, settings.state_url)) as store:
         store.prepare()
         return bool(store.keys())
-    finally:
-        store.close()
 
 
 def _check_exposure(settings: Settings, state: Path) -> None:
