@@ -39,6 +39,8 @@ class Desk:
         self.store.prepare()
         self.told = 0
         self.missing: list[int] = []
+        self.more: list[Problem] = []
+        """What else of a reload cannot be done."""
         self.fails: Exception | None = None
         """What telling the workers ends in."""
         self.hidden: set[str] = set()
@@ -67,6 +69,7 @@ class Desk:
         return [
             Problem("m", "2", "'old' of 'm' is not set yet"),
             Problem("m", "2", "version 2 of 'm' could not be loaded"),
+            *self.more,
         ]
 
     def _states(self) -> ModelStates:
@@ -198,6 +201,19 @@ def test_a_model_is_hidden_until_it_is_loaded_again(desk: Callable[[], Desk]) ->
     assert one.hidden == {"x"}
     assert one.do("models.load", {"name": "x"}) == {}
     assert one.hidden == set()
+
+
+@pytest.mark.parametrize("operation", ["models.load", "models.unload"])
+def test_a_worker_that_may_not_act_on_a_load_or_an_unload_is_an_error(
+    desk: Callable[[], Desk], operation: str
+) -> None:
+    one = desk()
+    one.more = [Problem("", "", "it could not be fetched")]
+    assert one.do(operation, {"name": "x"}) == {}
+    one.more = [Problem("", "", "worker 1 did not confirm", (1,))]
+    with pytest.raises(NotReady, match="worker 1 did not confirm"):
+        one.do(operation, {"name": "x"})
+    assert one.do("models.reload", b"")["problems"][-1] == "worker 1 did not confirm"
 
 
 def test_a_model_that_cannot_be_loaded_is_an_error(desk: Callable[[], Desk]) -> None:

@@ -226,7 +226,7 @@ def test_workers_that_do_not_confirm_a_change_are_told() -> None:
     workers.missing = [0, 2]
     workers.wanted = plan("1", "2", production="2")
     (problem,) = asyncio.run(workers.reconciler.reload())
-    assert (problem.model, problem.version) == ("", "")
+    assert (problem.model, problem.version, problem.workers) == ("", "", (0, 2))
     assert problem.sentence.startswith("worker 0, 2 did not confirm the change in time: it may")
     assert workers.aliases["production"] == "2"
     workers.missing = []

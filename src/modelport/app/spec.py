@@ -69,7 +69,7 @@ class Spec(msgspec.Struct, kw_only=True):
     """Versions whose loading ends the process: each with that as its problem."""
 
     def without_secrets(self) -> Spec:
-        """What a process is told that runs models, and their code; for sessions, see `SECRETS`."""
+        """What a process is told at its start that runs models, whose code could read it."""
         settings = self.settings
         state = dataclasses.replace(settings.state, state_url="")
         security = dataclasses.replace(settings.security, session_secret="")

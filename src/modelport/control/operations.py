@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -210,7 +210,9 @@ class Operations:
         is served then."""
         name = _parsed(body, ModelNamed).name
         self._hidden.discard(name)
-        problems = [each.sentence for each in await self._reload() if each.model == name]
+        found = await self._reload()
+        _check_confirmed(found)
+        problems = [each.sentence for each in found if each.model == name]
         states = [state for state in self._states().versions if state.name == name]
         if any(state.is_served for state in states):
             return b"{}"
@@ -228,13 +230,19 @@ class Operations:
     async def unload_model(self, body: bytes) -> bytes:
         """Serve a model no longer, until it is loaded again or the server starts anew."""
         self._hidden.add(_parsed(body, ModelNamed).name)
-        await self._reload()
+        _check_confirmed(await self._reload())
         return b"{}"
 
     async def _confirmed(self) -> bytes:
         if missing := await self._changed():
             raise NotReady(f"the change is stored, and {unconfirmed(missing)}")
         return b"{}"
+
+
+def _check_confirmed(problems: Iterable[Problem]) -> None:
+    for problem in problems:
+        if problem.workers:
+            raise NotReady(problem.sentence)
 
 
 def _shown(record: KeyRecord) -> KeyShown:

@@ -47,6 +47,8 @@ class Problem(msgspec.Struct, frozen=True):
     version: str
     """Empty where it is about none in particular."""
     sentence: str
+    workers: tuple[int, ...] = ()
+    """Those that may not act on the change, where it is about that."""
 
 
 class Reconciler:
@@ -98,7 +100,7 @@ class Reconciler:
             after, problems = _turned_over(before, wanted, states)
             self.served = after
             if missing := await self._publish(after):
-                problems.append(Problem("", "", unconfirmed(missing)))
+                problems.append(Problem("", "", unconfirmed(missing), tuple(missing)))
             return problems
 
     async def publish_again(self) -> list[int]:
