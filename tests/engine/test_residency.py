@@ -462,7 +462,7 @@ def test_the_memory_of_a_model_that_goes_is_returned_to_the_system(
         await asked(made, "a")
         assert (resident_bytes() or 0) - before > 50 * MIB
         made.route([], {})
-        await asyncio.sleep(0.5)
-        assert (resident_bytes() or 0) - before < 10 * MIB
+        while (resident_bytes() or 0) - before > 10 * MIB:  # for as long as `within` lets it
+            await asyncio.sleep(0.1)
 
     within(main())
