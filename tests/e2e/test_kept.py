@@ -80,7 +80,7 @@ def test_a_link_is_followed_on_the_same_page_and_cleared(
     page.get_by_role("button", name="Clear").click()
     assert "#" not in page.url
     page.reload()
-    expect(page.get_by_text("The answer shows here.")).to_be_visible()
+    expect(page.get_by_test_id("answer").get_by_text("The answer shows here.")).to_be_visible()
 
 
 def test_an_input_file_is_opened_without_a_run_before(

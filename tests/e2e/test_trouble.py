@@ -72,7 +72,7 @@ def test_an_input_that_is_too_long_for_a_link_is_a_file(
         page.get_by_role("button", name="Download input").click()
     predicted = page.get_by_test_id("predicted").inner_text()
     page.reload()
-    expect(page.get_by_text("The answer shows here.")).to_be_visible()
+    expect(page.get_by_test_id("answer").get_by_text("The answer shows here.")).to_be_visible()
     page.locator("input[accept='image/*']").set_input_files(
         {"name": "x.png", "mimeType": "image/png", "buffer": picture.read_bytes()}
     )

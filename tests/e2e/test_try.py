@@ -86,7 +86,7 @@ def test_a_link_reproduces_input_and_answer(
 
 def test_a_damaged_link_shows_the_empty_form(page: sync_api.Page, served: Served) -> None:
     page.goto(f"{served.url}/apps/linear#in=AAAA%%%")
-    expect(page.get_by_text("The answer shows here.")).to_be_visible()
+    expect(page.get_by_test_id("answer").get_by_text("The answer shows here.")).to_be_visible()
 
 
 def test_a_table_is_scored_with_progress(

@@ -1,7 +1,6 @@
 import i18next from "i18next";
 import { initReactI18next } from "react-i18next";
 import * as answers from "./answers";
-import * as docs from "./docs";
 import * as inputs from "./inputs";
 import * as names from "./names";
 import * as open from "./open";
@@ -40,7 +39,6 @@ void i18next.use(initReactI18next).init({
         ...answers.en,
         ...names.en,
         ...open.en,
-        ...docs.en,
         ...operate.en,
       },
     },
@@ -51,7 +49,6 @@ void i18next.use(initReactI18next).init({
         ...answers.zh,
         ...names.zh,
         ...open.zh,
-        ...docs.zh,
         ...operate.zh,
       },
     },
@@ -59,4 +56,11 @@ void i18next.use(initReactI18next).init({
   interpolation: { escapeValue: false }, // React escapes
 });
 show(i18next.language);
+
+/** More texts, for a page that brings its own with it. */
+export function addTexts(texts: { en: object; zh: object }): void {
+  for (const language of Object.keys(LANGUAGES) as Language[]) {
+    i18next.addResourceBundle(language, "translation", texts[language], true);
+  }
+}
 i18next.on("languageChanged", show);

@@ -10,8 +10,12 @@ import { GroupPage } from "../docs/GroupPage";
 import { Overview } from "../docs/Overview";
 import { groupOf, read } from "../docs/openapi";
 import { Sidebar } from "../docs/Sidebar";
+import { addTexts } from "../i18n";
+import * as texts from "../i18n/docs";
 import { useLoaded } from "../useLoaded";
 import { Trouble } from "./Trouble";
+
+addTexts(texts);
 
 /** The API's documentation, from the document that the server gives to this caller. */
 export default function Docs() {
