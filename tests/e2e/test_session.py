@@ -30,6 +30,12 @@ def locked(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tup
         yield server, made.json()["key"]
 
 
+def sign_in(page: sync_api.Page, key: str) -> None:
+    """On the page that asks for a key."""
+    page.get_by_label("Key").fill(key)
+    page.get_by_role("button", name="Sign in").click()
+
+
 def test_a_key_opens_the_page_that_was_wanted(
     page: sync_api.Page, locked: tuple[Served, str], expected_errors: list[str]
 ) -> None:
@@ -37,11 +43,9 @@ def test_a_key_opens_the_page_that_was_wanted(
     expected_errors.append("401")
     page.goto(f"{server.url}/apps/linear")
     expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
-    page.get_by_label("Key").fill("mp_wrong")
-    page.get_by_role("button", name="Sign in").click()
+    sign_in(page, "mp_wrong")
     expect(page.get_by_role("alert")).to_contain_text("nobody can sign in with this")
-    page.get_by_label("Key").fill(key)
-    page.get_by_role("button", name="Sign in").click()
+    sign_in(page, key)
     expect(page).to_have_url(f"{server.url}/apps/linear")
     page.get_by_text("Example 1").click()
     page.get_by_test_id("took").wait_for()
@@ -59,16 +63,14 @@ def test_all_tabs_sign_out_together(
     server, key = locked
     expected_errors.append("401")
     page.goto(f"{server.url}/sign-in")
-    page.get_by_label("Key").fill(key)
-    page.get_by_role("button", name="Sign in").click()
+    sign_in(page, key)
     expect(page.get_by_text("a clerk")).to_be_visible()
     other = page.context.new_page()
     other.goto(f"{server.url}/apps/linear")
     expect(other.get_by_text("a clerk")).to_be_visible()
     page.get_by_role("button", name="Sign out").click()
     expect(other.get_by_role("heading", level=1)).to_have_text("Sign in")
-    page.get_by_label("Key").fill(key)
-    page.get_by_role("button", name="Sign in").click()
+    sign_in(page, key)
     expect(other).to_have_url(f"{server.url}/apps/linear")
     expect(other.get_by_text("a clerk")).to_be_visible()
 

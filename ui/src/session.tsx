@@ -27,12 +27,13 @@ export function SessionProvider({ children }: { children: ReactNode }) {
   const others = useRef<BroadcastChannel>(undefined);
 
   /** In place of a question that is under way, whose answer may be of before. */
-  const ask = useCallback((otherwise?: api.Session) => {
+  const ask = useCallback(() => {
     question.current?.abort();
     const own = new AbortController();
     question.current = own;
     api.whoAmI(own.signal).then(setSession, () => {
-      if (otherwise && !own.signal.aborted) setSession(otherwise);
+      // A server that cannot say it is asked for models all the same, and tells what is wrong.
+      if (!own.signal.aborted) setSession((known) => known ?? NOBODY);
     });
   }, []);
 
@@ -45,10 +46,9 @@ export function SessionProvider({ children }: { children: ReactNode }) {
   useEffect(() => {
     const channel = new BroadcastChannel("modelport-session");
     others.current = channel;
-    channel.addEventListener("message", () => ask());
-    // A server that cannot say it is asked for models all the same, and tells what is wrong.
-    ask(NOBODY);
-    const stop = api.onRefused(() => ask());
+    channel.addEventListener("message", ask);
+    ask();
+    const stop = api.onRefused(ask);
     return () => {
       stop();
       channel.close();
