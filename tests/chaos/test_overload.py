@@ -34,6 +34,7 @@ def answer(ids: Annotated[NDArray[np.int64], (None, 32)]) -> Annotated[NDArray[n
 BODY = json.dumps({"ids": list(range(32))}).encode()
 HEADERS = {"Content-Type": "application/json"}
 SECONDS = 10.0
+LATE_MS = 50.0
 
 
 @pytest.fixture
@@ -66,6 +67,19 @@ def seconds_of_one(client: httpx.Client, url: str) -> float:
     return time.monotonic() - began
 
 
+def while_in_time(url: str, request: bytes, plan: open_loop.Plan) -> open_loop.OpenLoad:
+    """A run in which the generator kept its plan, of three at most.
+
+    Where the whole machine stood still, what came due meanwhile comes in one heap afterwards, and
+    how soon that is refused says nothing of a load that is spread over time.
+    """
+    for _ in range(3):
+        seen = open_loop.run(url, request, plan)
+        if seen.late_p99_ms < LATE_MS:
+            break
+    return seen
+
+
 @pytest.mark.parametrize("placement", ["inline", "shared"])
 def test_under_3_and_10_times_the_load_what_can_be_answered_is(
     tmp_path: Path, slow_model: Path, placement: str
@@ -81,7 +95,7 @@ def test_under_3_and_10_times_the_load_what_can_be_answered_is(
         for times in (3, 10):
             before = resident_mib(served)
             plan = open_loop.Plan(times * capacity, SECONDS, connections=6000, timeout_s=10)
-            seen = open_loop.run(f"{served.url}/predict", request, plan)
+            seen = while_in_time(f"{served.url}/predict", request, plan)
             ended = time.monotonic()
             while seconds_of_one(client, served.url) > 2 * calm + 0.02:
                 assert time.monotonic() - ended < 10

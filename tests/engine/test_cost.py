@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable
 
 import pytest
@@ -215,3 +216,20 @@ def test_sizes_that_are_never_run_are_not_scaled_without_end() -> None:
             for seconds in 4 * [1e-5] + 3 * [1e-2]:
                 curve.learn(size, size * seconds)
     assert curve.seconds(8) < 1
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_however_often_a_machine_stalls_no_prediction_is_far_from_what_was_measured(
+    seed: int,
+) -> None:
+    chance, made, longest_s = random.Random(seed), CostModel(), 0.0
+    stalled = 0
+    for _ in range(4000):
+        rows = chance.choice([1, 1, 1, 2, 3, 5, 6, 8, 11, 16, 16])
+        stalled = stalled - 1 if stalled else (chance.random() < 0.1) * chance.randint(1, 5)
+        took = (20e-6 + 1e-6 * rows) * chance.lognormvariate(0, 0.3)
+        took += chance.uniform(0, 0.1) if stalled else 0
+        longest_s = max(longest_s, took)
+        made.learn(rows, took, at_once=chance.choice([1, 1, 2]))
+        for at_once in (1, 2):
+            assert made.seconds(16, at_once=at_once) <= 16 * longest_s

@@ -33,6 +33,9 @@ _FOLLOW = 0.5
 _OUTLIER = 1.5
 """A run that takes more than so many times the usual (or less than its part) says nothing, unless
 `_SURE` come in a row: then the machine has changed."""
+_CHANGES = 8.0
+"""No machine becomes so many times as fast, or as slow: what says so, stalls, counts for its size
+alone. Sizes that do not run then would otherwise be scaled further with each stall."""
 _WORTH_IT = 1.02
 """So many times the rows/s are worth a larger batch, which answers later, ..."""
 _DOUBT = 0.1
@@ -109,7 +112,8 @@ class Curve:
         """At a pace of 1."""
         self._sizes = sorted(self._points)
         self._best: dict[float, int] = {}  # by the largest allowed; found out anew after each run
-        self._odd: dict[int, int] = {}  # by size: outliers since the last run that was none
+        self._odd: dict[int, list[float]] = {}
+        """By size: how many times the usual its outliers took since the last run that was none."""
         self._ran: dict[int, int] = {}  # by size: the model's runs when it ran last
 
     def __len__(self) -> int:
@@ -161,7 +165,9 @@ class Curve:
         size = grid(rows)
         if size != rows:
             known = self.seconds(rows)
-            seconds *= self.seconds(size) / known if known else size / rows
+            ratio = self.seconds(size) / known if known else size / rows
+            # More rows take more time, and at most in proportion, whatever was learnt wrongly.
+            seconds *= min(max(ratio, min(1.0, size / rows)), max(1.0, size / rows))
         seconds = max(seconds, _CLOCK_S) / pace.factor
         point = self._points.get(size)
         if point is None:
@@ -187,23 +193,34 @@ class Curve:
             return
         factor = seconds / point.seconds
         known = min(1.0, point.runs / _MEMORY)
-        if point.runs >= _SURE and not 1 / _OUTLIER < factor < _OUTLIER:
-            self._odd[point.rows] = odd = self._odd.get(point.rows, 0) + 1
-            if odd < _SURE:
-                return
-            # Either the machine has changed, for all sizes, or this one was learnt wrongly.
-            self._odd.clear()
-            if point.runs >= _KNOWN:
-                self._pace.factor *= factor
-                self._pace.jumped = self._pace.runs
-            else:
-                point.seconds, point.runs = seconds, _SURE
+        if point.runs >= _SURE and not _is_usual(factor):
+            odd = self._odd.setdefault(point.rows, [])
+            if odd and (odd[0] > 1) is not (factor > 1):
+                odd.clear()
+            odd.append(factor)
+            if len(odd) >= _SURE:
+                self._change(point, min(odd) if factor > 1 else max(odd))
             return
         self._odd.pop(point.rows, None)
         # Both as geometric means: else the two would drift apart with the noise of each run.
         point.runs = min(point.runs + 1, _MEMORY)
         point.seconds *= factor ** (1 / point.runs)
         self._pace.factor *= factor ** (_FOLLOW * known * known)
+
+    def _change(self, point: Point, factor: float) -> None:
+        """Either the machine has changed, for all sizes, or this one was learnt wrongly.
+
+        Args:
+            point: the size that says so.
+            factor: how many times the usual it took, at least.
+        """
+        self._odd.clear()
+        pace = self._pace
+        if point.runs >= _KNOWN and 1 / _CHANGES < pace.factor * factor < _CHANGES:
+            pace.factor *= factor
+            pace.jumped = pace.runs
+        else:
+            point.seconds, point.runs = point.seconds * factor, _SURE
 
     def seconds(self, rows: int) -> float:
         """The predicted seconds of a batch; 0 where nothing was measured.
@@ -264,6 +281,10 @@ class Curve:
         """The predicted rows/s of batches of that size; infinity where nothing was measured."""
         seconds = self.seconds(rows)
         return rows / seconds if seconds else math.inf
+
+
+def _is_usual(factor: float) -> bool:
+    return 1 / _OUTLIER < factor < _OUTLIER
 
 
 class CostModel:
