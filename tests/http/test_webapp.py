@@ -93,6 +93,15 @@ def test_no_other_file_is_to_be_had(built: Path, file: str) -> None:
         get(built, "/assets/{file}", file=file)
 
 
+def test_files_that_went_while_the_server_ran_are_told_as_that(built: Path) -> None:
+    route = next(route for route in webapp_routes(built) if route.path == "/assets/{file}")
+    assert route.endpoint is not None
+    (built / "assets" / "icon.svg").unlink()
+    scope: dict[str, Any] = {"type": "http", "headers": [], "path_params": {"file": "icon.svg"}}
+    with pytest.raises(NotReady, match="started again"):
+        asyncio.run(route.endpoint(Request(scope)))  # type: ignore[arg-type]  # it is a coroutine
+
+
 @pytest.mark.parametrize("path", ["/", "/sign-in", "/batch", "/compare", "/about"])
 def test_where_one_app_is_all_the_page_is_told_which(built: Path, path: str) -> None:
     page = bytes(get(built, path, app="price").body).decode()

@@ -96,7 +96,12 @@ def webapp_routes(built: Traversable | None = None, app: str | None = None) -> l
             )
         )
         # Asked for once by each browser: not worth memory in every worker.
-        content = await asyncio.to_thread(assets.joinpath(name + ending).read_bytes)
+        try:
+            content = await asyncio.to_thread(assets.joinpath(name + ending).read_bytes)
+        except FileNotFoundError as error:
+            raise NotReady(
+                "the web application was updated under this server, which has to be started again"
+            ) from error
         media = mimetypes.guess_type(name)[0] or "application/octet-stream"
         return Response(content, headers=headers, media_type=media)
 
