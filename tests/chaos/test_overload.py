@@ -35,6 +35,7 @@ BODY = json.dumps({"ids": list(range(32))}).encode()
 HEADERS = {"Content-Type": "application/json"}
 SECONDS = 10.0
 LATE_MS = 50.0
+"""The p99 of how late the generator may be for its run to count."""
 
 
 @pytest.fixture

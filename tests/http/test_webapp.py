@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from modelport.core.errors import NotFound, NotReady
 from modelport.guard.policy import Permission
+from modelport.http.routes import Route
 from modelport.http.webapp import webapp_routes
 
 PAGE = (
@@ -37,7 +38,11 @@ def built(tmp_path: Path) -> Path:
 def get(
     built: Path, path: str, accept: str = "", app: str | None = None, **params: str
 ) -> Response:
-    route = next(route for route in webapp_routes(built, app) if route.path == path)
+    return asked(webapp_routes(built, app), path, accept, **params)
+
+
+def asked(routes: list[Route], path: str, accept: str = "", **params: str) -> Response:
+    route = next(route for route in routes if route.path == path)
     assert route.permission is Permission.PUBLIC
     assert route.endpoint is not None
     headers = [(b"accept-encoding", accept.encode())] if accept else []
@@ -94,12 +99,10 @@ def test_no_other_file_is_to_be_had(built: Path, file: str) -> None:
 
 
 def test_files_that_went_while_the_server_ran_are_told_as_that(built: Path) -> None:
-    route = next(route for route in webapp_routes(built) if route.path == "/assets/{file}")
-    assert route.endpoint is not None
+    routes = webapp_routes(built)
     (built / "assets" / "icon.svg").unlink()
-    scope: dict[str, Any] = {"type": "http", "headers": [], "path_params": {"file": "icon.svg"}}
     with pytest.raises(NotReady, match="started again"):
-        asyncio.run(route.endpoint(Request(scope)))  # type: ignore[arg-type]  # it is a coroutine
+        asked(routes, "/assets/{file}", file="icon.svg")
 
 
 @pytest.mark.parametrize("path", ["/", "/sign-in", "/batch", "/compare", "/about"])

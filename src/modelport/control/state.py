@@ -147,7 +147,7 @@ class StateStore:
             )
         if "\0" in name:
             raise ConfigError("a key's name has no character of the code 0")
-        created = datetime.now(UTC).isoformat(timespec="seconds")
+        created = datetime.now(UTC).isoformat(timespec="microseconds")  # keys are in its order
         key, record = new_key(role, name, created, priority)
         with self._changing() as connection:
             connection.execute(sa.insert(_KEYS).values(msgspec.structs.asdict(record)))

@@ -32,10 +32,11 @@ _FOLLOW = 0.5
 """The part of what a well-known size takes more or less that is put down to the machine's pace."""
 _OUTLIER = 1.5
 """A run that takes more than so many times the usual (or less than its part) says nothing, unless
-`_SURE` come in a row: then the machine has changed."""
-_CHANGES = 8.0
-"""No machine becomes so many times as fast, or as slow: what says so, stalls, counts for its size
-alone. Sizes that do not run then would otherwise be scaled further with each stall."""
+`_SURE` come in a row, all slower or all faster: then the machine has changed."""
+_MOST_CHANGE = 8.0
+"""A machine becomes at most so many times as fast, or as slow, as at the beginning: what says more
+are stalls, and they count for their size alone. Sizes that do not run then would otherwise be
+scaled further with each stall."""
 _WORTH_IT = 1.02
 """So many times the rows/s are worth a larger batch, which answers later, ..."""
 _DOUBT = 0.1
@@ -167,7 +168,7 @@ class Curve:
             known = self.seconds(rows)
             ratio = self.seconds(size) / known if known else size / rows
             # More rows take more time, and at most in proportion, whatever was learnt wrongly.
-            seconds *= min(max(ratio, min(1.0, size / rows)), max(1.0, size / rows))
+            seconds *= sorted((1.0, ratio, size / rows))[1]
         seconds = max(seconds, _CLOCK_S) / pace.factor
         point = self._points.get(size)
         if point is None:
@@ -216,7 +217,7 @@ class Curve:
         """
         self._odd.clear()
         pace = self._pace
-        if point.runs >= _KNOWN and 1 / _CHANGES < pace.factor * factor < _CHANGES:
+        if point.runs >= _KNOWN and 1 / _MOST_CHANGE < pace.factor * factor < _MOST_CHANGE:
             pace.factor *= factor
             pace.jumped = pace.runs
         else:
