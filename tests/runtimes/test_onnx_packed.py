@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from modelport.repository.integrity import digest
 from modelport.runtimes.base import Controllable, LoadOptions, Model, load
+from modelport.runtimes.onnx import OnnxModel, open_session
 
 SIDE = 700
 """A matrix of this side has almost 2 MB."""
@@ -240,3 +243,60 @@ for _ in range(8):  # the first one makes the entry
     one_copy = 2 * SIDE * SIDE * 4 / 1024
     # Six copies, if each had its own.
     assert sum(map(int, grown[2:])) < 2 * one_copy, done.stderr
+
+
+class Counted:
+    """A session that says when it runs, and waits until as many do as are expected."""
+
+    def __init__(self, session: Any, meet: threading.Barrier, running: list[object]) -> None:
+        self._session = session
+        self._meet = meet
+        self._running = running
+
+    def run(self, *arguments: Any) -> Any:
+        self._running.append(self)
+        self._meet.wait(10)
+        return self._session.run(*arguments)
+
+
+def run_at_once(model: Controllable, count: int) -> list[Any]:
+    x = np.ones((2, SIDE), np.float32)
+    with ThreadPoolExecutor(count) as pool:
+        runs = [model.controlled({"x": x}, alone=False)[0] for _ in range(count)]
+        return [future.result()["y"] for future in [pool.submit(run) for run in runs]]
+
+
+def test_runs_at_once_have_a_session_each_and_those_after_them_use_the_same(file: Path) -> None:
+    meet, running, opened = threading.Barrier(2), list[object](), list[object]()
+
+    def open_beside() -> Any:
+        opened.append(Counted(open_session(file, 1), meet, running))
+        return opened[-1]
+
+    model = OnnxModel(open_session(file, 2), open_beside)
+    expected = model.controlled({"x": np.ones((2, SIDE), np.float32)}, alone=True)[0]()["y"]
+    for _ in range(3):
+        running.clear()
+        answers = run_at_once(model, 2)
+        assert len(set(running)) == 2
+        for each in answers:
+            assert np.allclose(each, expected, rtol=1e-5, atol=1e-6)
+    assert len(opened) == 2
+
+
+def test_where_no_further_session_can_be_opened_runs_at_once_share_one(
+    file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    meet, running, opened = threading.Barrier(2), list[object](), list[object]()
+
+    def open_beside() -> Any:
+        if opened:
+            raise OSError("the file has gone")
+        opened.append(Counted(open_session(file, 1), meet, running))
+        return opened[-1]
+
+    model = OnnxModel(open_session(file, 2), open_beside)
+    for _ in range(2):
+        assert len(run_at_once(model, 2)) == 2
+    assert set(running) == set(opened)
+    assert "shares the session" in caplog.text

@@ -25,6 +25,7 @@ from modelport.kit.cpus import available_cpus
 from modelport.kit.storage import private_folder
 from modelport.repository import integrity
 from modelport.repository.layout import Source, find_sources
+from modelport.runtimes.base import run_alone
 from modelport.runtimes.formats import is_model
 from modelport.semantics.labels import Answer
 from modelport.semantics.plain import read
@@ -147,7 +148,7 @@ class LocalModel:
             with self._lock:
                 if self._is_closed:
                     raise ConfigError("the model was closed: load it again")
-                outputs = self._loaded.model.predict(inputs)
+                outputs = run_alone(self._loaded.model, inputs)
                 return _awaited(outputs) if inspect.isawaitable(outputs) else outputs
         except ModelportError:
             raise

@@ -16,7 +16,7 @@ from modelport.core.signature import Signature
 from modelport.core.tensors import Array, Batch
 from modelport.engine.merging import join, part
 from modelport.engine.opening import LoadedModel
-from modelport.runtimes.base import Model
+from modelport.runtimes.base import Model, run_alone
 from modelport.semantics.example import example_request, generated_row
 from modelport.semantics.labels import Frames
 from modelport.semantics.plain import read
@@ -125,7 +125,7 @@ def _timed(model: Model, batch: Batch) -> tuple[float, Batch]:
 
 
 def _run(model: Model, batch: Batch) -> Batch:
-    answer = model.predict(batch)
+    answer = run_alone(model, batch)
     assert not inspect.isawaitable(answer)
     return answer
 

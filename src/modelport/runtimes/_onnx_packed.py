@@ -32,7 +32,7 @@ from modelport.kit.storage import flush_folder, locked
 from modelport.runtimes._onnx_external import external_locations
 from modelport.runtimes.base import LoadOptions
 
-__all__ = ["Keep", "packed"]
+__all__ = ["Keep", "is_small", "packed"]
 
 Keep: TypeAlias = Callable[[Path, Path, str], bool]
 """Writes a model, and its weights under that name beside it; whether they answer alike."""
@@ -54,11 +54,9 @@ def packed(model: Path, options: LoadOptions, library: str, keep: Keep) -> Path 
         library: the version of what made the entries.
         keep: makes one.
     """
-    beside = [model.parent / place for place in sorted(external_locations(model))]
-    is_small = sum(path.stat().st_size for path in (model, *beside)) < _LEAST_BYTES
-    if options.cache_dir is None or is_small:
+    if options.cache_dir is None or is_small(model):
         return None
-    key = _key(options.digest, beside, library)
+    key = _key(options.digest, _files_beside(model), library)
     entry = options.cache_dir / f"packed-{options.digest[:16]}-{key}"
     try:
         if not entry.is_dir():
@@ -72,6 +70,15 @@ def packed(model: Path, options: LoadOptions, library: str, keep: Keep) -> Path 
         return None
     found = entry / _MODEL
     return found if found.is_file() else None
+
+
+def is_small(model: Path) -> bool:
+    """Whether copies of the model and its weights take little."""
+    return sum(path.stat().st_size for path in (model, *_files_beside(model))) < _LEAST_BYTES
+
+
+def _files_beside(model: Path) -> list[Path]:
+    return [model.parent / place for place in sorted(external_locations(model))]
 
 
 def _key(digest: str, beside: Iterable[Path], library: str) -> str:

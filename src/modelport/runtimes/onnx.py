@@ -7,6 +7,7 @@ and external data must be plain files in the model's own folder.
 from __future__ import annotations
 
 import ast
+import contextlib
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +23,7 @@ from modelport.core.semantics import InputMeaning, OutputMeaning, Semantics
 from modelport.core.signature import Shape, Signature, TensorSpec
 from modelport.core.tensors import Array, Batch, DType, bytes_tensor, decode_text
 from modelport.runtimes._onnx_external import check_external_data
-from modelport.runtimes._onnx_packed import packed
+from modelport.runtimes._onnx_packed import is_small, packed
 from modelport.runtimes.base import Description, LoadOptions, Runtime
 
 __all__ = ["RUNTIME", "OnnxModel", "bare", "open_session"]
@@ -48,6 +49,9 @@ _MAPS = {"seq(map(int64,tensor(float)))", "seq(map(string,tensor(float)))"}
 _LONGEST = 1_000_000
 """Characters of metadata that are read."""
 _LABELS = {"label", "output_label", "class_label"}
+_SPIN_US = "200"
+"""Longer than between most nodes. To sleep and to be woken for each takes a run of a transformer on
+two cores a quarter longer, and more CPU time."""
 _SMALLEST = (
     b'\x08\x08:3\n\x10\n\x01x\x12\x01y"\x08Identity\x12\x01gZ\r\n\x01x\x12\x08\n\x06\x08\x01\x12\x02\n\x00'
     b"b\r\n\x01y\x12\x08\n\x06\x08\x01\x12\x02\n\x00B\x04\n\x00\x10\x0f"
@@ -59,15 +63,18 @@ def open_session(
     model: Path | bytes,
     threads: int,
     *,
+    spins: bool = False,
     is_optimised: bool = False,
     keep: Mapping[str, str] | None = None,
     keep_as: Path | None = None,
 ) -> ort.InferenceSession:
-    """An ONNX Runtime session on `threads` CPU threads that sleeps when it has nothing to do.
+    """An ONNX Runtime session on `threads` CPU threads that sleep when it has nothing to do.
 
     Args:
         model: the file, or its content.
         threads: for one run.
+        spins: whether its threads stay awake between the nodes of a run, for which no other may
+            want their cores.
         is_optimised: whether the file holds what an earlier session has optimised.
         keep: settings for keeping what is made of the model.
         keep_as: where it is kept.
@@ -76,7 +83,9 @@ def open_session(
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spins)))
+    options.add_session_config_entry("session.intra_op.spin_duration_us", _SPIN_US)
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     if is_optimised:
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     for name, value in (keep or {}).items():
@@ -87,19 +96,51 @@ def open_session(
     return ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
 
 
+class _Beside:
+    """Sessions on one thread, each for one run at a time; as many as ever ran at once.
+
+    Runs of several sizes at once in one session scatter the memory of what is between its nodes,
+    so that each takes about a sixth longer from then on.
+    """
+
+    def __init__(self, open_another: Callable[[], ort.InferenceSession]) -> None:
+        self._open_another = open_another
+        self._first = bare(open_another())
+        self._idle = [self._first]
+
+    def take(self) -> Any:
+        """A session for a run; called in any thread."""
+        with contextlib.suppress(IndexError):
+            return self._idle.pop()
+        try:
+            return bare(self._open_another())
+        except Exception as error:  # the file may have gone since
+            _log.warning("a run shares the session of another, and is slower: %s", _reason(error))
+            return self._first
+
+    def give(self, session: Any) -> None:
+        """That run has ended."""
+        if session not in self._idle:
+            self._idle.append(session)
+
+
 class OnnxModel:
     """A session with its signature; text goes in and comes out as UTF-8."""
 
     def __init__(
-        self, session: ort.InferenceSession, beside: ort.InferenceSession | None = None
+        self,
+        session: ort.InferenceSession,
+        open_beside: Callable[[], ort.InferenceSession] | None = None,
     ) -> None:
         """
         Args:
             session: runs the graph, with all the threads it is given.
-            beside: the same on one thread, for runs beside others; None: `session` does all.
+            open_beside: opens the same on one thread, for a run beside others; None: `session`
+                does all.
         """
         self._session = session
-        self._beside = bare(beside or session)
+        self._bare = bare(session)
+        self._beside = None if open_beside is None else _Beside(open_beside)
         self._outputs = [node.name for node in session.get_outputs()]
         self._texts = tuple(n.name for n in session.get_inputs() if n.type == "tensor(string)")
         inputs = tuple(_spec(n.name, n.type, n.shape) for n in session.get_inputs())
@@ -110,8 +151,8 @@ class OnnxModel:
         self._plain = not self._classes and not any(texts)
 
     def predict(self, batch: Batch) -> Batch:
-        """Run the graph."""
-        return self._run(self._beside, batch, None)
+        """Run the graph, beside others if there are any."""
+        return self._run_beside(batch, None)
 
     def controlled(
         self, batch: Batch, *, alone: bool
@@ -122,7 +163,19 @@ class OnnxModel:
         def stop() -> None:
             options.terminate = True
 
-        return partial(self._run, self._session if alone else self._beside, batch, options), stop
+        if alone:
+            return partial(self._run, self._bare, batch, options), stop
+        return partial(self._run_beside, batch, options), stop
+
+    def _run_beside(self, batch: Batch, options: ort.RunOptions | None) -> Batch:
+        beside = self._beside
+        if beside is None:
+            return self._run(self._bare, batch, options)
+        session = beside.take()
+        try:
+            return self._run(session, batch, options)
+        finally:
+            beside.give(session)
 
     def _run(self, session: Any, batch: Batch, options: ort.RunOptions | None) -> Batch:
         feed = dict(batch)
@@ -137,7 +190,7 @@ class OnnxModel:
 
     def close(self) -> None:
         """Give the session's memory back, once the last run in the air has ended."""
-        for name in ("_session", "_beside"):
+        for name in ("_session", "_bare", "_beside"):
             vars(self).pop(name, None)
 
     def _tidy(self, outputs: dict[str, Array]) -> Batch:
@@ -167,13 +220,16 @@ def _load(path: Path, options: LoadOptions) -> OnnxModel:
     return OnnxModel(*sessions)
 
 
-def _sessions(path: Path, options: LoadOptions) -> list[ort.InferenceSession]:
-    """One with all threads; where the weights are shared between them, another one with one."""
+def _sessions(
+    path: Path, options: LoadOptions
+) -> tuple[ort.InferenceSession, Callable[[], ort.InferenceSession] | None]:
+    """One with all threads; and where all can share the weights, or have copies that take little,
+    what opens one for a run beside others."""
     kept = _packed(path, options)
-    if kept is None:
-        return [open_session(path, options.threads)]
-    threads = [options.threads] if options.threads == 1 else [options.threads, 1]
-    return [open_session(kept, number, is_optimised=True) for number in threads]
+    open_one = partial(open_session, kept or path, is_optimised=kept is not None)
+    if options.threads == 1 or (kept is None and not is_small(path)):
+        return open_one(options.threads), None
+    return open_one(options.threads, spins=True), partial(open_one, 1)
 
 
 def _packed(path: Path, options: LoadOptions) -> Path | None:
