@@ -5,35 +5,45 @@ from __future__ import annotations
 from modelport.engine.tries import Tries
 
 
-def batches(tries: Tries, gains: bool, first: int, count: int) -> list[bool]:
-    """The choice at each batch, of which every run starts as it was chosen."""
+def choices(tries: Tries, gains: bool, count: int) -> list[bool]:
+    """Whether each run was one more at once; every one starts as it was chosen."""
     found = []
-    for n in range(first, first + count):
-        beside = tries.chosen(gains, n)
-        tries.started(not beside, n + 1)
+    for _ in range(count):
+        beside = tries.chosen(gains)
+        tries.started(not beside)
         found.append(beside)
     return found
 
 
+def where(made: list[bool], chosen: bool) -> list[int]:
+    return [n for n, each in enumerate(made) if each is chosen]
+
+
 def test_what_gains_is_done_and_the_other_way_is_tried_ever_more_seldom() -> None:
-    tries = Tries()
-    made = batches(tries, False, 0, 400)
-    beside = [n for n, chosen in enumerate(made) if chosen]
-    assert beside == [*range(8, 14), *range(78, 84), *range(212, 218)]
+    made = choices(Tries(), False, 400)
+    assert where(made, True) == [*range(8, 14), *range(78, 84), *range(212, 218)]
 
 
-def test_it_is_tried_often_again_when_something_else_gains() -> None:
+def test_what_does_not_gain_any_more_is_not_tried_at_once() -> None:
+    """It was the way until now: what is known of it is of this moment."""
     tries = Tries()
-    batches(tries, False, 0, 100)
-    made = batches(tries, True, 212, 100)
-    alone = [212 + n for n, chosen in enumerate(made) if not chosen]
-    assert alone == [*range(212, 218), *range(282, 288)]
+    choices(tries, False, 100)
+    made = choices(tries, True, 200)
+    assert where(made, False) == [*range(128, 134)]
+
+
+def test_where_both_are_alike_and_what_gains_is_never_the_same_the_tries_stay_seldom() -> None:
+    tries = Tries()
+    choices(tries, False, 1000)
+    made = [choices(tries, gains, 1)[0] is gains for gains in [True, False] * 200]
+    assert all(made)
 
 
 def test_a_run_that_had_no_choice_is_no_try() -> None:
     tries = Tries()
-    assert [tries.chosen(True, n) for n in range(3)] == [True] * 3
-    tries.started(False, 3)
-    for n in range(8, 40):  # a size is tried alone: nobody asks which way is better
-        tries.started(True, n)
-    assert batches(tries, False, 40, 7) == [True] * 6 + [False]
+    assert [tries.chosen(True) for _ in range(3)] == [True] * 3
+    tries.started(False)
+    for _ in range(32):  # a size is tried alone: nobody asks which way is better
+        tries.started(True)
+    made = choices(tries, True, 40)
+    assert where(made, False) == [*range(31, 37)]

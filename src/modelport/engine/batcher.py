@@ -257,7 +257,7 @@ class Batcher(Generic[P]):
         """Whether to have one more run at once; now and then the other way is tried."""
         if self._is_to_be_tried(first, running):
             return False
-        return self._tries.chosen(self._gains(first, rows, running), self._batches)
+        return self._tries.chosen(self._gains(first, rows, running))
 
     def _gains(self, first: Job[P], rows: int, running: int) -> bool:
         """Whether so many rows are done sooner by one more run at once."""
@@ -412,7 +412,7 @@ class Batcher(Generic[P]):
         rows = sum(job.rows for job in jobs)
         run = BatchRun(jobs, now, self._takes(rows, jobs[0].row_class), self._area)
         is_first = not self._running
-        self._tries.started(is_first, self._batches)
+        self._tries.started(is_first)
         self._running.append(run)
         following = self.queue.first()
         run.alone = is_first and (following is None or not self._has_slot(following))

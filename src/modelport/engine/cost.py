@@ -37,9 +37,9 @@ _MOST_CHANGE = 8.0
 """A machine becomes at most so many times as fast, or as slow, as at the beginning: what says more
 are stalls, and they count for their size alone. Sizes that do not run then would otherwise be
 scaled further with each stall."""
-_WORTH_IT = 1.02
+_WORTH_IT = 1.01
 """So many times the rows/s are worth a larger batch, which answers later, ..."""
-_DOUBT = 0.1
+_DOUBT = 0.05
 """... and so much more over the root of its runs: the best of many figures may be a lucky one."""
 _NEARLY = 0.95
 """Part of the best rows/s from which on a smaller size is tried again: a few runs may deceive."""

@@ -7,47 +7,55 @@ from __future__ import annotations
 __all__ = ["Tries"]
 
 _FIRST_TRY = 8
-"""After so many batches the other number of runs at once is tried: one more, or one less."""
+"""After so many runs the other number of runs at once is tried: one more, or one less."""
 _TRY_AGAIN = 32
 """After twice as many it is tried again, and after twice as many of those the next time."""
 _TRY = 6
 """So many runs: those that were beside another for only a part of their time say little."""
 _MOST_SELDOM = 2048
-"""Batches between two tries at most."""
+"""Runs between two tries at most."""
 
 
 class Tries:
-    """Which way was worth it when that was asked last, and from which batch on the other is due."""
+    """Which way was worth it when that was asked last, and when the other is due.
+
+    Counted are runs that had the choice: where a single client waits for each answer there is none.
+    """
 
     def __init__(self) -> None:
         self._gained = False
+        self._runs = 0
         self._at = _FIRST_TRY
         self._every = _TRY_AGAIN
         self._done = 0
         self._is_asked = False  # since the last run started
 
-    def chosen(self, gains: bool, batches: int) -> bool:
+    def chosen(self, gains: bool) -> bool:
         """Whether to have one more run at once: as it is known to gain, or the other way.
 
         Args:
             gains: what the measured t(n) says.
-            batches: how many there were.
         """
         self._is_asked = True
         if gains is not self._gained:
-            self._gained, self._every = gains, _TRY_AGAIN
-        return gains is not (batches >= self._at)
+            # What was known of the way that is left is of this moment.
+            self._gained, self._done = gains, 0
+            self._at = self._runs + self._every
+        return gains is not (self._runs >= self._at)
 
-    def started(self, is_alone: bool, batches: int) -> None:
+    def started(self, is_alone: bool) -> None:
         """A run starts, beside others or while none is in the air.
 
         One that had no choice, as a size is tried alone, is no try.
         """
         is_asked, self._is_asked = self._is_asked, False
-        if not is_asked or batches <= self._at or is_alone is not self._gained:
+        if not is_asked:
+            return
+        self._runs += 1
+        if self._runs <= self._at or is_alone is not self._gained:
             return
         self._done += 1
         if self._done >= _TRY:
             self._done = 0
             self._every = min(2 * self._every, _MOST_SELDOM)
-            self._at = batches + self._every
+            self._at = self._runs + self._every
