@@ -10,7 +10,7 @@ _FIRST_TRY = 8
 """After so many runs the other number of runs at once is tried: one more, or one less."""
 _TRY_AGAIN = 32
 """After twice as many it is tried again, and after twice as many of those the next time."""
-_TRY = 6
+_TRY_ALONE, _TRY_BESIDE = 3, 6
 """So many runs: those that were beside another for only a part of their time say little."""
 _MOST_SELDOM = 2048
 """Runs between two tries at most."""
@@ -55,7 +55,7 @@ class Tries:
         if self._runs <= self._at or is_alone is not self._gained:
             return
         self._done += 1
-        if self._done >= _TRY:
+        if self._done >= (_TRY_ALONE if is_alone else _TRY_BESIDE):
             self._done = 0
             self._every = min(2 * self._every, _MOST_SELDOM)
             self._at = self._runs + self._every
