@@ -17,31 +17,31 @@ _MOST_SELDOM = 2048
 
 
 class Tries:
-    """Which way was worth it when that was asked last, and when the other is due.
+    """Whether a try is due, and which way it goes.
 
     Counted are runs that had the choice: where a single client waits for each answer there is none.
     """
 
     def __init__(self) -> None:
-        self._gained = False
         self._runs = 0
         self._at = _FIRST_TRY
         self._every = _TRY_AGAIN
+        self._trying: bool | None = None
+        """Whether one more run at once is being tried, or one less; None between two tries."""
         self._done = 0
         self._is_asked = False  # since the last run started
 
     def chosen(self, gains: bool) -> bool:
-        """Whether to have one more run at once: as it is known to gain, or the other way.
+        """Whether to have one more run at once: as it is known to gain, or the way that is tried.
 
         Args:
-            gains: what the measured t(n) says.
+            gains: what the measured t(n) says of the rows that there are now. While many come and
+                go it may be another thing each time, and a try goes on all the same.
         """
         self._is_asked = True
-        if gains is not self._gained:
-            # What was known of the way that is left is of this moment.
-            self._gained, self._done = gains, 0
-            self._at = self._runs + self._every
-        return gains is not (self._runs >= self._at)
+        if self._trying is None and self._runs >= self._at:
+            self._trying = not gains
+        return gains if self._trying is None else self._trying
 
     def started(self, is_alone: bool) -> None:
         """A run starts, beside others or while none is in the air.
@@ -52,10 +52,10 @@ class Tries:
         if not is_asked:
             return
         self._runs += 1
-        if self._runs <= self._at or is_alone is not self._gained:
+        if self._trying is None or is_alone is self._trying:
             return
         self._done += 1
         if self._done >= (_TRY_ALONE if is_alone else _TRY_BESIDE):
-            self._done = 0
+            self._trying, self._done = None, 0
             self._every = min(2 * self._every, _MOST_SELDOM)
             self._at = self._runs + self._every
