@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import shutil
 import socket
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from modelport.engine.lanes import Lanes
 from modelport.engine.lifecycle import Version
 from modelport.engine.limits import Limits
 from modelport.engine.opening import Settings
+from modelport.engine.residency import load_measured
 from modelport.engine.session import Lost, Session, connect
 from modelport.engine.suspects import Verdict
 from modelport.repository.layout import Source
@@ -89,13 +92,24 @@ def source(tmp_path: Path) -> Source:
     return Source(name="linear", version="1", path=str(path), toml="")
 
 
-def test_a_version_that_is_not_loaded_there_is_not_ready(tmp_path: Path) -> None:
+def test_a_version_that_is_not_loaded_there_is_not_ready(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    was_asked = threading.Event()
+
+    def load_late(*arguments: Any) -> None:
+        assert was_asked.wait(10)
+        load_measured(*arguments)
+
+    monkeypatch.setattr("modelport.engine.host.load_measured", load_late)
+
     async def work(session: Session, heard: Heard, host: Host, path: str) -> None:
         with pytest.raises(NotReady, match="not loaded here"):
             await session.ask(7, ROW, 1, False)
         session.load(7, source(tmp_path))
         with pytest.raises(NotReady, match="being loaded"):
             await session.ask(7, ROW, 1, False)
+        was_asked.set()
         await heard.came.wait()
         outputs, started, ended, _ = await session.ask(7, ROW, 1, False)
         assert outputs["y"].tolist() == [1.8]

@@ -1,0 +1,108 @@
+"""Why runs at once have a session each: `python -m benchmarks.sessions transformer`.
+
+Two threads run a model with 1 to 16 rows, as they come, and then with 8 for a while: in one ONNX
+Runtime session for both, and in a session each. And a row alone, on threads that sleep between the
+nodes of a run, and on threads that stay awake.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import statistics
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort  # type: ignore[import-untyped]  # it has no types
+
+from benchmarks.errors import BenchError
+from benchmarks.peers.handlers import form_of
+from benchmarks.workloads import ROOT, WORKLOADS, Workload, prepare
+from modelport.runtimes.onnx import open_session
+
+__all__ = ["main"]
+
+_ROWS, _MOST_ROWS = 8, 16
+_MIXED_S, _EVEN_S, _ALONE_S = 2.0, 3.0, 2.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure what the command line asks for."""
+    parser = argparse.ArgumentParser(prog="sessions", description=__doc__)
+    parser.add_argument("workload", choices=WORKLOADS)
+    parser.add_argument("--tries", type=int, default=10)
+    given = parser.parse_args(arguments)
+    try:
+        (workload,) = prepare(Path("build/bench-models"), [given.workload])
+    except BenchError as error:
+        sys.stderr.write(f"sessions: {error}\n")
+        return 2
+    feeds = _feeds(workload)
+    model = ROOT / workload.model
+    sys.stdout.write(f"CPU ms for a row, two runs of {_ROWS} at once, each try in turn\n")
+    for name, count in (("one session", 1), ("one each", 2)):
+        tries = [_at_once(model, feeds, count, seed) for seed in range(given.tries)]
+        sys.stdout.write(f"  {name:12s} {' '.join(f'{each:5.2f}' for each in tries)}\n")
+    threads = os.cpu_count() or 1
+    sys.stdout.write(f"ms for a row alone on {threads} threads, and its CPU time\n")
+    for name, spins in (("asleep", False), ("awake", True)):
+        took, cpu = _alone(open_session(model, threads, spins=spins), feeds[0])
+        sys.stdout.write(f"  {name:12s} {took:5.2f} {cpu:5.2f}\n")
+    return 0
+
+
+def _feeds(workload: Workload) -> list[dict[str, object]]:
+    """The inputs, by rows - 1."""
+    form = form_of(workload.name)
+    row = form.decode((ROOT / workload.body_file).read_bytes())
+    return [
+        dict(zip(form.inputs, [np.repeat(array, rows, axis=0) for array in row], strict=True))
+        for rows in range(1, _MOST_ROWS + 1)
+    ]
+
+
+def _at_once(model: Path, feeds: Sequence[dict[str, object]], sessions: int, seed: int) -> float:
+    """The CPU milliseconds of a row in two threads that share so many sessions."""
+    opened = [open_session(model, 1) for _ in range(sessions)]
+    spent: list[float] = []
+    start = time.monotonic()
+
+    def loop(number: int) -> None:
+        session, chance = opened[number % sessions], random.Random(2 * seed + number)
+        _until(start + _MIXED_S, lambda: session.run(None, chance.choice(feeds)))
+        began = time.thread_time()
+        runs = _until(start + _MIXED_S + _EVEN_S, lambda: session.run(None, feeds[_ROWS - 1]))
+        spent.append(1e3 * (time.thread_time() - began) / (runs * _ROWS))
+
+    threads = [threading.Thread(target=loop, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return statistics.mean(spent)
+
+
+def _alone(session: ort.InferenceSession, feed: dict[str, object]) -> tuple[float, float]:
+    """The milliseconds of a run, and its CPU time."""
+    _until(time.monotonic() + 0.1 * _ALONE_S, lambda: session.run(None, feed))
+    began, cpu = time.monotonic(), time.process_time()
+    runs = _until(began + _ALONE_S, lambda: session.run(None, feed))
+    return 1e3 * (time.monotonic() - began) / runs, 1e3 * (time.process_time() - cpu) / runs
+
+
+def _until(end: float, work: Callable[[], object]) -> int:
+    """Do it again and again; how often."""
+    done = 0
+    while time.monotonic() < end:
+        work()
+        done += 1
+    return done
+
+
+if __name__ == "__main__":
+    sys.exit(main())
