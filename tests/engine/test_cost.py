@@ -141,6 +141,12 @@ def test_larger_batches_are_tried_as_long_as_they_get_more_and_no_further() -> N
     assert sure(float, 1, 2).untried(1) == 0  # twice the rows take twice the time
 
 
+def test_where_twice_the_rows_got_no_more_the_best_is_not_passed_unless_it_is_small() -> None:
+    assert sure(float, 6, 8, 12).untried(12) == 0
+    assert sure(float, 4, 6, 8).untried(8) == 12
+    assert sure(lambda rows: 1.0, 6, 8, 12).untried(12) == 16
+
+
 def test_a_size_that_ran_only_once_is_tried_again_before_the_next() -> None:
     made = sure(lambda rows: 1.0, 1, 2)
     made.learn(4, 1.0)

@@ -44,7 +44,9 @@ _DOUBT = 0.05
 _NEARLY = 0.95
 """Part of the best rows/s from which on a smaller size is tried again: a few runs may deceive."""
 _GROWTH = 1.03
-"""As long as twice the rows get so many times the rows/s, more of them are tried."""
+"""As long as twice the rows get so many times the rows/s, more of them are tried; ..."""
+_FEW = 8
+"""... beyond the best size in any case, where that is so few: noise would hide what more get."""
 
 
 class Point(msgspec.Struct, array_like=True):
@@ -140,15 +142,19 @@ class Curve:
 
     def untried(self, best: int) -> int:
         """The next size that should be tried because it may be better still; 0 where none is."""
-        size = best
         if not self.is_sure(best):
             return 0
-        while True:
+        size = best
+        while size <= _FEW or self._grows(size):
             size = larger(size)
             if not self.is_sure(size):
                 return size
-            if self.rows_per_s(size) < _GROWTH * self.rows_per_s(size // 2):
-                return 0
+            if not self._grows(size):
+                break
+        return 0
+
+    def _grows(self, rows: int) -> bool:
+        return self.rows_per_s(rows) >= _GROWTH * self.rows_per_s(rows // 2)
 
     def nearly(self, best: int) -> int:
         """The next smaller size where it is nearly as good, and may be as good; 0 where none is."""
