@@ -100,7 +100,7 @@ class _Beside:
     """Sessions on one thread, each for one run at a time; as many as ever ran at once.
 
     Runs of several sizes at once in one session scatter the memory of what is between its nodes,
-    so that each takes about a sixth longer from then on.
+    so that each takes about a sixth longer from then on (`benchmarks/sessions.py`).
     """
 
     def __init__(self, open_another: Callable[[], ort.InferenceSession]) -> None:
