@@ -8,7 +8,6 @@ threads that sleep between the nodes of a run, and on threads that stay awake.
 from __future__ import annotations
 
 import argparse
-import os
 import random
 import statistics
 import sys
@@ -21,11 +20,12 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-import onnxruntime as ort  # type: ignore[import-untyped]  # it has no types
+import onnxruntime as ort
 
 from benchmarks.errors import BenchError
 from benchmarks.peers.handlers import form_of
 from benchmarks.workloads import ROOT, WORKLOADS, Workload, prepare
+from modelport.kit.cpus import available_cpus
 from modelport.repository.integrity import digest
 from modelport.runtimes.base import LoadOptions, load
 from modelport.runtimes.onnx import open_session
@@ -52,24 +52,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     feeds = _feeds(workload)
     with tempfile.TemporaryDirectory() as folder:
-        _show(_kept(ROOT / workload.model, Path(folder)), feeds, given.tries)
+        _show(_opener(ROOT / workload.model, Path(folder)), feeds, given.tries)
     return 0
 
 
-def _kept(model: Path, folder: Path) -> Path:
-    """The file that a server loads in the model's place: itself where it is small."""
+def _opener(model: Path, folder: Path) -> _Open:
+    """Opens sessions of what a server loads: the model as it is kept, or itself if it is small."""
     load(model, LoadOptions(digest=digest(model), cache_dir=folder)).close()
-    return next(folder.glob("packed-*/model.onnx"), model)
+    kept = next(folder.glob("packed-*/model.onnx"), None)
+    return partial(open_session, kept or model, is_optimised=kept is not None)
 
 
-def _show(model: Path, feeds: Sequence[dict[str, object]], count: int) -> None:
-    is_kept = "packed-" in model.parent.name
-    open_one = partial(open_session, model, is_optimised=is_kept)
+def _show(open_one: _Open, feeds: Sequence[dict[str, object]], count: int) -> None:
     sys.stdout.write(f"CPU ms for a row, two runs of {_ROWS} at once, each try in turn\n")
     for name, sessions in (("one session", 1), ("one each", 2)):
         tries = [_at_once(open_one, feeds, sessions, seed) for seed in range(count)]
         sys.stdout.write(f"  {name:12s} {' '.join(f'{each:5.2f}' for each in tries)}\n")
-    threads = os.cpu_count() or 1
+    threads = available_cpus()
     sys.stdout.write(f"ms for a row alone on {threads} threads, and its CPU time\n")
     for name, spins in (("asleep", False), ("awake", True)):
         took, cpu = _alone(open_one(threads, spins=spins), feeds[0])

@@ -142,16 +142,14 @@ class Curve:
 
     def untried(self, best: int) -> int:
         """The next size that should be tried because it may be better still; 0 where none is."""
-        if not self.is_sure(best):
+        if not self.is_sure(best) or not (best <= _FEW or self._grows(best)):
             return 0
-        size = best
-        while size <= _FEW or self._grows(size):
-            size = larger(size)
-            if not self.is_sure(size):
-                return size
+        size = larger(best)
+        while self.is_sure(size):
             if not self._grows(size):
-                break
-        return 0
+                return 0
+            size = larger(size)
+        return size
 
     def _grows(self, rows: int) -> bool:
         return self.rows_per_s(rows) >= _GROWTH * self.rows_per_s(rows // 2)

@@ -84,8 +84,9 @@ def open_session(
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spins)))
-    options.add_session_config_entry("session.intra_op.spin_duration_us", _SPIN_US)
-    options.add_session_config_entry("session.force_spinning_stop", "1")
+    if spins:
+        options.add_session_config_entry("session.intra_op.spin_duration_us", _SPIN_US)
+        options.add_session_config_entry("session.force_spinning_stop", "1")
     if is_optimised:
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     for name, value in (keep or {}).items():
@@ -104,7 +105,7 @@ class _Beside:
     """
 
     def __init__(self, open_another: Callable[[], ort.InferenceSession]) -> None:
-        self._open_another = open_another
+        self._open_another: Callable[[], ort.InferenceSession] | None = open_another
         self._first = bare(open_another())
         self._idle = [self._first]
 
@@ -112,10 +113,15 @@ class _Beside:
         """A session for a run; called in any thread."""
         with contextlib.suppress(IndexError):
             return self._idle.pop()
+        if self._open_another is None:
+            return self._first
         try:
             return bare(self._open_another())
         except Exception as error:  # the file may have gone since
-            _log.warning("a run shares the session of another, and is slower: %s", _reason(error))
+            self._open_another = None
+            _log.warning(
+                "runs at once share a session from now on, and are slower: %s", _reason(error)
+            )
             return self._first
 
     def give(self, session: Any) -> None:
@@ -138,8 +144,7 @@ class OnnxModel:
             open_beside: opens the same on one thread, for a run beside others; None: `session`
                 does all.
         """
-        self._session = session
-        self._bare = bare(session)
+        self._session = bare(session)
         self._beside = None if open_beside is None else _Beside(open_beside)
         self._outputs = [node.name for node in session.get_outputs()]
         self._texts = tuple(n.name for n in session.get_inputs() if n.type == "tensor(string)")
@@ -164,13 +169,13 @@ class OnnxModel:
             options.terminate = True
 
         if alone:
-            return partial(self._run, self._bare, batch, options), stop
+            return partial(self._run, self._session, batch, options), stop
         return partial(self._run_beside, batch, options), stop
 
     def _run_beside(self, batch: Batch, options: ort.RunOptions | None) -> Batch:
         beside = self._beside
         if beside is None:
-            return self._run(self._bare, batch, options)
+            return self._run(self._session, batch, options)
         session = beside.take()
         try:
             return self._run(session, batch, options)
@@ -190,7 +195,7 @@ class OnnxModel:
 
     def close(self) -> None:
         """Give the session's memory back, once the last run in the air has ended."""
-        for name in ("_session", "_bare", "_beside"):
+        for name in ("_session", "_beside"):
             vars(self).pop(name, None)
 
     def _tidy(self, outputs: dict[str, Array]) -> Batch:
