@@ -872,6 +872,25 @@ def test_many_requests_and_an_end_are_still_answered(client: Client) -> None:
     assert client.wire.closed
 
 
+def test_requests_and_an_end_in_one_turn_are_answered(client: Client) -> None:
+    client.protocol.data_received(request("/echo", b"x") * 3)
+    client.ends()
+    assert [answer.body for answer in client.answers] == [b"/echo :x"] * 3
+    assert client.wire.closed
+
+
+def test_an_answer_does_not_wait_for_a_long_body_of_another(server: Server) -> None:
+    first, second = server.connect(), server.connect()
+    for body in (b"x", b"x" * 5000):
+        first.protocol.data_received(request("/echo", b"1") * 2)  # several: they leave together
+        held = first.sent
+        second.protocol.data_received(request("/bad", body))
+        assert (first.sent == held) == (len(body) == 1)
+        server.clock.passes()
+    assert len(first.answers) == 4
+    assert len(second.answers) == 2
+
+
 def test_a_client_that_ends_its_side_is_answered_by_a_model_that_takes_long(
     server: Server,
 ) -> None:

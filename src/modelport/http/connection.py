@@ -52,6 +52,8 @@ _log = logging.getLogger(__name__)
 
 _SMALL_BODY = 64 * 1024
 """A refused request's body up to this size is read to its end, so that the connection lives on."""
+_QUICK_BODY = 4096
+"""A longer one may take some milliseconds to decode; no other client's answer waits for that."""
 _LINGER_S = 2.0
 """How long a refused client may go on sending, so that its answer is not lost in a reset."""
 _DRAIN_IDLE_S = 0.5
@@ -147,6 +149,7 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         self._deaf = self._ended = True
+        self._shared.outbox.flush()  # who ends its side, and is answered, is closed
         if self._task is not None and self._cycle is None:
             self._probe(self._task)
         return bool(self._busy or self._pending)
@@ -366,7 +369,7 @@ class Connection(asyncio.Protocol):
         """Let the client send its body, once everything before it is answered."""
         if self._owes_continue and not (self._busy or self._pending):
             self._owes_continue = False
-            self._transport.write(_CONTINUE)
+            self._shared.outbox.send(self._loop, self._transport, _CONTINUE)
 
     def _refuse(self, error: Exception) -> None:
         """Read no more, answer with the error after what is pending, and close."""
@@ -420,6 +423,8 @@ class Connection(asyncio.Protocol):
     def _begin(self, head: Head, body: bytes) -> None:
         self._busy = True
         self._deadline = math.inf
+        if len(body) > _QUICK_BODY:
+            self._shared.outbox.flush()
         handler = head.handler
         try:
             if type(handler) is Asgi:
@@ -487,10 +492,11 @@ class Connection(asyncio.Protocol):
             connection,
         )
         if head.method == b"HEAD":
-            self._transport.write(start)
+            shared.outbox.send(self._loop, self._transport, start)
         elif len(body) < _SMALL_BODY:
-            self._transport.write(start + body)
+            shared.outbox.send(self._loop, self._transport, start + body)
         else:
+            shared.outbox.flush()
             self._transport.writelines((start, body))
         self._answered(keep)
 
@@ -510,6 +516,7 @@ class Connection(asyncio.Protocol):
 
     def _close(self) -> None:
         """Close after the last byte is sent; linger where the client may still be sending."""
+        self._shared.outbox.flush()
         linger = self._deaf and not self._ended and self._transport.can_write_eof()
         self._deaf = self._closing = True
         self._pending.clear()

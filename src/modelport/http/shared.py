@@ -10,6 +10,7 @@ from modelport.core.settings import HttpLimits
 from modelport.http.errors import status_of
 from modelport.http.wire import Head
 from modelport.kit.busy_poll import BusyPoll
+from modelport.kit.outbox import Outbox
 from modelport.monitor.recent import ErrorLog, RecentError
 
 __all__ = ["Shared"]
@@ -50,6 +51,7 @@ class Shared:
         self.memos: dict[bool, dict[bytes, Head]] = {True: {}, False: {}}
         """By whether the peer is on this machine: the bytes of a head to the head."""
         self.busy_poll = BusyPoll(limits.busy_poll_s)
+        self.outbox = Outbox()
         self.draining = False
         self._stamped: list[tuple[bytes, bytes]] | None = None
         self._stamp = b""

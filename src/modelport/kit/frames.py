@@ -1,8 +1,7 @@
 """Whole messages over a unix socket, for what is asked in every request; and descriptors.
 
 The bytes are those of `kit/ipc.py`: a 4-byte big-endian length, then that many of MessagePack. Here
-a message is handed to a call-back as soon as it is there, several of one read after each other; and
-what is sent in one turn of the event loop goes out together, which uvloop's transports see to.
+a message is handed to a call-back as soon as it is there, several of one read after each other.
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ and external data must be plain files in the model's own folder.
 from __future__ import annotations
 
 import ast
-import contextlib
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -111,8 +110,12 @@ class _Beside:
 
     def take(self) -> Any:
         """A session for a run; called in any thread."""
-        with contextlib.suppress(IndexError):
+        try:
             return self._idle.pop()
+        except IndexError:
+            return self._another()
+
+    def _another(self) -> Any:
         if self._open_another is None:
             return self._first
         try:
