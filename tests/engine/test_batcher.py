@@ -318,6 +318,26 @@ def test_a_second_run_waits_for_larger_sizes_that_were_tried_less_often_than_tel
     assert scheduler.next(0.0) is None
 
 
+def test_two_runs_at_once_are_tried_without_larger_sizes_alone_between_them() -> None:
+    """Beside a run alone, which takes all cores, the try would say nothing."""
+    scheduler = batcher(known(affine, SIZES[:8]), at_once=2)
+    put(scheduler, 1)
+    first, now = started(scheduler), 0.0
+    for _ in range(100):
+        put(scheduler, 1, now)
+        second = scheduler.next(now)
+        if second is not None:
+            break
+        now += affine(1)
+        scheduler.finished(first, now)
+        first = started(scheduler, now)
+    assert second is not None, "two at once were never tried"
+    put(scheduler, 64, now)
+    assert scheduler.cost.curve().untried(16) == 24
+    scheduler.finished(first, now + affine(1))
+    assert scheduler.next(now + affine(1)) is not None
+
+
 def test_a_full_queue_says_when_there_is_room() -> None:
     scheduler = batcher(known(linear), queue_s=2.0, queue_jobs=1024)
     put(scheduler, 1)

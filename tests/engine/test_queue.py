@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from modelport.engine.queue import Job, Queue
 
 
-def job(name: Any, cost_s: float = 1.0, **facts: Any) -> Job[Any]:
-    made: Job[Any] = Job(name, **facts)
-    made.cost_s = cost_s
+def job(name: Any, rows: int = 1, cost_s: float | None = None, **facts: Any) -> Job[Any]:
+    """A job whose rows take a second each, if not told otherwise."""
+    made: Job[Any] = Job(name, rows=rows, **facts)
+    made.cost_s = rows if cost_s is None else cost_s
     return made
 
 
@@ -46,10 +47,34 @@ def test_a_caller_who_sends_little_does_not_wait_behind_one_who_sends_much() -> 
 
 
 def test_callers_share_by_the_work_that_they_ask_for_and_not_by_requests() -> None:
-    large = [job("large", 4.0, caller="a") for _ in range(100)]
-    small = [job("small", 1.0, caller="b") for _ in range(400)]
+    large = [job("large", 4, caller="a") for _ in range(100)]
+    small = [job("small", 1, caller="b") for _ in range(400)]
     counts = Counter(taken(filled(*large, *small), 250))
     assert counts["small"] == pytest.approx(4 * counts["large"], rel=0.05)
+
+
+def test_long_rows_are_more_work_than_short_ones() -> None:
+    long = [job("long", row_class=7, caller="a") for _ in range(100)]
+    short = [job("short", row_class=5, caller="b") for _ in range(400)]
+    counts = Counter(taken(filled(*long, *short), 250))
+    assert counts["short"] == pytest.approx(4 * counts["long"], rel=0.05)
+
+
+def test_a_machine_that_wavers_changes_nobodys_turn() -> None:
+    chance = random.Random(0)
+    queue: Queue[int] = Queue()
+    callers = [str(n) for n in range(64)]
+    taken_of: Counter[str] = Counter()
+    for caller in callers:
+        queue.push(job(caller, cost_s=chance.choice((0.5, 1.0, 2.0)), caller=caller))
+    for _ in range(40 * 64):
+        first = queue.first()
+        assert first is not None
+        queue.take(first)
+        caller = first.flow[1]
+        taken_of[caller] += 1
+        queue.push(job(caller, cost_s=chance.choice((0.5, 1.0, 2.0)), caller=caller))
+        assert max(taken_of.values()) - min(taken_of[c] for c in callers) <= 1
 
 
 def test_priorities_share_by_their_weights_and_none_starves() -> None:
@@ -68,7 +93,7 @@ def test_who_was_idle_has_saved_nothing_up() -> None:
 
 def test_work_that_was_dropped_is_not_charged() -> None:
     queue = filled(*(job("b", caller="b") for _ in range(10)))
-    dropped = [job("a", 50.0, caller="a") for _ in range(5)]
+    dropped = [job("a", 50, caller="a") for _ in range(5)]
     for one in dropped:
         queue.push(one)
     for one in dropped:
@@ -78,7 +103,7 @@ def test_work_that_was_dropped_is_not_charged() -> None:
 
 
 def test_a_caller_who_drops_a_large_job_does_not_overtake_itself() -> None:
-    large, *small = [job(0, 10.0), job(1), job(2)]
+    large, *small = [job(0, 10), job(1), job(2)]
     queue = filled(large, *small)
     queue.drop(large)
     queue.push(job(3))
@@ -87,7 +112,7 @@ def test_a_caller_who_drops_a_large_job_does_not_overtake_itself() -> None:
 
 def test_what_a_dropped_job_was_charged_is_given_back_though_others_of_its_caller_wait() -> None:
     queue = filled(*(job(("b", n), caller="b") for n in range(40)))
-    large = job("large", 20.0, caller="a")
+    large = job("large", 20, caller="a")
     for one in (large, job(("a", 0), caller="a")):
         queue.push(one)
     queue.drop(large)
@@ -107,7 +132,7 @@ def test_jobs_of_one_caller_and_priority_keep_their_order_whoever_leaves(seed: i
     for number in range(200):
         action = chance.random()
         if action < 0.5:
-            one = job(number, chance.choice((0.0, 1.0, 9.0)), caller=chance.choice("ab"))
+            one = job(number, chance.choice((1, 2, 9)), caller=chance.choice("ab"))
             queue.push(one)
             waiting.append(one)
         elif waiting and action < 0.7:
@@ -122,19 +147,19 @@ def test_jobs_of_one_caller_and_priority_keep_their_order_whoever_leaves(seed: i
 
 
 def test_the_wait_of_a_caller_is_that_of_its_share() -> None:
-    queue = filled(*(job(n, 1.0, caller="a") for n in range(10)))
+    queue = filled(*(job(n, caller="a") for n in range(10)))
     assert queue.wait_s(("normal", "a")) == 10
     assert queue.wait_s(("normal", "b")) == 1  # for one of the other's
-    queue.push(job("x", 1.0, caller="b"))
+    queue.push(job("x", caller="b"))
     assert queue.wait_s(("normal", "b")) == 2  # its own second, at half the speed
     assert queue.wait_s(("normal", "a")) == 11
 
 
 def test_a_new_caller_waits_for_one_job_of_each_that_waits_already() -> None:
-    queue = filled(*(job(n, 1.0, caller=str(n % 200)) for n in range(400)))
+    queue = filled(*(job(n, caller=str(n % 200)) for n in range(400)))
     wait = queue.wait_s(("normal", "new"))
     assert wait == 200
-    queue.push(job("new", 1.0, caller="new"))
+    queue.push(job("new", caller="new"))
     assert taken(queue).index("new") == pytest.approx(wait, abs=1)
 
 
@@ -164,8 +189,8 @@ def test_nothing_is_lost_or_taken_twice_and_the_sums_are_right(seed: int) -> Non
         if action < 0.5:
             one = job(
                 number,
-                chance.choice((0.0, 0.1, 3.0)),
                 rows=chance.randint(1, 5),
+                cost_s=chance.choice((0.0, 0.1, 3.0)),
                 kind=chance.randint(0, 3),
                 caller=str(chance.randint(0, 5)),
                 priority=chance.choice(("low", "normal", "high")),
@@ -193,9 +218,9 @@ def test_nothing_is_lost_or_taken_twice_and_the_sums_are_right(seed: int) -> Non
 
 
 def test_callers_who_have_left_are_forgotten() -> None:
-    queue = filled(*(job("stays", 1e6, caller="stays") for _ in range(100)))
+    queue = filled(*(job("stays", 1_000_000, caller="stays") for _ in range(100)))
     for number in range(5000):
-        one = job(number, 1e-6, caller=str(number))
+        one = job(number, caller=str(number))
         queue.push(one)
         queue.drop(one)
     assert len(queue._flows) < 3000

@@ -255,7 +255,8 @@ class Batcher(Generic[P]):
 
     def _is_worth_it(self, first: Job[P], rows: int, running: int) -> bool:
         """Whether to have one more run at once; now and then the other way is tried."""
-        if self._is_to_be_tried(first, running):
+        # A size that is tried alone, in the middle of such a try, would spoil both.
+        if not self._tries.is_on and self._is_to_be_tried(first, running):
             return False
         return self._tries.chosen(self._gains(first, rows, running))
 

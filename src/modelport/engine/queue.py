@@ -38,6 +38,7 @@ class Job(Generic[P]):
         "row_class",
         "rows",
         "tag",
+        "work",
     )
 
     def __init__(
@@ -56,7 +57,7 @@ class Job(Generic[P]):
             payload: what it is; the scheduler does not look into it.
             rows: its size.
             kind: jobs of one kind can run together.
-            row_class: what its rows' cost is known under.
+            row_class: what its rows' cost is known under; each takes twice what one below takes.
             deadline: the time after which nobody wants the answer.
             caller: who sent it.
             priority: `low`, `normal` or `high`.
@@ -70,6 +71,9 @@ class Job(Generic[P]):
         self.arrived = 0.0
         self.cost_s = 0.0
         """Seconds of the model that it is predicted to take."""
+        self.work = rows * 2.0**row_class
+        """What its flow is charged. Not `cost_s`, which wavers with the machine and the size of
+        batches: of callers with a request each, some would wait for two turns."""
         self.tag = 0.0
         """Its start on its flow's clock."""
         self.is_waiting = False
@@ -122,7 +126,7 @@ class Queue(Generic[P]):
             self.flows += 1
         ahead = max(self._clock, flow.ahead)
         job.tag = flow.last = max(ahead, flow.last) if flow.jobs else ahead
-        flow.ahead = ahead + max(job.cost_s, 1e-9) / flow.weight
+        flow.ahead = ahead + job.work / flow.weight
         flow.jobs += 1
         flow.cost_s += job.cost_s
         job.is_waiting = True
@@ -181,7 +185,7 @@ class Queue(Generic[P]):
     def drop(self, job: Job[P]) -> None:
         """Take a job out that will not run; its flow is not charged for it."""
         flow = self._flows[job.flow]
-        flow.ahead = max(self._clock, flow.ahead - job.cost_s / flow.weight)
+        flow.ahead = max(self._clock, flow.ahead - job.work / flow.weight)
         self._remove(job)
 
     def _remove(self, job: Job[P]) -> None:

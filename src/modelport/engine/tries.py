@@ -31,6 +31,11 @@ class Tries:
         self._done = 0
         self._is_asked = False  # since the last run started
 
+    @property
+    def is_on(self) -> bool:
+        """Whether a try goes on."""
+        return self._trying is not None
+
     def chosen(self, gains: bool) -> bool:
         """Whether to have one more run at once: as it is known to gain, or the way that is tried.
 
