@@ -338,6 +338,34 @@ def test_two_runs_at_once_are_tried_without_larger_sizes_alone_between_them() ->
     assert scheduler.next(now + affine(1)) is not None
 
 
+def test_what_is_left_beside_a_run_with_nearly_all_does_not_end_a_try_of_two_at_once() -> None:
+    """30 rows ran alone, the other two went round beside them, and the try was over."""
+    scheduler = batcher(known(affine, SIZES[:10]), at_once=2, rows=32)
+    now = 0.0
+
+    def round_of(rows: int) -> BatchRun[Any]:
+        put(scheduler, rows, now)
+        return started(scheduler, now)
+
+    large = round_of(30)
+    for _ in range(8):  # runs that have the choice: two more wait while one is in the air
+        put(scheduler, 2, now)
+        if scheduler.next(now) is not None:
+            break
+        now += affine(30)
+        scheduler.finished(large, now)
+        large = round_of(28)
+    small = [run for run in scheduler._running if run is not large]
+    assert len(small) == 1, "two at once were never tried"
+    for _ in range(20):
+        now += 10 * affine(2)
+        scheduler.finished(small.pop(), now)
+        small.append(round_of(2))
+    scheduler.finished(large, now)
+    put(scheduler, 30, now)
+    assert started(scheduler, now).rows <= 16  # its share: the try goes on
+
+
 def test_a_full_queue_says_when_there_is_room() -> None:
     scheduler = batcher(known(linear), queue_s=2.0, queue_jobs=1024)
     put(scheduler, 1)

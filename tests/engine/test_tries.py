@@ -50,3 +50,15 @@ def test_a_run_that_had_no_choice_is_no_try() -> None:
         tries.started(True)
     made = choices(tries, True, 40)
     assert where(made, False) == [7, 8, 9]
+
+
+def test_a_try_lasts_until_as_many_runs_said_something_but_not_for_ever() -> None:
+    """What is left beside a run that took nearly all, and began before the try, says nothing."""
+    for telling, expected in ((lambda n: n >= 10, 16), (lambda n: False, 32)):
+        tries = Tries()
+        choices(tries, False, 8)
+        count = 0
+        while tries.chosen(False):
+            tries.started(False, telling(count))
+            count += 1
+        assert count == expected

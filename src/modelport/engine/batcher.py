@@ -413,13 +413,18 @@ class Batcher(Generic[P]):
         rows = sum(job.rows for job in jobs)
         run = BatchRun(jobs, now, self._takes(rows, jobs[0].row_class), self._area)
         is_first = not self._running
-        self._tries.started(is_first)
+        self._tries.started(is_first, is_first or self._is_telling(jobs[0], rows))
         self._running.append(run)
         following = self.queue.first()
         run.alone = is_first and (following is None or not self._has_slot(following))
         if not self.queue.jobs:
             self._soonest = math.inf
         return run
+
+    def _is_telling(self, first: Job[P], rows: int) -> bool:
+        """Whether so many rows, now taken, are at least half the share of a run beside others."""
+        best = self._best(first, math.inf, 1)
+        return 2 * self.limits.at_once * rows >= min(best, rows + self._rows_of(first))
 
     def finished(self, run: BatchRun[P], now: float, *, learns: bool = True) -> None:
         """A run ended; what it took is learnt, unless it says nothing of the model."""

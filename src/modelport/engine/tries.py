@@ -12,6 +12,8 @@ _TRY_AGAIN = 32
 """After twice as many it is tried again, and after twice as many of those the next time."""
 _TRY_ALONE, _TRY_BESIDE = 3, 6
 """So many runs: those that were beside another for only a part of their time say little."""
+_LONGEST = 32
+"""A try ends after so many, though few of them said anything."""
 _MOST_SELDOM = 2048
 """Runs between two tries at most."""
 
@@ -28,7 +30,7 @@ class Tries:
         self._every = _TRY_AGAIN
         self._trying: bool | None = None
         """Whether one more run at once is being tried, or one less; None between two tries."""
-        self._done = 0
+        self._tried = self._done = 0
         self._is_asked = False  # since the last run started
 
     @property
@@ -48,10 +50,15 @@ class Tries:
             self._trying = not gains
         return gains if self._trying is None else self._trying
 
-    def started(self, is_alone: bool) -> None:
+    def started(self, is_alone: bool, is_telling: bool = True) -> None:
         """A run starts, beside others or while none is in the air.
 
         One that had no choice, as a size is tried alone, is no try.
+
+        Args:
+            is_alone: whether none is in the air.
+            is_telling: whether it is large enough to say something: what is left beside one that
+                took nearly all, and began before the try, is not.
         """
         is_asked, self._is_asked = self._is_asked, False
         if not is_asked:
@@ -59,8 +66,9 @@ class Tries:
         self._runs += 1
         if self._trying is None or is_alone is self._trying:
             return
-        self._done += 1
-        if self._done >= (_TRY_ALONE if is_alone else _TRY_BESIDE):
-            self._trying, self._done = None, 0
+        self._tried += 1
+        self._done += is_telling
+        if self._done >= (_TRY_ALONE if is_alone else _TRY_BESIDE) or self._tried >= _LONGEST:
+            self._trying, self._tried, self._done = None, 0, 0
             self._every = min(2 * self._every, _MOST_SELDOM)
             self._at = self._runs + self._every
