@@ -35,7 +35,7 @@ __all__ = ["main"]
 _ROWS, _MOST_ROWS = 8, 16
 _MIXED_S, _EVEN_S, _ALONE_S = 2.0, 3.0, 4.0
 _CLIENT_S = 0.001
-"""Between an answer and the next request."""
+"""Between an answer and the next request: as in a server, threads that may sleep then do."""
 _Open: TypeAlias = Callable[..., ort.InferenceSession]
 
 

@@ -3,84 +3,27 @@
 from __future__ import annotations
 
 import math
-import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from modelport.core.errors import DeadlineExceeded, Overloaded
 from modelport.engine.batcher import Batcher, BatchRun
-from modelport.engine.cost import CostModel
-from modelport.engine.limits import Limits
 from modelport.engine.queue import Job
-
-SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
-
-
-def flat(rows: int) -> float:
-    """A run takes 10 ms, whatever its size."""
-    return 0.01
-
-
-def affine(rows: int) -> float:
-    return 0.004 + 0.001 * rows
-
-
-def linear(rows: int) -> float:
-    return 0.01 * rows
-
-
-def known(
-    seconds: Callable[[int], float], sizes: Sequence[int] = SIZES, at_once: int = 1
-) -> CostModel:
-    """A cost model that has seen each size often."""
-    cost = CostModel()
-    learn(cost, seconds, sizes, at_once)
-    return cost
-
-
-def learn(
-    cost: CostModel,
-    seconds: Callable[[int], float],
-    sizes: Sequence[int] = SIZES,
-    at_once: int = 1,
-) -> None:
-    for size in sizes:
-        for _ in range(5):
-            cost.learn(size, seconds(size), at_once=at_once)
-
-
-class Late(list[tuple[Any, Exception]]):
-    """Hears what was dropped."""
-
-    def __call__(self, job: Job[Any], error: Exception) -> None:
-        self.append((job.payload, error))
-
-
-def batcher(cost: CostModel | None = None, late: Late | None = None, **limits: Any) -> Batcher[Any]:
-    return Batcher(
-        known(affine) if cost is None else cost, Limits(**limits), Late() if late is None else late
-    )
-
-
-def put(batcher: Batcher[Any], count: int, now: float = 0.0, **facts: Any) -> list[Job[Any]]:
-    jobs: list[Job[Any]] = [Job(number, **facts) for number in range(count)]
-    for one in jobs:
-        batcher.submit(one, now)
-    return jobs
-
-
-def started(batcher: Batcher[Any], now: float = 0.0) -> BatchRun[Any]:
-    run = batcher.next(now)
-    assert run is not None
-    return run
-
-
-def names(run: BatchRun[Any]) -> list[Any]:
-    return [job.payload for job in run.jobs]
+from tests.engine.scheduling import (
+    SIZES,
+    Late,
+    affine,
+    batcher,
+    flat,
+    known,
+    learn,
+    linear,
+    names,
+    put,
+    started,
+)
 
 
 def test_a_request_runs_at_once_where_the_model_is_idle() -> None:
@@ -403,120 +346,3 @@ def test_an_idle_model_refuses_nobody() -> None:
     scheduler = batcher(known(linear), queue_jobs=1)
     put(scheduler, 1, rows=100_000, deadline=0.001)
     assert started(scheduler).rows == 100_000
-
-
-class World:
-    """Random submits, cancels, ends and the passing of time; knows what must hold."""
-
-    def __init__(self, seed: int, **limits: Any) -> None:
-        self.chance = random.Random(seed)
-        self.late = Late()
-        self.scheduler = batcher(known(affine), self.late, **limits)
-        self.now = 0.0
-        self.waiting: dict[int, Job[Any]] = {}
-        self.running: list[BatchRun[Any]] = []
-        self.done: list[int] = []
-        self.left: set[int] = set()
-        self.refusals: list[tuple[float | None, int]] = []
-
-    def submit(self, number: int) -> None:
-        chance = self.chance
-        patience = chance.choice((None, 0.02, 0.2))
-        one: Job[Any] = Job(
-            number,
-            rows=chance.choice((1, 1, 1, 3, 40)),
-            kind=chance.choice("ab"),
-            deadline=None if patience is None else self.now + patience,
-            caller=chance.choice("xyz"),
-            priority=chance.choice(("low", "normal", "high")),
-        )
-        try:
-            self.scheduler.submit(one, self.now)
-        except Overloaded as error:
-            self.refusals.append((error.retry_after_s, len(self.running)))
-        else:
-            self.waiting[number] = one
-
-    def cancel(self) -> None:
-        if self.waiting:
-            number = self.chance.choice(list(self.waiting))
-            self.scheduler.cancel(self.waiting.pop(number))
-            self.left.add(number)
-
-    def finish(self) -> None:
-        if self.running:
-            run = self.running.pop(self.chance.randrange(len(self.running)))
-            self.scheduler.finished(run, self.now)
-            self.done += names(run)
-
-    def pump(self) -> None:
-        limits = self.scheduler.limits
-        while (run := self.scheduler.next(self.now)) is not None:
-            assert run.rows <= limits.rows or len(run.jobs) == 1
-            assert run.rows == sum(job.rows for job in run.jobs)
-            assert len({job.kind for job in run.jobs}) == 1
-            self._check_order(run)
-            for job in run.jobs:
-                assert job.deadline is None or self.now < job.deadline
-                del self.waiting[job.payload]
-            self.running.append(run)
-            assert len(self.running) <= limits.at_once
-        for name, error in self.late:
-            if name in self.waiting:
-                assert isinstance(error, DeadlineExceeded)
-                deadline = self.waiting.pop(name).deadline
-                assert deadline is not None
-                assert deadline <= self.now
-        if not limits.regroups:
-            assert self.running or not self.waiting, "idle, and requests wait"
-        assert self.running or not self.waiting or self.scheduler.wake_at is not None
-
-    def _check_order(self, run: BatchRun[Any]) -> None:
-        """Of one caller, priority and kind nobody overtakes anybody."""
-        for job in run.jobs:
-            same = [
-                other.payload
-                for other in self.waiting.values()
-                if (other.flow, other.kind) == (job.flow, job.kind)
-                and other not in run.jobs
-                and not (other.deadline is not None and other.deadline <= self.now)
-            ]
-            assert not [number for number in same if number < job.payload]
-
-
-@settings(max_examples=300, deadline=None)
-@given(
-    seed=st.integers(0, 2**40),
-    at_once=st.integers(1, 2),
-    rows=st.sampled_from((1, 4, 1024)),
-    merges=st.booleans(),
-    regroups=st.booleans(),
-)
-def test_no_job_is_lost_or_answered_twice_and_the_model_is_never_idle_while_one_waits(
-    seed: int, at_once: int, rows: int, merges: bool, regroups: bool
-) -> None:
-    world = World(seed, at_once=at_once, rows=rows, merges=merges, regroups=regroups, queue_s=0.2)
-    sent = 400
-    for number in range(sent):
-        action = world.chance.random()
-        if action < 0.6:
-            world.submit(number)
-        elif action < 0.7:
-            world.cancel()
-        elif action < 0.9:
-            world.finish()
-        world.now += world.chance.choice((0.0, 0.0, 0.001, 0.01))
-        world.pump()
-    while world.waiting or world.running:
-        world.finish()
-        world.now += 0.001
-        world.pump()
-    for retry_after_s, running in world.refusals:
-        assert running, "an idle model refuses nobody"
-        assert retry_after_s is not None
-        assert retry_after_s > 0
-    late = [name for name, _ in world.late]
-    ended = world.done + late
-    assert len(ended) == len(set(ended))
-    assert not world.left & set(ended)
-    assert world.scheduler.queue.jobs == 0

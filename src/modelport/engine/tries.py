@@ -30,7 +30,7 @@ class Tries:
         self._every = _TRY_AGAIN
         self._trying: bool | None = None
         """Whether one more run at once is being tried, or one less; None between two tries."""
-        self._tried = self._done = 0
+        self._tried = self._done = 0  # runs of this try, and those that said something
         self._is_asked = False  # since the last run started
 
     @property

@@ -492,8 +492,8 @@ class Connection(asyncio.Protocol):
             connection,
         )
         if head.method == b"HEAD":
-            shared.outbox.send(self._loop, self._transport, start)
-        elif len(body) < _SMALL_BODY:
+            body = b""
+        if len(body) < _SMALL_BODY:
             shared.outbox.send(self._loop, self._transport, start + body)
         else:
             shared.outbox.flush()
