@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
 from benchmarks.errors import BenchError
@@ -52,6 +53,24 @@ def test_a_wait_is_taken_where_it_gains_and_nowhere_else() -> None:
     assert gains.run(ours()).rows_per_s > 1.5 * gains.run(ours(regroups=False)).rows_per_s
     assert gains.run(ours()).p99_s < gains.run(ours(regroups=False)).p99_s
     assert gains_not.run(ours()).idle < 0.002
+
+
+def test_all_rows_of_a_closed_loop_are_parted_evenly() -> None:
+    """With batches of 6 of 32 rows, some would wait for one more batch than others."""
+    seconds = {1: 2.5, 2: 3.4, 4: 5.2, 6: 7.0, 8: 9.24, 16: 19.0, 32: 38.0}  # 8 get 1 % more
+    machine = Machine(
+        "even",
+        lambda rows, at_once: (
+            0.004 * at_once * float(np.interp(rows, [*seconds], [*seconds.values()]))
+        ),
+        at_once=2,
+        outliers=0.0,
+        noise=0.01,
+    )
+    outcome = simulate(Closed(32), machine, ours(), 30.0, 0)
+    sizes = [rows for start, rows, _ in outcome.batches if start > 10]
+    assert sizes.count(8) > 0.8 * len(sizes)
+    assert summary(outcome, 10).p99_s < 1.2 * summary(outcome, 10).p50_s
 
 
 @pytest.mark.parametrize("shape", ["poisson", "bursts", "diurnal", "flood"])

@@ -261,6 +261,35 @@ def test_a_second_run_waits_for_larger_sizes_that_were_tried_less_often_than_tel
     assert scheduler.next(0.0) is None
 
 
+@pytest.mark.parametrize(("slower", "waits"), [(1.1, False), (1.9, True)])
+def test_a_larger_size_is_tried_alone_where_it_may_get_more_than_two_runs_at_once(
+    slower: float, waits: bool
+) -> None:
+    """All who wait would wait for it. With all 65 rows a run may get 941 rows/s; two get 1,454 with
+    16 rows each, or 842."""
+    cost = known(affine, SIZES[:8])
+    learn(cost, lambda rows: slower * affine(rows), SIZES[:8], at_once=2)
+    scheduler = batcher(cost, at_once=2)
+    put(scheduler, 1)
+    started(scheduler)
+    put(scheduler, 64)
+    assert (scheduler.next(0.0) is None) is waits
+
+
+def test_a_size_that_proves_better_is_soon_tried_again() -> None:
+    cost = known(linear, (1, 2, 4, 6, 8, 12, 16))
+    scheduler, now, tried = batcher(cost), 0.0, []
+    for turn in range(400):
+        put(scheduler, 4 * 8, now)
+        while (run := scheduler.next(now)) is not None:
+            if run.rows == 2 and turn > 300:
+                tried.append(turn)
+            now += linear(run.rows) * (0.9 if run.rows == 2 and turn > 300 else 1.0)
+            scheduler.finished(run, now)
+    assert tried, "it was never tried"
+    assert cost.curve().best() == 2
+
+
 def test_two_runs_at_once_are_tried_without_larger_sizes_alone_between_them() -> None:
     """Beside a run alone, which takes all cores, the try would say nothing."""
     scheduler = batcher(known(affine, SIZES[:8]), at_once=2)

@@ -154,10 +154,38 @@ def test_a_size_that_ran_only_once_is_tried_again_before_the_next() -> None:
     assert made.untried(4) == 0
 
 
-def test_a_smaller_size_is_tried_again_where_it_is_nearly_as_good() -> None:
-    assert sure(lambda rows: 2 + rows, 8, 16, 32, 64).nearly(64) == 32
-    assert sure(lambda rows: 2 + rows, 8, 16, 32, 64).nearly(16) == 0
-    assert sure(lambda rows: 2 + rows, 8).nearly(8) == 0
+def test_smaller_sizes_are_tried_again_where_they_are_nearly_as_good() -> None:
+    made = sure(lambda rows: 2 + rows, 8, 12, 16, 24, 32, 64)
+    assert made.nearly(64) == [32, 24, 16]
+    assert made.nearly(12) == [8]
+    assert sure(lambda rows: 8 + rows, 8, 32).nearly(32) == []
+    assert sure(lambda rows: 2 + rows, 8).nearly(8) == []
+
+
+def test_what_more_rows_promise_is_on_the_line_through_the_best_size_and_its_half() -> None:
+    made = sure(lambda rows: 4 + rows, 4, 8)
+    assert made.promised(8, 32) == pytest.approx(32 / 36)
+    assert sure(lambda rows: 4 + rows, 1).promised(1, 32) == math.inf
+    assert sure(lambda rows: 100.0 / rows, 4, 8).promised(8, 32) == pytest.approx(32 / 12.5)
+
+
+def test_only_what_was_measured_often_is_proven() -> None:
+    made = sure(lambda rows: 4 + rows, 4, 8)
+    made.learn(16, 4.0)
+    assert made.proven(16) == pytest.approx(8 / 12)
+    assert made.proven(4) == pytest.approx(4 / 8)
+    assert made.proven(2) == 0
+
+
+def test_rows_are_parted_evenly_by_a_size_that_is_as_good() -> None:
+    made = sure(lambda rows: 0.2 + rows, 4, 6, 8, 12, 16)
+    assert made.evenly(6, 32) == 8
+    assert made.evenly(6, 30) == 6
+    assert made.evenly(6, 28) == 4
+    assert made.evenly(6, 31) == 6  # nothing parts that
+    assert made.evenly(12, 16) == 16
+    assert sure(lambda rows: 10 + rows, 4, 6, 8).evenly(6, 28) == 6  # 4 gets a fifth less
+    assert sure(lambda rows: 0.2 + rows, 6).evenly(6, 32) == 6
 
 
 def test_beyond_what_is_known_a_line_is_a_guess() -> None:
@@ -189,6 +217,25 @@ def test_sizes_that_ran_at_different_moments_are_compared_at_one_pace() -> None:
         cost.learn(4, 0.4 * (1 + n / 60), at_once=1)  # ever slower, and none of the others runs
     assert cost.seconds(4) == pytest.approx(0.8, rel=0.05)
     assert cost.seconds(4, at_once=2) == pytest.approx(1.0, rel=0.1)
+
+
+def test_a_row_alone_does_not_tell_how_fast_the_machine_is_with_many() -> None:
+    """Else, after a while with a single client, what it took said of two runs at once that they
+    take longer, and of no run of many rows."""
+    cost = CostModel()
+    for _ in range(20):
+        cost.learn(1, 0.3)
+        cost.learn(8, 0.8)
+        cost.learn(8, 1.2, at_once=2)
+    for _ in range(200):
+        cost.learn(1, 0.4)
+    assert cost.seconds(1) == pytest.approx(0.4, rel=0.01)
+    assert cost.seconds(8) == pytest.approx(0.8)
+    assert cost.seconds(8, at_once=2) == pytest.approx(1.2)
+    for _ in range(3):
+        cost.learn(1, 0.8)
+    assert cost.seconds(1) == pytest.approx(0.8)
+    assert cost.seconds(8) == pytest.approx(0.8)
 
 
 def test_what_is_tried_again_after_long_is_soon_learnt_anew() -> None:

@@ -19,6 +19,7 @@ from typing import Generic, TypeVar
 from modelport.core.errors import DeadlineExceeded, Overloaded
 from modelport.engine.cost import CostModel, Curve, grid, larger
 from modelport.engine.limits import MANY, Backlog, Limits, too_much
+from modelport.engine.looks import Looks
 from modelport.engine.queue import Job, Queue
 from modelport.engine.regrouping import regrouped
 from modelport.engine.returns import Returns
@@ -29,11 +30,13 @@ __all__ = ["BatchRun", "Batcher"]
 _MOST_OF_ROOM = 15
 """One caller may have so many times as many jobs waiting as there is room for more, so that those
 of others find some (Choudhury and Hahne, "Dynamic queue length thresholds", 1998)."""
-_LOOK_AGAIN = 16
-"""In so many batches one tries the next larger size, and one the next smaller if it is nearly as
-good, in case the machine has changed."""
 _LOOKING = 0.02
-"""The part of the time that may be lost to that, where the other size is much worse."""
+"""The part of the time that may be lost to looking at other sizes, where they are much worse."""
+_HOPE = 1.06
+"""A larger size alone is tried where it may get so many times what one more run at once gets:
+everybody waits for it."""
+_BETTER = 1.02
+"""So many times the rows/s of the best size are worth a second look."""
 _FORBEARANCE = 32
 """For so many batches a second run at once is put off for the sake of larger ones alone."""
 _GAIN_OF_RUN = 0.97
@@ -59,7 +62,7 @@ P = TypeVar("P")
 class BatchRun(Generic[P]):
     """A batch that runs, or ran."""
 
-    __slots__ = ("alone", "area", "expected_s", "jobs", "row_class", "rows", "started")
+    __slots__ = ("alone", "area", "expected_s", "jobs", "look", "row_class", "rows", "started")
 
     def __init__(self, jobs: list[Job[P]], started: float, expected_s: float, area: float) -> None:
         self.jobs = jobs
@@ -72,6 +75,8 @@ class BatchRun(Generic[P]):
         """The runs at once, summed over time, when it started."""
         self.alone = False
         """Whether no other ran when it started or is to start now, so that all cores are free."""
+        self.look: Looks | None = None
+        """Whose look it is, where it tries a size beside the best."""
 
 
 class Batcher(Generic[P]):
@@ -98,7 +103,9 @@ class Batcher(Generic[P]):
         self._batches = 0
         self._tries = Tries()
         self._wanted = 0, 0  # a size that is to be tried alone, and since which batch
+        self._looks: dict[tuple[int, int], Looks] = {}  # by class of row and runs at once
         self._looked_at = 0.0  # when a size beside the best was tried last
+        self._look: Looks | None = None  # whose look the next run is
         self._per_row: dict[int, float] = {}
         """By class of row; found out anew after each run."""
         self._returns = Returns()
@@ -275,7 +282,7 @@ class Batcher(Generic[P]):
         """
         curve = self.cost.curve(first.row_class, running)
         best = curve.best(self.limits.rows, self._longest_s(first))
-        size, rows = curve.untried(best), self._rows_of(first)
+        size, rows = self._untried(first, curve, best, running), self._rows_of(first)
         if len(curve) < 2 or not curve.is_sure(best):
             size = best
         elif size > min(rows, self.limits.rows):
@@ -317,7 +324,7 @@ class Batcher(Generic[P]):
         if self._running:
             best = max(best, self._unknown_part(first, within, at_once))
             best = self._part(curve, best, self._rows_of(first), at_once)
-        other = curve.untried(best) or self._again(curve, best, now)
+            best = self._even(first, curve, best, within, now)
         # While other kinds wait, they fill the time that a wait would take.
         may_wait = limits.regroups and not self._running and self.queue.kinds == 1
         due = self._returns.due(now, first.kind) if may_wait else None
@@ -326,10 +333,17 @@ class Batcher(Generic[P]):
         if not self._running and self._is_shared_out(first, total):
             beside = self.cost.curve(first.row_class, 2)
             best = max(self._unknown_part(first, within, 2), self._best(first, within, 2))
-            return self._part(beside, best, total, 2), 0.0
+            best = self._part(beside, best, total, 2)
+            return self._even(first, beside, best, within, now), 0.0
+        if self._tries.is_on:  # of one run in place of two, for which nobody is to wait longer
+            best = self._part(curve, best, total, at_once)
         # Nothing beyond its share is tried beside others: it would leave them crumbs.
         share = math.ceil(self._rows_of(first) / at_once) if self._running else total
-        if 0 < other <= min(limits.rows, grid(share)) and curve.guess(other) <= within:
+        most = min(limits.rows, grid(share))
+        other = self._untried(first, curve, best, at_once) or self._again(
+            first, curve, best, most, now
+        )
+        if 0 < other <= most and curve.guess(other) <= within:
             best = other
         if due is None:
             return best, 0.0
@@ -343,8 +357,11 @@ class Batcher(Generic[P]):
 
     def _unknown_part(self, first: Job[P], within_s: float, at_once: int) -> int:
         """The part of one of several runs in what is best alone, until it is known; else 0."""
+        curve = self.cost.curve(first.row_class, at_once)
+        best = curve.best(self.limits.rows, within_s)
         part = self._best(first, within_s, 1) // at_once
-        return 0 if self.cost.curve(first.row_class, at_once).is_sure(grid(part)) else part
+        is_known = curve.is_sure(grid(part)) or (curve.is_sure(best) and not curve.untried(best))
+        return 0 if is_known else part
 
     def _part(self, curve: Curve, best: int, rows: int, at_once: int) -> int:
         """What one of several runs takes: its share, or less where that is as good.
@@ -356,20 +373,45 @@ class Batcher(Generic[P]):
         is_as_good = curve and curve.rows_per_s(less) >= _OVERLAP * curve.rows_per_s(best)
         return min(less, best) if is_as_good else best
 
+    def _even(self, first: Job[P], curve: Curve, size: int, within_s: float, now: float) -> int:
+        """A size that is as good, and parts all rows evenly where always the same come back.
+
+        Each then waits for as many batches as every other; else some wait for one more.
+        """
+        due = self._returns.due(now, first.kind)
+        if due is None:
+            return size
+        total = self._rows_of(first) + round(due.rows)
+        even = curve.evenly(size, total)
+        is_share = (len(self._running) + 2) * even <= total and even <= self.limits.rows
+        return even if is_share and curve.seconds(even) <= within_s else size
+
     def _is_shared_out(self, first: Job[P], rows: int) -> bool:
         """Whether so many rows, while nothing runs, are parted between two runs at once."""
         return self.limits.at_once > 1 and rows > 1 and self._is_worth_it(first, rows, 1)
 
-    def _again(self, curve: Curve, best: int, now: float) -> int:
-        """Now and then a size beside the best, and else none."""
-        turn = self._batches % _LOOK_AGAIN
-        if not curve or turn not in (0, _LOOK_AGAIN // 2):
+    def _untried(self, first: Job[P], curve: Curve, best: int, at_once: int) -> int:
+        """The next size that may be better still, and than one more run at once; else 0."""
+        size = curve.untried(best)
+        if not size:
             return 0
-        other = curve.nearly(best) if turn else larger(best)
+        rows = max(size, min(self._rows_of(first), self.limits.rows))
+        more = self.cost.curve(first.row_class, at_once + 1).proven(rows)
+        is_hopeful = at_once * curve.promised(best, rows) > _HOPE * (at_once + 1) * more
+        return size if is_hopeful else 0
+
+    def _again(self, first: Job[P], curve: Curve, best: int, most: int, now: float) -> int:
+        """Now and then a size beside the best, and else none."""
+        if not curve or larger(best) > most:
+            return 0
+        key = first.row_class, len(self._running) + 1
+        looks = self._looks.setdefault(key, Looks())
+        other = looks.due(best, curve.nearly(best))
         loses_s = curve.guess(other) - other / curve.rows_per_s(best)
         if not other or loses_s > _LOOKING * (now - self._looked_at):
             return 0
         self._looked_at = now
+        self._look = looks
         return other
 
     def _longest_s(self, first: Job[P]) -> float:
@@ -414,6 +456,7 @@ class Batcher(Generic[P]):
         run = BatchRun(jobs, now, self._takes(rows, jobs[0].row_class), self._area)
         is_first = not self._running
         self._tries.started(is_first, is_first or self._is_telling(jobs[0], rows))
+        run.look, self._look = self._look, None
         self._running.append(run)
         following = self.queue.first()
         run.alone = is_first and (following is None or not self._has_slot(following))
@@ -430,15 +473,22 @@ class Batcher(Generic[P]):
         """A run ended; what it took is learnt, unless it says nothing of the model."""
         self._advance(now)
         self._running.remove(run)
+        if not self._running:
+            self._tries.idle()
         self._per_row.clear()
         self._returns.answered(len(run.jobs), run.rows, now, run.jobs[0].kind)
         took = now - run.started
         if learns and took > 0:
             at_once = (self._area - run.area) / took
             if abs(at_once - round(at_once)) < _BESIDE:
-                self.cost.learn(
-                    run.rows, took, row_class=run.row_class, at_once=max(1, round(at_once))
-                )
+                self._learn(run, took, max(1, round(at_once)))
+
+    def _learn(self, run: BatchRun[P], took: float, at_once: int) -> None:
+        if run.look is not None and grid(run.rows) == run.look.size:
+            curve = self.cost.curve(run.row_class, at_once)
+            best = curve.rows_per_s(curve.best(self.limits.rows))
+            run.look.saw(run.rows / took > _BETTER * best)
+        self.cost.learn(run.rows, took, row_class=run.row_class, at_once=at_once)
 
     def _advance(self, now: float) -> None:
         self._area += len(self._running) * (now - self._area_at)

@@ -15,7 +15,7 @@ import math
 
 import msgspec
 
-__all__ = ["CostModel", "Curve", "Pace", "Point", "Points", "grid", "larger", "row_class"]
+__all__ = ["FEW", "CostModel", "Curve", "Pace", "Point", "Points", "grid", "larger", "row_class"]
 
 _MEMORY = 20
 """Runs after which an old one has lost two thirds of its weight."""
@@ -33,6 +33,9 @@ _FOLLOW = 0.5
 _OUTLIER = 1.5
 """A run that takes more than so many times the usual (or less than its part) says nothing, unless
 `_SURE` come in a row, all slower or all faster: then the machine has changed."""
+_PART = 4
+"""A size tells the pace if it is at least such a part of the best one: of a row alone, more is
+spent on other things, and it wavers otherwise."""
 _MOST_CHANGE = 8.0
 """A machine becomes at most so many times as fast, or as slow, as at the beginning: what says more
 are stalls, and they count for their size alone. Sizes that do not run then would otherwise be
@@ -41,11 +44,13 @@ _WORTH_IT = 1.01
 """So many times the rows/s are worth a larger batch, which answers later, ..."""
 _DOUBT = 0.05
 """... and so much more over the root of its runs: the best of many figures may be a lucky one."""
-_NEARLY = 0.95
+_NEARLY = 0.85
 """Part of the best rows/s from which on a smaller size is tried again: a few runs may deceive."""
+_AS_GOOD = 0.98
+"""Part of the rows/s of a size from which on another is as good."""
 _GROWTH = 1.03
 """As long as twice the rows get so many times the rows/s, more of them are tried; ..."""
-_FEW = 8
+FEW = 8
 """... beyond the best size in any case, where that is so few: noise would hide what more get."""
 
 
@@ -142,7 +147,7 @@ class Curve:
 
     def untried(self, best: int) -> int:
         """The next size that should be tried because it may be better still; 0 where none is."""
-        if not self.is_sure(best) or not (best <= _FEW or self._grows(best)):
+        if not self.is_sure(best) or not (best <= FEW or self._grows(best)):
             return 0
         size = larger(best)
         while self.is_sure(size):
@@ -154,13 +159,31 @@ class Curve:
     def _grows(self, rows: int) -> bool:
         return self.rows_per_s(rows) >= _GROWTH * self.rows_per_s(rows // 2)
 
-    def nearly(self, best: int) -> int:
-        """The next smaller size where it is nearly as good, and may be as good; 0 where none is."""
-        at = bisect.bisect_left(self._sizes, best)
-        if not at:
-            return 0
-        size = self._sizes[at - 1]
-        return size if self.rows_per_s(size) >= _NEARLY * self.rows_per_s(best) else 0
+    def proven(self, limit: int) -> float:
+        """The most rows/s of the sizes that were measured more often than chance would have it."""
+        sure = (n for n in self._sizes if n <= limit and self.is_sure(n))
+        return max((self.rows_per_s(n) for n in sure), default=0.0)
+
+    def promised(self, best: int, rows: int) -> float:
+        """The rows/s of more than the best size, on the line through that and its half."""
+        half = best // 2
+        if not half:
+            return math.inf
+        slope = max(0.0, (self.seconds(best) - self.seconds(half)) / (best - half))
+        return rows / (self.seconds(best) + slope * (rows - best))
+
+    def nearly(self, best: int) -> list[int]:
+        """The sizes down to a quarter that are nearly as good, and may be better; largest first."""
+        least = _NEARLY * self.rows_per_s(best)
+        sizes = self._sizes[: bisect.bisect_left(self._sizes, best)]
+        return [n for n in reversed(sizes) if 4 * n >= best and self.rows_per_s(n) >= least]
+
+    def evenly(self, size: int, total: int) -> int:
+        """A known size that parts so many rows evenly, and is as good; else the size itself."""
+        least = _AS_GOOD * self.rows_per_s(size)
+        near = (n for n in self._sizes[::-1] if size <= 2 * n <= 4 * size and self.is_sure(n))
+        as_good = (n for n in near if self.rows_per_s(n) >= least)
+        return next((n for n in (size, *as_good) if not total % n), size)
 
     def learn(self, rows: int, seconds: float) -> None:
         """Take in one run; a single slow one (a page fault, a neighbour) moves little."""
@@ -210,7 +233,12 @@ class Curve:
         # Both as geometric means: else the two would drift apart with the noise of each run.
         point.runs = min(point.runs + 1, _MEMORY)
         point.seconds *= factor ** (1 / point.runs)
-        self._pace.factor *= factor ** (_FOLLOW * known * known)
+        if self._is_telling(point):
+            self._pace.factor *= factor ** (_FOLLOW * known * known)
+
+    def _is_telling(self, point: Point) -> bool:
+        """Whether what this size takes says how fast the machine is with larger ones, too."""
+        return _PART * point.rows >= self.best()
 
     def _change(self, point: Point, factor: float) -> None:
         """Either the machine has changed, for all sizes, or this one was learnt wrongly.
@@ -221,7 +249,8 @@ class Curve:
         """
         self._odd.clear()
         pace = self._pace
-        if point.runs >= _KNOWN and 1 / _MOST_CHANGE < pace.factor * factor < _MOST_CHANGE:
+        is_known = point.runs >= _KNOWN and self._is_telling(point)
+        if is_known and 1 / _MOST_CHANGE < pace.factor * factor < _MOST_CHANGE:
             pace.factor *= factor
             pace.jumped = pace.runs
         else:

@@ -32,6 +32,8 @@ class Tries:
         """Whether one more run at once is being tried, or one less; None between two tries."""
         self._tried = self._done = 0  # runs of this try, and those that said something
         self._is_asked = False  # since the last run started
+        self._way: bool | None = None  # which way the last try went, until its outcome is known
+        self._is_last = False  # the run in the air is the last of a try of one run less
 
     @property
     def is_on(self) -> bool:
@@ -46,6 +48,11 @@ class Tries:
                 go it may be another thing each time, and a try goes on all the same.
         """
         self._is_asked = True
+        if self._way is not None:
+            if gains is self._way:  # the try has shown that, and may be wrong
+                self._every = _TRY_AGAIN
+                self._at = self._runs + self._every
+            self._way = None
         if self._trying is None and self._runs >= self._at:
             self._trying = not gains
         return gains if self._trying is None else self._trying
@@ -68,7 +75,18 @@ class Tries:
             return
         self._tried += 1
         self._done += is_telling
-        if self._done >= (_TRY_ALONE if is_alone else _TRY_BESIDE) or self._tried >= _LONGEST:
-            self._trying, self._tried, self._done = None, 0, 0
-            self._every = min(2 * self._every, _MOST_SELDOM)
-            self._at = self._runs + self._every
+        if is_alone:
+            self._is_last = self._done >= _TRY_ALONE  # alone until its end, too
+        elif self._done >= _TRY_BESIDE or self._tried >= _LONGEST:
+            self._end()
+
+    def idle(self) -> None:
+        """No run is in the air any more."""
+        if self._is_last:
+            self._end()
+
+    def _end(self) -> None:
+        self._way = self._trying
+        self._trying, self._tried, self._done, self._is_last = None, 0, 0, False
+        self._every = min(4 * self._every, _MOST_SELDOM)
+        self._at = self._runs + self._every
