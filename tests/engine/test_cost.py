@@ -179,13 +179,14 @@ def test_only_what_was_measured_often_is_proven() -> None:
 
 def test_rows_are_parted_evenly_by_a_size_that_is_as_good() -> None:
     made = sure(lambda rows: 0.2 + rows, 4, 6, 8, 12, 16)
-    assert made.evenly(6, 32) == 8
-    assert made.evenly(6, 30) == 6
-    assert made.evenly(6, 28) == 4
-    assert made.evenly(6, 31) == 6  # nothing parts that
-    assert made.evenly(12, 16) == 16
-    assert sure(lambda rows: 10 + rows, 4, 6, 8).evenly(6, 28) == 6  # 4 gets a fifth less
-    assert sure(lambda rows: 0.2 + rows, 6).evenly(6, 32) == 6
+    assert made.evenly(6, 32, 16) == 8
+    assert made.evenly(6, 32, 7) == 4
+    assert made.evenly(6, 30, 16) == 6
+    assert made.evenly(6, 28, 16) == 4
+    assert made.evenly(6, 31, 16) == 6  # nothing parts that
+    assert made.evenly(12, 16, 16) == 16
+    assert sure(lambda rows: 10 + rows, 4, 6, 8).evenly(6, 28, 16) == 6  # 4 gets a fifth less
+    assert sure(lambda rows: 0.2 + rows, 6).evenly(6, 32, 16) == 6
 
 
 def test_beyond_what_is_known_a_line_is_a_guess() -> None:

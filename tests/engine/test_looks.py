@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from modelport.engine.looks import Looks
 
 
-def looked(looks: Looks, best: int, count: int, smaller: Sequence[int] = ()) -> dict[int, int]:
+def looked(
+    looks: Looks, best: int, count: int, smaller: Sequence[int] = (), most: int = 64
+) -> dict[int, int]:
     """The sizes that so many batches were to try, by the number of the batch."""
-    made = (looks.due(best, smaller) for _ in range(count))
+    made = (looks.due(best, smaller, most) for _ in range(count))
     return {n: size for n, size in enumerate(made, 1) if size}
 
 
@@ -18,13 +20,23 @@ def test_a_larger_and_a_smaller_size_are_tried_in_turn() -> None:
 
 
 def test_where_nothing_smaller_is_as_good_larger_ones_are_tried_alone() -> None:
-    assert looked(Looks(), 16, 32) == {8: 24, 24: 24}
+    assert looked(Looks(), 16, 24) == {8: 24, 16: 24, 24: 24}
+
+
+def test_where_there_are_too_few_rows_smaller_sizes_are_tried_alone() -> None:
+    assert looked(Looks(), 16, 24, [12, 8], most=20) == {8: 8, 16: 12, 24: 8}
+
+
+def test_a_look_waits_for_a_batch_that_has_the_choice() -> None:
+    looks = Looks()
+    assert looked(looks, 16, 20, most=16) == {}
+    assert looked(looks, 16, 20, most=32) == {1: 24, 9: 24, 17: 24}
 
 
 def test_of_the_smallest_sizes_any_up_to_eight_may_be_better() -> None:
-    assert list(looked(Looks(), 2, 88).values()) == [4, 6, 8, 4, 6]
-    assert set(looked(Looks(), 1, 56).values()) == {2, 4}
-    assert set(looked(Looks(), 8, 56).values()) == {12}
+    assert list(looked(Looks(), 2, 40).values()) == [4, 6, 8, 4, 6]
+    assert set(looked(Looks(), 1, 40).values()) == {2, 4}
+    assert set(looked(Looks(), 8, 40).values()) == {12}
 
 
 def test_as_long_as_nothing_proves_better_looks_are_ever_more_seldom() -> None:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from modelport.core.errors import DeadlineExceeded, Overloaded
-from modelport.engine.cost import CostModel, Curve, grid, larger
+from modelport.engine.cost import CostModel, Curve, grid
 from modelport.engine.limits import MANY, Backlog, Limits, too_much
 from modelport.engine.looks import Looks
 from modelport.engine.queue import Job, Queue
@@ -320,7 +320,7 @@ class Batcher(Generic[P]):
         at_once = len(self._running) + 1
         curve = self.cost.curve(first.row_class, at_once)
         within = self._longest_s(first)
-        best = curve.best(limits.rows, within)
+        best = usual = curve.best(limits.rows, within)
         if self._running:
             best = max(best, self._unknown_part(first, within, at_once))
             best = self._part(curve, best, self._rows_of(first), at_once)
@@ -340,9 +340,9 @@ class Batcher(Generic[P]):
         # Nothing beyond its share is tried beside others: it would leave them crumbs.
         share = math.ceil(self._rows_of(first) / at_once) if self._running else total
         most = min(limits.rows, grid(share))
-        other = self._untried(first, curve, best, at_once) or self._again(
-            first, curve, best, most, now
-        )
+        other = self._untried(first, curve, best, at_once)
+        if not other and usual <= most:
+            other = self._again(first, curve, usual, most, now)
         if 0 < other <= most and curve.guess(other) <= within:
             best = other
         if due is None:
@@ -382,9 +382,9 @@ class Batcher(Generic[P]):
         if due is None:
             return size
         total = self._rows_of(first) + round(due.rows)
-        even = curve.evenly(size, total)
-        is_share = (len(self._running) + 2) * even <= total and even <= self.limits.rows
-        return even if is_share and curve.seconds(even) <= within_s else size
+        most = min(total // (len(self._running) + 2), self.limits.rows)
+        even = curve.evenly(size, total, most)
+        return even if curve.seconds(even) <= within_s else size
 
     def _is_shared_out(self, first: Job[P], rows: int) -> bool:
         """Whether so many rows, while nothing runs, are parted between two runs at once."""
@@ -402,11 +402,11 @@ class Batcher(Generic[P]):
 
     def _again(self, first: Job[P], curve: Curve, best: int, most: int, now: float) -> int:
         """Now and then a size beside the best, and else none."""
-        if not curve or larger(best) > most:
+        if not curve:
             return 0
         key = first.row_class, len(self._running) + 1
         looks = self._looks.setdefault(key, Looks())
-        other = looks.due(best, curve.nearly(best))
+        other = looks.due(best, curve.nearly(best), most)
         loses_s = curve.guess(other) - other / curve.rows_per_s(best)
         if not other or loses_s > _LOOKING * (now - self._looked_at):
             return 0

@@ -40,9 +40,9 @@ _MOST_CHANGE = 8.0
 """A machine becomes at most so many times as fast, or as slow, as at the beginning: what says more
 are stalls, and they count for their size alone. Sizes that do not run then would otherwise be
 scaled further with each stall."""
-_WORTH_IT = 1.01
+_WORTH_IT = 1.005
 """So many times the rows/s are worth a larger batch, which answers later, ..."""
-_DOUBT = 0.05
+_DOUBT = 0.03
 """... and so much more over the root of its runs: the best of many figures may be a lucky one."""
 _NEARLY = 0.85
 """Part of the best rows/s from which on a smaller size is tried again: a few runs may deceive."""
@@ -178,11 +178,12 @@ class Curve:
         sizes = self._sizes[: bisect.bisect_left(self._sizes, best)]
         return [n for n in reversed(sizes) if 4 * n >= best and self.rows_per_s(n) >= least]
 
-    def evenly(self, size: int, total: int) -> int:
-        """A known size that parts so many rows evenly, and is as good; else the size itself."""
+    def evenly(self, size: int, total: int, most: int) -> int:
+        """A known size, `most` at most, that parts so many rows evenly and is as good as another;
+        else that other size itself."""
         least = _AS_GOOD * self.rows_per_s(size)
-        near = (n for n in self._sizes[::-1] if size <= 2 * n <= 4 * size and self.is_sure(n))
-        as_good = (n for n in near if self.rows_per_s(n) >= least)
+        near = (n for n in self._sizes[::-1] if size <= 2 * n <= 4 * size and n <= most)
+        as_good = (n for n in near if self.is_sure(n) and self.rows_per_s(n) >= least)
         return next((n for n in (size, *as_good) if not total % n), size)
 
     def learn(self, rows: int, seconds: float) -> None:

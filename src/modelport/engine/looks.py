@@ -35,12 +35,13 @@ class Looks:
         self._every = self._left = _EVERY
         self._looks = 0
 
-    def due(self, best: int, smaller: Sequence[int]) -> int:
-        """The size that this batch, which may take more than the best one, is to try; mostly 0.
+    def due(self, best: int, smaller: Sequence[int], most: int) -> int:
+        """The size that this batch is to try; mostly 0.
 
         Args:
             best: the best size that is known.
             smaller: those below it that are worth a look.
+            most: rows that there are for a batch.
         """
         if best != self._best:
             self._best = self._up = best
@@ -50,19 +51,15 @@ class Looks:
         self._left -= 1
         if self._left > 0:
             return 0
-        if self._is_better:
-            self._left = _EVERY
-            return self.size
-        self._looks += 1
-        if self._looks >= _ENOUGH:
-            self._every = min(2 * self._every, _MOST_SELDOM)
-        self._left = self._every
-        if self._looks % 2:
-            self.size = self._next_larger(best)
-        else:
-            self._down += 1
-            self.size = smaller[self._down % len(smaller)] if smaller else 0
-        return self.size
+        size = self.size if self._is_better else self._next(best, smaller, most)
+        if not 0 < size <= most:
+            return 0  # and the next batch is asked
+        if not self._is_better:
+            self._looks += 1
+            if self._looks >= _ENOUGH:
+                self._every = min(2 * self._every, _MOST_SELDOM)
+        self.size, self._left = size, self._every
+        return size
 
     def saw(self, is_better: bool) -> None:
         """What was looked at took less time for a row than the best size is known to, or more."""
@@ -70,9 +67,13 @@ class Looks:
             self._every = self._left = _EVERY
         self._is_better = is_better
 
-    def _next_larger(self, best: int) -> int:
-        """The next one; of the smallest, where twice the rows may get little more, any up to 8."""
+    def _next(self, best: int, smaller: Sequence[int], most: int) -> int:
+        """One larger and one smaller in turn, as far as there are any; else 0."""
+        if smaller and (self._looks % 2 or larger(best) > most):
+            self._down += 1
+            return smaller[self._down % len(smaller)]
+        # Of the smallest, where twice the rows may get little more, any up to 8.
         self._up = larger(self._up)
-        if self._up > max(larger(best), min(FEW, 4 * best)):
+        if self._up > min(most, max(larger(best), min(FEW, 4 * best))):
             self._up = larger(best)
         return self._up
