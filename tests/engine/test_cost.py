@@ -177,6 +177,14 @@ def test_only_what_was_measured_often_is_proven() -> None:
     assert made.proven(2) == 0
 
 
+def test_of_sizes_that_are_as_good_the_smallest_is_known() -> None:
+    made = sure(lambda rows: 2 + 2.5 * rows, 1, 4, 16, 32, 64, 128)
+    assert made.least(128) == 32  # 16 get 4 % less
+    assert made.least(16) == 16
+    made.learn(24, 24.0)
+    assert made.least(128) == 32  # that was once
+
+
 def test_rows_are_parted_evenly_by_a_size_that_is_as_good() -> None:
     made = sure(lambda rows: 0.2 + rows, 4, 6, 8, 12, 16)
     assert made.evenly(6, 32, 16) == 8

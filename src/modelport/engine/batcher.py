@@ -321,6 +321,8 @@ class Batcher(Generic[P]):
         curve = self.cost.curve(first.row_class, at_once)
         within = self._longest_s(first)
         best = usual = curve.best(limits.rows, within)
+        if self.queue.kinds > 1:  # all the others wait while one fills its batches
+            best = usual = curve.least(best)
         if self._running:
             best = max(best, self._unknown_part(first, within, at_once))
             best = self._part(curve, best, self._rows_of(first), at_once)
@@ -404,8 +406,7 @@ class Batcher(Generic[P]):
         """Now and then a size beside the best, and else none."""
         if not curve:
             return 0
-        key = first.row_class, len(self._running) + 1
-        looks = self._looks.setdefault(key, Looks())
+        looks = self._looks.setdefault((first.row_class, len(self._running) + 1), Looks())
         other = looks.due(best, curve.nearly(best), most)
         loses_s = curve.guess(other) - other / curve.rows_per_s(best)
         if not other or loses_s > _LOOKING * (now - self._looked_at):

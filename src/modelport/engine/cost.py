@@ -178,6 +178,12 @@ class Curve:
         sizes = self._sizes[: bisect.bisect_left(self._sizes, best)]
         return [n for n in reversed(sizes) if 4 * n >= best and self.rows_per_s(n) >= least]
 
+    def least(self, best: int) -> int:
+        """The smallest known size that is as good as the best one."""
+        least = _AS_GOOD * self.rows_per_s(best)
+        known = (n for n in self._sizes if n < best and self.is_sure(n))
+        return next((n for n in known if self.rows_per_s(n) >= least), best)
+
     def evenly(self, size: int, total: int, most: int) -> int:
         """A known size, `most` at most, that parts so many rows evenly and is as good as another;
         else that other size itself."""

@@ -68,7 +68,7 @@ class Looks:
         self._is_better = is_better
 
     def _next(self, best: int, smaller: Sequence[int], most: int) -> int:
-        """One larger and one smaller in turn, as far as there are any; else 0."""
+        """One larger and one smaller in turn, as far as there are any; it may be above `most`."""
         if smaller and (self._looks % 2 or larger(best) > most):
             self._down += 1
             return smaller[self._down % len(smaller)]
