@@ -11,8 +11,8 @@ import pytest
 from modelport.engine.cost import Curve
 from modelport.engine.regrouping import regrouped
 from modelport.engine.returns import Due
+from tests.engine.scheduling import SIZES, flat, linear
 
-SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 SOON = Due(7, 0.001, 0.0015)
 
 
@@ -24,16 +24,8 @@ def curve(seconds: Callable[[int], float], most: int = 128) -> Curve:
     return made
 
 
-def flat(rows: int) -> float:
-    return 0.01
-
-
 def affine(rows: int) -> float:
     return 0.002 + 0.0025 * rows
-
-
-def linear(rows: int) -> float:
-    return 0.01 * rows
 
 
 def full(rows: int) -> float:

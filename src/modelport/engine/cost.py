@@ -165,7 +165,10 @@ class Curve:
         return max((self.rows_per_s(n) for n in sure), default=0.0)
 
     def promised(self, best: int, rows: int) -> float:
-        """The rows/s of more than the best size, on the line through that and its half."""
+        """The rows/s of more than the best size, on the line through that and its half.
+
+        Infinity where the best size is a row: it has no half.
+        """
         half = best // 2
         if not half:
             return math.inf

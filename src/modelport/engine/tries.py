@@ -9,7 +9,8 @@ __all__ = ["Tries"]
 _FIRST_TRY = 8
 """After so many runs the other number of runs at once is tried: one more, or one less."""
 _TRY_AGAIN = 32
-"""After twice as many it is tried again, and after twice as many of those the next time."""
+"""After four times as many it is tried again, and after four times as many of those the next time;
+after so many where a try has changed what is done."""
 _TRY_ALONE, _TRY_BESIDE = 3, 6
 """So many runs: those that were beside another for only a part of their time say little."""
 _LONGEST = 32
