@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.app.servers import Served, command, environment, eventually, serving
+from tests.app.servers import Served, command, environment, eventually, lives, serving
 from tests.nginx import nginx
 from tests.ports import free_port
 from tests.postgres import PostgresServer
@@ -104,7 +104,7 @@ class Cluster:
         for pid in (victim.process.pid, *pids):
             os.kill(pid, signal.SIGKILL)
         victim.process.wait()
-        assert eventually(lambda: not any(map(_lives, pids)))
+        assert eventually(lambda: not any(map(lives, pids)))
 
     def client(self) -> httpx.Client:
         """A client of the proxy that trusts its certificate."""
@@ -159,14 +159,6 @@ def _own(config: str, folder: Path, port: int, ports: list[int]) -> str:
     config = config.replace("/etc/ssl/models.example.key", str(folder / "proxy.key"))
     header = f"add_header {SERVED_BY} $upstream_addr always;\n    client_max_body_size"
     return config.replace("client_max_body_size", header)
-
-
-def _lives(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state not in "ZX"
 
 
 def _certify(folder: Path) -> None:

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import httpx
 
+from modelport.kit.processes import stat_of
+
 LINEAR = Path(__file__).parents[1] / "data" / "linear.onnx"
 _START_S = 60.0
 
@@ -109,6 +111,20 @@ def eventually(true: Callable[[], bool], within_s: float = 10.0) -> bool:
             return True
         time.sleep(0.02)
     return true()
+
+
+def lives(pid: int) -> bool:
+    """Whether any thread of a process is left.
+
+    Its first one is a zombie before the others have ended, and until then its sockets are open.
+    """
+    tasks = Path(f"/proc/{pid}/task")
+    try:
+        threads = [int(path.name) for path in tasks.iterdir()]
+    except OSError:
+        return False
+    stats = [stat_of(thread, tasks) for thread in threads]
+    return any(stat is not None and stat.state not in "ZX" for stat in stats)
 
 
 def predicted(url: str, model: str = "linear") -> object:

@@ -171,10 +171,12 @@ def test_a_server_that_is_killed_costs_nobody_else_anything(
     assert three.soon(200, key)
     assert sign_in(browser, key=key).status_code == 200
     three.kill(1)
-    answers = [browser.post("/predict", json=X) for _ in range(12)]
+    try:
+        answers = [browser.post("/predict", json=X) for _ in range(12)]
+    finally:
+        three.start(1)
     assert {answer.status_code for answer in answers} == {200}
     assert len({last(answer) for answer in answers}) == 2
-    three.start(1)
     assert three.soon(200, key)
 
 

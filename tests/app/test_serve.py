@@ -22,6 +22,7 @@ from tests.app.servers import (
     command,
     environment,
     eventually,
+    lives,
     predicted,
     serving,
 )
@@ -267,7 +268,7 @@ def test_a_killed_supervisor_leaves_no_orphan(tmp_path: Path) -> None:
         sockets = Path(json.loads(word.read_text())["control"]).parent
         assert sockets.is_dir()
         assert served.stop(signal.SIGKILL) == -signal.SIGKILL
-        assert eventually(lambda: not any(_lives(pid) for pid in pids))
+        assert eventually(lambda: not any(map(lives, pids)))
     assert not sockets.exists()
     assert list((tmp_path / "servers").iterdir()) == []
 
@@ -282,14 +283,6 @@ def test_the_word_of_a_process_that_was_killed_is_removed_by_the_next(tmp_path: 
 
         assert eventually(lambda: str(control) not in words())
         assert eventually(lambda: words() == [str(pid) for pid in served.children()["control"]])
-
-
-def _lives(pid: int) -> bool:
-    try:
-        status = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
-    return status.rpartition(")")[2].split()[0] != "Z"
 
 
 def test_a_python_class_is_served(tmp_path: Path) -> None:
@@ -334,7 +327,7 @@ def test_a_worker_whose_model_forked_is_replaced_and_leaves_nothing(tmp_path: Pa
         forked = int(program.with_suffix(".pid").read_text())
         os.kill(worker, signal.SIGKILL)
         assert eventually(lambda: served.children()["worker"] not in ([], [worker]))
-        assert eventually(lambda: not _lives(forked))
+        assert eventually(lambda: not lives(forked))
         assert served.stop() == 0
 
 
