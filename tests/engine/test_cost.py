@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelport.engine.cost import CostModel, Curve, grid, row_class
+from modelport.engine.cost import CostModel, Curve, Point, grid, row_class
 
 
 def curve(**seconds: float) -> Curve:
@@ -145,6 +145,27 @@ def test_where_twice_the_rows_got_no_more_the_best_is_not_passed_unless_it_is_sm
     assert sure(float, 6, 8, 12).untried(12) == 0
     assert sure(float, 4, 6, 8).untried(8) == 12
     assert sure(lambda rows: 1.0, 6, 8, 12).untried(12) == 16
+
+
+def test_a_little_more_of_a_few_runs_is_no_reason_to_try_still_larger_batches() -> None:
+    """The machine may have been faster at that moment; of the smallest the gains are larger."""
+
+    def grown(runs: int) -> Curve:
+        return Curve([Point(8, 0.08, 20), Point(16, 0.16 / 1.05, runs)])
+
+    assert grown(3).untried(16) == 0
+    assert grown(20).untried(16) == 24
+
+
+def test_the_best_size_stays_so_until_another_gets_clearly_more() -> None:
+    """Sizes that are level would take turns."""
+    made = Curve([Point(6, 0.06, 20), Point(8, 0.08, 20)])
+    assert made.best() == 6
+    for gain, best in ((1.01, 6), (1.04, 8), (0.995, 8), (0.97, 6)):
+        for _ in range(100):
+            made.learn(6, 0.06)
+            made.learn(8, 0.08 / gain)
+        assert made.best() == best, gain
 
 
 def test_a_size_that_ran_only_once_is_tried_again_before_the_next() -> None:

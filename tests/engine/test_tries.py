@@ -5,11 +5,11 @@ from __future__ import annotations
 from modelport.engine.tries import Tries
 
 
-def choices(tries: Tries, gains: bool, count: int) -> list[bool]:
+def choices(tries: Tries, gains: bool, count: int, *, clearly: float = 1.2) -> list[bool]:
     """Whether each run was one more at once; every one starts as it was chosen."""
     found = []
     for _ in range(count):
-        beside = tries.chosen(gains)
+        beside = tries.chosen(clearly if gains else 1 / clearly)
         tries.started(not beside)
         tries.idle()
         found.append(beside)
@@ -40,17 +40,25 @@ def test_a_try_that_changes_what_is_done_is_followed_by_another_soon() -> None:
     assert where(made, False) == [*range(32, 35), *range(163, 166)]
 
 
+def test_where_either_way_will_do_a_change_brings_no_further_tries() -> None:
+    """Each try makes somebody wait, and would often end with the other way."""
+    tries = Tries()
+    choices(tries, False, 14)
+    made = choices(tries, True, 200, clearly=1.02)
+    assert where(made, False) == [*range(128, 131)]
+
+
 def test_the_last_run_of_a_try_of_one_less_is_alone_until_its_end() -> None:
     """Another beside it would take a core from it, and it would say nothing."""
     tries = Tries()
     choices(tries, True, 8)
     for _ in range(3):
-        assert not tries.chosen(True)
+        assert not tries.chosen(1.2)
         tries.started(True)
-    assert not tries.chosen(True)
+    assert not tries.chosen(1.2)
     assert tries.is_on
     tries.idle()
-    assert tries.chosen(True)
+    assert tries.chosen(1.2)
     assert not tries.is_on
 
 
@@ -67,7 +75,7 @@ def test_a_try_goes_on_though_each_time_another_way_gains() -> None:
 
 def test_a_run_that_had_no_choice_is_no_try() -> None:
     tries = Tries()
-    assert [tries.chosen(True) for _ in range(3)] == [True] * 3
+    assert [tries.chosen(1.2) for _ in range(3)] == [True] * 3
     tries.started(False)
     for _ in range(32):  # a size is tried alone: nobody asks which way is better
         tries.started(True)
@@ -81,7 +89,7 @@ def test_a_try_lasts_until_as_many_runs_said_something_but_not_for_ever() -> Non
         tries = Tries()
         choices(tries, False, 8)
         count = 0
-        while tries.chosen(False):
+        while tries.chosen(0.8):
             tries.started(False, telling(count))
             count += 1
         assert count == expected

@@ -40,10 +40,12 @@ _MOST_CHANGE = 8.0
 """A machine becomes at most so many times as fast, or as slow, as at the beginning: what says more
 are stalls, and they count for their size alone. Sizes that do not run then would otherwise be
 scaled further with each stall."""
-_WORTH_IT = 1.005
-"""So many times the rows/s are worth a larger batch, which answers later, ..."""
 _DOUBT = 0.03
-"""... and so much more over the root of its runs: the best of many figures may be a lucky one."""
+"""So much more, over the root of its runs, makes a larger batch the better one, which answers
+later: the best of many figures may be a lucky one."""
+_STAY = 1.015
+"""So many times the rows/s are worth another size than the one before: of sizes that are level, now
+this would be best and now that, and with each change some wait for one more batch."""
 _NEARLY = 0.85
 """Part of the best rows/s from which on a smaller size is tried again: a few runs may deceive."""
 _AS_GOOD = 0.98
@@ -120,6 +122,7 @@ class Curve:
         """At a pace of 1."""
         self._sizes = sorted(self._points)
         self._best: dict[float, int] = {}  # by the largest allowed; found out anew after each run
+        self._stayed: dict[float, int] = {}  # the same, as it was before
         self._odd: dict[int, list[float]] = {}
         """By size: how many times the usual its outliers took since the last run that was none."""
         self._ran: dict[int, int] = {}  # by size: the model's runs when it ran last
@@ -157,7 +160,10 @@ class Curve:
         return size
 
     def _grows(self, rows: int) -> bool:
-        return self.rows_per_s(rows) >= _GROWTH * self.rows_per_s(rows // 2)
+        """Whether so many rows get clearly more rows/s than half as many."""
+        point = self._points.get(rows)
+        doubt = 2 * _DOUBT / math.sqrt(point.runs) if point and rows > FEW else 0.0
+        return self.rows_per_s(rows) >= (_GROWTH + doubt) * self.rows_per_s(rows // 2)
 
     def proven(self, limit: int) -> float:
         """The most rows/s of the sizes that were measured more often than chance would have it."""
@@ -307,8 +313,16 @@ class Curve:
             return self._find_best(limit, within_s)  # which changes with the pace, too
         known = self._best.get(limit)
         if known is None:
-            known = self._best[limit] = self._find_best(limit, within_s)
+            known = self._best[limit] = self._stay(limit, self._find_best(limit, within_s))
         return known
+
+    def _stay(self, limit: float, best: int) -> int:
+        """The size that was best before, unless another gets clearly more."""
+        before = self._stayed.get(limit, 0)
+        if before in self._points and (self.rows_per_s(best) < _STAY * self.rows_per_s(before)):
+            return before
+        self._stayed[limit] = best
+        return best
 
     def _find_best(self, limit: float, within_s: float) -> int:
         allowed = [p for p in self.points if p.rows <= limit and p.seconds <= within_s]
@@ -317,7 +331,7 @@ class Curve:
         best, *others = allowed
         for point in others:
             gain = best.seconds * point.rows / (point.seconds * best.rows)
-            if gain > _WORTH_IT + _DOUBT / math.sqrt(max(point.runs, 1)):
+            if gain > 1.0 + _DOUBT / math.sqrt(max(point.runs, 1)):
                 best = point
         return best.rows
 

@@ -97,22 +97,17 @@ class Sizing:
         best = usual = self._usual(demand, at_once)
         if demand.running:
             best = self._share(demand, demand.rows, at_once)
+        other = 0
         if self._tries.is_on:  # of one run in place of two, for which nobody is to wait longer
             best = self._part(curve, best, total, at_once)
-        # Nothing beyond its share is tried beside others: it would leave them crumbs.
-        share = math.ceil(demand.rows / at_once) if demand.running else total
-        most = min(self._limits.rows, grid(share))
-        other = self._untried(demand, best, at_once)
-        if not other and usual <= most:
-            other = self._again(demand, usual, most)
-        if 0 < other <= most and curve.guess(other) <= demand.within_s:
-            best = other
-        if due is None:
-            return best, 0.0
+        else:
+            other = self._other(demand, best, usual, total)
+        if due is None or 0 < other <= demand.waiting:
+            return other or best, 0.0
         return regrouped(
             curve,
             demand.waiting,
-            best,
+            other or best,
             due,
             limit=self._limits.rows,
             within_s=demand.within_s,
@@ -166,14 +161,15 @@ class Sizing:
         # A size that is tried alone, in the middle of such a try, would spoil both.
         if not self._tries.is_on and self._is_to_be_tried(demand, running):
             return False
-        return self._tries.chosen(self._gains(demand, rows, running))
+        return self._tries.chosen(self._gain(demand, rows, running))
 
-    def _gains(self, demand: Demand, rows: int, running: int) -> bool:
-        """Whether so many rows are done sooner by one more run at once."""
+    def _gain(self, demand: Demand, rows: int, running: int) -> float:
+        """How many times the rows/s for which it is worth it one more run gets; 0 if unknown."""
         more, now = self._curve(demand, running + 1), self._curve(demand, running)
-        return bool(more) and (
-            self._rate(more, rows, running + 1) >= _GAIN_OF_RUN * self._rate(now, rows, running)
-        )
+        if not more:
+            return 0.0
+        least = _GAIN_OF_RUN * self._rate(now, rows, running)
+        return self._rate(more, rows, running + 1) / least
 
     def _rate(self, curve: Curve, rows: int, at_once: int) -> float:
         """Rows/s of so many rows that are shared out between so many runs at once.
@@ -206,6 +202,20 @@ class Sizing:
         if size != self._wanted[0]:
             self._wanted = size, self._batches
         return self._batches - self._wanted[1] < _FORBEARANCE
+
+    def _other(self, demand: Demand, best: int, usual: int, total: int) -> int:
+        """A size that is tried in place of the best, in a run of the time that is allowed; else 0.
+
+        Beside others nothing beyond its share is tried: it would leave them crumbs.
+        """
+        at_once = demand.running + 1
+        share = math.ceil(demand.rows / at_once) if demand.running else total
+        most = min(self._limits.rows, grid(share))
+        other = self._untried(demand, best, at_once)
+        if not other and usual <= most:
+            other = self._again(demand, usual, most)
+        takes_s = self._curve(demand, at_once).guess(other)
+        return other if other <= most and takes_s <= demand.within_s else 0
 
     def _untried(self, demand: Demand, best: int, at_once: int) -> int:
         """The next size that may be better still, and than one more run at once; else 0."""

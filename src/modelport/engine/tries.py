@@ -9,8 +9,11 @@ __all__ = ["Tries"]
 _FIRST_TRY = 8
 """After so many runs the other number of runs at once is tried: one more, or one less."""
 _TRY_AGAIN = 32
-"""After four times as many it is tried again, and after four times as many of those the next time;
-after so many where a try has changed what is done."""
+"""After so many it is tried again where a try has shown that the other way gets clearly more."""
+_SELDOMER = 4
+"""After so many times as many as the last time, where it does not."""
+_CLEARLY = 1.03
+"""So many times the rows/s: with less, either way will do, and each try makes somebody wait."""
 _TRY_ALONE, _TRY_BESIDE = 3, 6
 """So many runs: those that were beside another for only a part of their time say little."""
 _LONGEST = 32
@@ -41,22 +44,29 @@ class Tries:
         """Whether a try goes on."""
         return self._trying is not None
 
-    def chosen(self, gains: bool) -> bool:
-        """Whether to have one more run at once: as it is known to gain, or the way that is tried.
+    def chosen(self, gain: float) -> bool:
+        """Whether to have one more run at once: where it is worth it, or as it is tried.
 
         Args:
-            gains: what the measured t(n) says of the rows that there are now. While many come and
-                go it may be another thing each time, and a try goes on all the same.
+            gain: how many times the rows/s for which it is worth it, as the measured t(n) says, of
+                the rows that there are now. While many come and go it may be another thing each
+                time, and a try goes on all the same.
         """
         self._is_asked = True
+        gains = gain >= 1
         if self._way is not None:
-            if gains is self._way:  # the try has shown that, and may be wrong
-                self._every = _TRY_AGAIN
-                self._at = self._runs + self._every
+            is_clear = not 1 / _CLEARLY < gain < _CLEARLY
+            self._wait(is_better=gains is self._way and is_clear)
             self._way = None
         if self._trying is None and self._runs >= self._at:
             self._trying = not gains
         return gains if self._trying is None else self._trying
+
+    def _wait(self, *, is_better: bool) -> None:
+        """Until the next try, after one that has shown the way it went to be better, or not."""
+        # What proves better may do so because of a bad moment.
+        self._every = _TRY_AGAIN if is_better else min(_SELDOMER * self._every, _MOST_SELDOM)
+        self._at = self._runs + self._every
 
     def started(self, is_alone: bool, is_telling: bool = True) -> None:
         """A run starts, beside others or while none is in the air.
@@ -89,5 +99,3 @@ class Tries:
     def _end(self) -> None:
         self._way = self._trying
         self._trying, self._tried, self._done, self._is_last = None, 0, 0, False
-        self._every = min(4 * self._every, _MOST_SELDOM)
-        self._at = self._runs + self._every
