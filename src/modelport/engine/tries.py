@@ -10,7 +10,7 @@ _FIRST_TRY = 8
 """After so many runs the other number of runs at once is tried: one more, or one less."""
 _TRY_AGAIN = 32
 """After so many it is tried again where a try has shown that the other way gets clearly more."""
-_SELDOMER = 4
+_BACK_OFF = 4
 """After so many times as many as the last time, where it does not."""
 _CLEARLY = 1.03
 """So many times the rows/s: with less, either way will do, and each try makes somebody wait."""
@@ -65,7 +65,7 @@ class Tries:
     def _wait(self, *, is_better: bool) -> None:
         """Until the next try, after one that has shown the way it went to be better, or not."""
         # What proves better may do so because of a bad moment.
-        self._every = _TRY_AGAIN if is_better else min(_SELDOMER * self._every, _MOST_SELDOM)
+        self._every = _TRY_AGAIN if is_better else min(_BACK_OFF * self._every, _MOST_SELDOM)
         self._at = self._runs + self._every
 
     def started(self, is_alone: bool, is_telling: bool = True) -> None:
